@@ -1,0 +1,433 @@
+/**
+ * The one driver: hosts a protocol as an actor on a node, over whatever transport, clock and randomness are provided.
+ *
+ * From a message's arrival to the sends that answer it all is plain synchronous calls. Effect is at the edges: the
+ * actor lives as long as its scope, its failures are logged, its counters are metrics.
+ *
+ * @example
+ * import { Actor, type Protocol } from "@troupe/actor"
+ * import { Memory } from "@troupe/transport"
+ * import { Effect, Schema } from "effect"
+ *
+ * const counter: Protocol.Protocol<number, number, number> = {
+ *   name: "demo/counter",
+ *   message: Schema.Int,
+ *   init: () => 0,
+ *   onCommand: (sum, amount, act) => {
+ *     act.sendAll(act.self.peers, amount)
+ *     return sum + amount
+ *   },
+ *   onMessage: (sum, _from, amount) => sum + amount
+ * }
+ *
+ * const program = Effect.gen(function*() {
+ *   const actor = yield* Actor.spawn(counter)
+ *   actor.tell(2)
+ *   return actor.state()
+ * })
+ *
+ * const network = Memory.network({ nodes: ["n1"] })
+ * console.log(
+ *   await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(Memory.layer(network, "n1"))))
+ * ) // 2
+ */
+import { Channel, type Codec, type NodeId, type Send, Transport, type ChannelInUse } from "@troupe/transport"
+import {
+  Cause,
+  Clock,
+  type Context,
+  Duration,
+  Effect,
+  type Fiber,
+  Metric,
+  Option,
+  Queue,
+  Random,
+  Schema,
+  type Scope,
+  Stream
+} from "effect"
+import { Timers } from "./internal/Timers.ts"
+import { Membership } from "./Membership.ts"
+import { Observer } from "./Observer.ts"
+import { type Action, type Actions, handle, type Input, type Protocol, type Self, self as makeSelf } from "./Protocol.ts"
+
+export interface Actor<out State, in Command, out Event> {
+  readonly node: NodeId.NodeId
+  /** The channel that it speaks on. */
+  readonly name: string
+  readonly self: Self
+  /** The state after the latest step. */
+  readonly state: () => State
+  /**
+   * Gives the protocol a command. The step is done on return, unless one of this actor is under way: then it waits for
+   * its turn. Throws `MailboxFull` when 65,536 inputs wait already.
+   */
+  readonly tell: (command: Command) => void
+  /** Calls `listener` with each event, inside the step that emitted it. Returns how to stop that. */
+  readonly subscribe: (listener: (event: Event) => void) => () => void
+  /** The events from now on. A reader that lags by more than 1,024 misses the oldest. */
+  readonly events: Stream.Stream<Event>
+  readonly counters: Readonly<Counters>
+  /** Waits until the actor has given up, having failed more often than its restart policy allows. */
+  readonly failed: Effect.Effect<never, ActorFailed>
+}
+
+/** What an actor has done since it was spawned. */
+export interface Counters {
+  steps: number
+  sent: number
+  received: number
+  commands: number
+  timeouts: number
+  events: number
+  restarts: number
+}
+
+export class ActorFailed extends Schema.TaggedError<ActorFailed>()("ActorFailed", {
+  node: Schema.String,
+  actor: Schema.String,
+  restarts: Schema.Int,
+  cause: Schema.Defect()
+}) {
+  override get message(): string {
+    return `Actor "${this.actor}" on node "${this.node}" stopped for good after ${this.restarts} restarts: ${String(this.cause)}`
+  }
+}
+
+/** More inputs wait for an actor than it may hold: something tells it commands from inside its own events, without end. */
+export class MailboxFull extends Schema.TaggedError<MailboxFull>()("MailboxFull", {
+  node: Schema.String,
+  actor: Schema.String
+}) {
+  override get message(): string {
+    return `${mailboxLimit} inputs wait for actor "${this.actor}" on node "${this.node}" already`
+  }
+}
+
+const mailboxLimit = 65_536
+
+/** How often a protocol whose handler throws is started again. */
+export interface RestartPolicy {
+  /** Restarts within `within`; one more and the actor stops for good. Default: 10. */
+  readonly limit?: number
+  /** Default: 1 minute. */
+  readonly within?: Duration.Input
+}
+
+export interface SpawnOptions<State> {
+  /** Names the channel. Default: the protocol's name. Two actors of one protocol on one node need two names. */
+  readonly name?: string
+  readonly restart?: RestartPolicy
+  /** Called when a handler threw and the protocol starts again with this state: what it was asked before is forgotten. */
+  readonly onRestart?: (state: State, failure: unknown) => void
+  /** The codec of its messages. Default: `Codec.binary`. */
+  readonly codec?: (schema: Codec.MessageSchema<any>) => Codec.Codec<any>
+}
+
+/** Hosts a protocol on the node of the `Transport`, for as long as the scope lives. */
+export const spawn: {
+  <State, Message, Command, Event, Timer extends string>(
+    protocol: Protocol<State, Message, Command, Event, Timer, void>,
+    options?: SpawnOptions<State>
+  ): Effect.Effect<Actor<State, Command, Event>, ChannelInUse, Transport | Scope.Scope>
+  <State, Message, Command, Event, Timer extends string, Options>(
+    protocol: Protocol<State, Message, Command, Event, Timer, Options>,
+    options: SpawnOptions<State> & { readonly options: NoInfer<Options> }
+  ): Effect.Effect<Actor<State, Command, Event>, ChannelInUse, Transport | Scope.Scope>
+} = Effect.fnUntraced(function*(
+  protocol: Protocol<any, any, any, any, any, any>,
+  options: SpawnOptions<any> & { readonly options?: unknown } = {}
+) {
+  const transport = yield* Transport
+  const membership = yield* Effect.serviceOption(Membership)
+  const context = yield* Effect.context<never>()
+  const name = options.name ?? protocol.name
+  const self = makeSelf(transport.self, transport.nodes, options.options)
+  const driver = new Driver(protocol, name, self, options, context, {
+    clock: yield* Clock.Clock,
+    random: yield* Random.Random,
+    observer: yield* Observer
+  })
+  const channel = Channel.make(name, protocol.message, options.codec)
+  const send = yield* transport.open(channel, driver.receive)
+  yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const series = registerCounters(driver, protocol.name, context)
+      driver.start(send)
+      return series
+    }),
+    (series) =>
+      Effect.sync(() => {
+        driver.stop()
+        series.forEach((registration) => registration.remove())
+      })
+  )
+  if (Option.isSome(membership) && protocol.onView !== undefined) {
+    yield* Effect.forkScoped(Stream.runForEach(membership.value.views, (view) =>
+      Effect.sync(() => driver.input({ _tag: "View", view }))))
+  }
+  return driver
+})
+
+class Driver<State, Message, Command, Event, Timer extends string, Options>
+  implements Actor<State, Command, Event>, Actions<Message, Event, Timer, Options>
+{
+  readonly node: NodeId.NodeId
+  readonly name: string
+  readonly self: Self<Options>
+  readonly counters: Counters = { steps: 0, sent: 0, received: 0, commands: 0, timeouts: 0, events: 0, restarts: 0 }
+  private readonly protocol: Protocol<State, Message, Command, Event, Timer, Options>
+  private readonly options: SpawnOptions<State>
+  private readonly clock: Clock.Clock
+  private readonly chance: Random.Random
+  private readonly observer: Observer | undefined
+  private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  private readonly timers: Timers
+  private transmit: Send<Message> = () => {}
+  private current: State
+  /** What the handler under way has asked for so far. */
+  private asked: Array<Action<Message, Event, Timer>> = []
+  /** What arrived while a step was under way. */
+  private waiting: Array<Input<Message, Command, Timer>> = []
+  private status: "idle" | "busy" | "stopped" = "busy"
+  private listeners: ReadonlyArray<(event: Event) => void> = []
+  private restartTimes: Array<number> = []
+  private failure: ActorFailed | undefined = undefined
+  private failureListeners: Array<(failure: ActorFailed) => void> = []
+
+  constructor(
+    protocol: Protocol<State, Message, Command, Event, Timer, Options>,
+    name: string,
+    self: Self<Options>,
+    options: SpawnOptions<State>,
+    context: Context.Context<never>,
+    seams: { readonly clock: Clock.Clock; readonly random: Random.Random; readonly observer: Observer | undefined }
+  ) {
+    this.protocol = protocol
+    this.name = name
+    this.self = self
+    this.node = self.id
+    this.options = options
+    this.clock = seams.clock
+    this.chance = seams.random
+    this.observer = seams.observer
+    this.fork = Effect.runForkWith(context)
+    this.timers = new Timers(this.clock, this.fork, (timer) => {
+      this.counters.timeouts++
+      this.input({ _tag: "Timeout", timer: timer as Timer })
+    })
+    this.current = protocol.init(self)
+  }
+
+  // ---------------------------------------------------------------------------------------------------- the actor
+
+  readonly state = (): State => this.current
+
+  readonly tell = (command: Command): void => {
+    this.counters.commands++
+    this.input({ _tag: "Command", command })
+  }
+
+  readonly receive = (from: NodeId.NodeId, message: Message): void => {
+    this.counters.received++
+    this.input({ _tag: "Message", from, message })
+  }
+
+  readonly subscribe = (listener: (event: Event) => void): () => void => {
+    this.listeners = [...this.listeners, listener]
+    return () => {
+      this.listeners = this.listeners.filter((other) => other !== listener)
+    }
+  }
+
+  get events(): Stream.Stream<Event> {
+    return Stream.callback<Event>(
+      (queue) =>
+        Effect.acquireRelease(
+          Effect.sync(() => this.subscribe((event) => Queue.offerUnsafe(queue, event))),
+          (unsubscribe) => Effect.sync(unsubscribe)
+        ),
+      { bufferSize: 1024, strategy: "sliding" }
+    )
+  }
+
+  get failed(): Effect.Effect<never, ActorFailed> {
+    return Effect.callback<never, ActorFailed>((resume) => {
+      if (this.failure !== undefined) return resume(Effect.fail(this.failure))
+      const listener = (failure: ActorFailed): void => resume(Effect.fail(failure))
+      this.failureListeners.push(listener)
+      return Effect.sync(() => {
+        this.failureListeners = this.failureListeners.filter((other) => other !== listener)
+      })
+    })
+  }
+
+  // ------------------------------------------------------------------------------------------ what a handler may ask
+
+  send(to: NodeId.NodeId, message: Message): void {
+    this.asked.push({ _tag: "Send", to, message })
+  }
+
+  sendAll(to: ReadonlyArray<NodeId.NodeId>, message: Message): void {
+    for (let i = 0; i < to.length; i++) this.asked.push({ _tag: "Send", to: to[i]!, message })
+  }
+
+  setTimer(timer: Timer, delayMillis: number): void {
+    this.asked.push({ _tag: "SetTimer", timer, delayMillis })
+  }
+
+  clearTimer(timer: Timer): void {
+    this.asked.push({ _tag: "ClearTimer", timer })
+  }
+
+  emit(event: Event): void {
+    this.asked.push({ _tag: "Emit", event })
+  }
+
+  now(): number {
+    return this.clock.currentTimeMillisUnsafe()
+  }
+
+  random(): number {
+    return this.chance.nextDoubleUnsafe()
+  }
+
+  // ------------------------------------------------------------------------------------------------------- the steps
+
+  start(send: Send<Message>): void {
+    this.transmit = send
+    this.observer?.onSpawn({ node: this.node, actor: this.name, state: this.current })
+    this.step({ _tag: "Start" })
+    this.drain()
+  }
+
+  stop(): void {
+    this.status = "stopped"
+    this.timers.clearAll()
+    this.waiting = []
+  }
+
+  input(input: Input<Message, Command, Timer>): void {
+    if (this.status === "idle") {
+      this.status = "busy"
+      this.step(input)
+      this.drain()
+    } else if (this.status === "busy") {
+      if (this.waiting.length >= mailboxLimit) throw new MailboxFull({ node: this.node, actor: this.name })
+      this.waiting.push(input)
+    }
+  }
+
+  private drain(): void {
+    while (this.waiting.length > 0 && this.status === "busy") {
+      const batch = this.waiting
+      this.waiting = []
+      for (let i = 0; i < batch.length && this.status === "busy"; i++) this.step(batch[i]!)
+    }
+    if (this.status === "busy") this.status = "idle"
+  }
+
+  private step(input: Input<Message, Command, Timer>): void {
+    this.counters.steps++
+    try {
+      this.current = handle(this.protocol, this.current, input, this)
+    } catch (failure) {
+      return this.restart(input, failure)
+    }
+    const asked = this.asked
+    if (this.observer !== undefined) {
+      this.observer.onStep({ node: this.node, actor: this.name, input, state: this.current, actions: asked.slice() })
+    }
+    if (asked.length > 0) {
+      // Nothing is asked for while this runs: the actor is busy, and its handlers alone ask.
+      for (let i = 0; i < asked.length; i++) this.perform(asked[i]!)
+      asked.length = 0
+    }
+  }
+
+  private perform(action: Action<Message, Event, Timer>): void {
+    switch (action._tag) {
+      case "Send":
+        this.counters.sent++
+        return this.transmit(action.to, action.message)
+      case "SetTimer":
+        return this.timers.set(action.timer, action.delayMillis)
+      case "ClearTimer":
+        return this.timers.clear(action.timer)
+      case "Emit": {
+        this.counters.events++
+        const listeners = this.listeners
+        for (let i = 0; i < listeners.length; i++) this.inform(listeners[i]!, action.event)
+      }
+    }
+  }
+
+  private inform(listener: (event: Event) => void, event: Event): void {
+    try {
+      listener(event)
+    } catch (defect) {
+      this.log("a listener threw", Cause.die(defect))
+    }
+  }
+
+  private restart(input: Input, failure: unknown): void {
+    this.asked.length = 0
+    this.timers.clearAll()
+    this.log(`the handler of a ${input._tag} threw: the protocol starts again`, Cause.die(failure))
+    const now = Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
+    const within = Duration.toMillis(this.options.restart?.within ?? "1 minute")
+    this.restartTimes = [...this.restartTimes.filter((time) => now - time < within), now]
+    if (this.restartTimes.length > (this.options.restart?.limit ?? 10)) return this.giveUp(failure)
+    this.counters.restarts++
+    try {
+      this.current = this.protocol.init(this.self)
+    } catch (again) {
+      return this.giveUp(again)
+    }
+    this.observer?.onStep({ node: this.node, actor: this.name, input, state: this.current, actions: [], failure })
+    this.options.onRestart?.(this.current, failure)
+    this.step({ _tag: "Start" })
+  }
+
+  private giveUp(cause: unknown): void {
+    this.failure = new ActorFailed({ node: this.node, actor: this.name, restarts: this.counters.restarts, cause })
+    this.stop()
+    this.log(this.failure.message, Cause.fail(this.failure))
+    for (const listener of this.failureListeners) listener(this.failure)
+  }
+
+  private log(what: string, cause: Cause.Cause<unknown>): void {
+    this.fork(
+      Effect.logError(what, cause).pipe(Effect.annotateLogs({ node: this.node, actor: this.name }))
+    )
+  }
+}
+
+const series = {
+  steps: "inputs handled",
+  sent: "messages sent",
+  received: "messages received",
+  commands: "commands taken",
+  timeouts: "timers run out",
+  events: "events emitted",
+  restarts: "restarts after a handler threw"
+} satisfies Record<keyof Counters, string>
+
+/** Exposes the counters as metrics that are read when somebody asks, so that counting costs an increment. */
+const registerCounters = (
+  driver: { readonly node: string; readonly name: string; readonly counters: Counters },
+  protocol: string,
+  context: Context.Context<never>
+): ReadonlyArray<Metric.Registration> =>
+  (Object.keys(series) as Array<keyof Counters>).map((key) =>
+    Metric.registerUnsafe(
+      Metric.counter(`troupe_actor_${key}`, {
+        description: series[key],
+        incremental: true,
+        attributes: { protocol, node: driver.node, actor: driver.name }
+      }),
+      context,
+      { get: () => ({ count: driver.counters[key], incremental: true }), update: () => {}, modify: () => {} }
+    )
+  )

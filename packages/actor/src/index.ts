@@ -1,0 +1,5 @@
+export * as Actor from "./Actor.ts"
+export type * as Card from "./Card.ts"
+export * from "./Membership.ts"
+export * from "./Observer.ts"
+export * as Protocol from "./Protocol.ts"

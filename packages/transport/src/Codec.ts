@@ -1,0 +1,79 @@
+/**
+ * How the messages of a channel become bytes, derived once from their schema.
+ *
+ * `json` can be read by a person and by other languages; `binary` is a third smaller; `bytes` is for payloads that are
+ * bytes already. Both ends of a channel must use the same codec: the handshake of a channel says so.
+ *
+ * @example
+ * import { Codec } from "@troupe/transport"
+ * import { Schema } from "effect"
+ *
+ * const Vote = Schema.Struct({ term: Schema.Int, granted: Schema.Boolean })
+ * const codec = Codec.binary(Vote)
+ * const bytes = Codec.encode(codec, { term: 3, granted: true })
+ * console.log(Codec.decode(codec, bytes)) // { term: 3, granted: true }
+ */
+import { Schema } from "effect"
+import { SchemaBinary } from "effect/encoding"
+import { SchemaJITCompiler } from "effect/schema"
+import { Writer } from "./Writer.ts"
+
+export interface Codec<in out Message> {
+  /** Named in the handshake of a channel, so that two ends that disagree say so. */
+  readonly name: string
+  /** Appends one message. Throws a `SchemaError` when the message is not of the schema; nothing is appended then. */
+  readonly write: (message: Message, into: Writer) => void
+  /**
+   * Reads the message that fills `bytes` from `start` to `end`. Throws when it is not one.
+   * `bytes` may be reused afterwards: a codec copies what it keeps.
+   */
+  readonly read: (bytes: Uint8Array, start: number, end: number) => Message
+}
+
+/** A schema that needs no services: what a message must have. */
+export type MessageSchema<Message> = Schema.Codec<Message, any, never, never>
+
+const text = new TextDecoder("utf-8", { fatal: true })
+
+/** JSON in UTF-8. */
+export const json = <Message>(schema: MessageSchema<Message>): Codec<Message> => {
+  const wire = Schema.toCodecJson(schema)
+  SchemaJITCompiler.enable(wire.ast)
+  const encodeMessage = Schema.encodeSync(wire)
+  const decodeMessage = Schema.decodeUnknownSync(wire)
+  return {
+    name: "json",
+    write: (message, into) => into.text(JSON.stringify(encodeMessage(message))),
+    read: (bytes, start, end) => decodeMessage(JSON.parse(text.decode(bytes.subarray(start, end))))
+  }
+}
+
+/** Positional fields without names. Both ends need the same schema: another layout is refused, never misread. */
+export const binary = <Message>(schema: MessageSchema<Message>): Codec<Message> => {
+  const wire = SchemaBinary.toCodec(schema, { fingerprint: true })
+  const encodeMessage = Schema.encodeSync(wire)
+  const decodeMessage = Schema.decodeSync(wire)
+  return {
+    name: "binary",
+    write: (message, into) => into.bytes(encodeMessage(message)),
+    read: (bytes, start, end) => decodeMessage(bytes.slice(start, end) as Uint8Array<ArrayBuffer>)
+  }
+}
+
+/** Bytes as they are, up to the transport's frame limit. */
+export const bytes: Codec<Uint8Array> = {
+  name: "bytes",
+  write: (message, into) => into.bytes(message),
+  read: (source, start, end) => source.slice(start, end)
+}
+
+/** One message as bytes of its own. */
+export const encode = <Message>(codec: Codec<Message>, message: Message): Uint8Array => {
+  const writer = new Writer(256)
+  codec.write(message, writer)
+  return writer.take()
+}
+
+/** The message that these bytes are. Throws when they are none. */
+export const decode = <Message>(codec: Codec<Message>, source: Uint8Array): Message =>
+  codec.read(source, 0, source.length)

@@ -1,0 +1,6 @@
+export * as Channel from "./Channel.ts"
+export * as Codec from "./Codec.ts"
+export * as Memory from "./Memory.ts"
+export * as NodeId from "./NodeId.ts"
+export * from "./Transport.ts"
+export { Writer } from "./Writer.ts"
