@@ -1,0 +1,3 @@
+export * as LamportClock from "./LamportClock.ts"
+export * as LamportTimestamp from "./LamportTimestamp.ts"
+export * from "./LogicalClock.ts"

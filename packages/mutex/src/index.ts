@@ -1,0 +1,2 @@
+export * from "./Mutex.ts"
+export * as RicartAgrawala from "./RicartAgrawala.ts"
