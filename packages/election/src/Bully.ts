@@ -1,0 +1,342 @@
+/**
+ * The bully algorithm: of the nodes that are up, the one with the highest id leads.
+ *
+ * A node that misses its leader sends ELECTION to all higher nodes. Each that is up answers OK, "I take over", and holds
+ * an election of its own. A node that hears no OK is the highest that is up: it sends COORDINATOR to all lower nodes.
+ * A node that comes up holds an election at once, and so takes the lead from a lower one: hence the name.
+ *
+ * Two refinements. Epochs: each claim to lead carries a number higher than the claimant has heard of; a node that knows
+ * of a higher one says so, and the claim is made anew. And a claimant leads only one round trip after its claim: by then
+ * a lower leader has stepped down, or an objection has come.
+ *
+ * All of it rests on time: an answer that takes longer than `roundTrip` counts as none. When the network splits, each
+ * part elects a leader.
+ *
+ * Source: H. Garcia-Molina, "Elections in a Distributed Computing System", IEEE Transactions on Computers C-31(1), 1982.
+ */
+import { Actor, type Card, type Protocol } from "@troupe/actor"
+import { type ChannelInUse, NodeId, type Transport } from "@troupe/transport"
+import { Duration, Effect, Layer, Option, Queue, Schema, Stream } from "effect"
+import { Election, type Leader } from "./Election.ts"
+
+// --------------------------------------------------------------------------------------------------- messages and state
+
+const Epoch = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+
+export const Message = Schema.Union([
+  /** To higher nodes: "is one of you up?" */
+  Schema.TaggedStruct("Election", { seen: Epoch }),
+  /** To a lower node: "yes; I take over". */
+  Schema.TaggedStruct("Ok", { seen: Epoch }),
+  /** To lower nodes: "I am to lead in this epoch". */
+  Schema.TaggedStruct("Coordinator", { epoch: Epoch }),
+  /** From the leader to all: "I still lead". */
+  Schema.TaggedStruct("Heartbeat", { epoch: Epoch }),
+  /** To one who claims to lead: "there has been a later epoch than yours". */
+  Schema.TaggedStruct("Stale", { seen: Epoch })
+])
+export type Message = typeof Message.Type
+
+export type Event = { readonly _tag: "LeaderChanged"; readonly leader: Leader | undefined }
+
+export interface State {
+  readonly role:
+    /** Follows `leader`, or waits to hear of one. */
+    | "following"
+    /** Has sent ELECTION, waits for an OK. */
+    | "electing"
+    /** Has an OK, waits for COORDINATOR. */
+    | "deferring"
+    /** Has sent COORDINATOR, waits for objections. */
+    | "claiming"
+    | "leading"
+  /** Whom this node follows, itself while it leads. */
+  readonly leader: Leader | undefined
+  // Epochs. None of them falls while the node is up.
+  /** The highest heard of, its own claims included. */
+  readonly seen: number
+  /** The highest in which it followed a leader. */
+  readonly followed: number
+  /** The highest that it claimed. */
+  readonly claimed: number
+}
+
+export interface Options {
+  /** How often the leader says that it is there. */
+  readonly heartbeatEveryMillis: number
+  /** The longest that a message and its answer take, the time to handle them included: the synchrony assumed. */
+  readonly roundTripMillis: number
+}
+
+type Timer = "answer" | "coordinator" | "claim" | "heartbeat" | "suspect"
+
+type Act = Protocol.Actions<Message, Event, Timer, Options>
+
+// ------------------------------------------------------------------------------------------------------------- the card
+
+export const card: Card.Card<State> = {
+  title: "Bully",
+  summary: "The highest node that is up leads; a node that finds no higher one up announces itself.",
+  paper: {
+    authors: "Hector Garcia-Molina",
+    title: "Elections in a Distributed Computing System",
+    venue: "IEEE Transactions on Computers C-31(1)",
+    year: 1982
+  },
+  assumes: {
+    timing: "synchronous",
+    failures: "crash-recovery",
+    channels: { loss: false, duplication: true, order: "any" },
+    tolerates: ["none", "crash"]
+  },
+  guarantees: [
+    {
+      name: "at most one leader",
+      kind: "always",
+      description: "No two nodes lead at the same time.",
+      holds: (nodes) => nodes.filter(({ alive, state }) => alive && state.role === "leading").length <= 1
+    },
+    {
+      name: "one leader an epoch",
+      kind: "always",
+      description: "Two nodes that know a leader of the same epoch know the same one. Holds under every fault.",
+      holds: (nodes) => {
+        const leaders = new Map<number, NodeId.NodeId>()
+        for (const { state: { leader } } of nodes) {
+          if (leader === undefined) continue
+          const other = leaders.get(leader.epoch)
+          if (other !== undefined && other !== leader.id) return false
+          leaders.set(leader.epoch, leader.id)
+        }
+        return true
+      }
+    },
+    {
+      name: "the highest leads",
+      kind: "eventually",
+      description: "Every node that is up follows the highest node that is up, and that node leads.",
+      holds: (nodes) => {
+        const up = nodes.filter(({ alive }) => alive)
+        const highest = up.reduce<NodeId.NodeId | undefined>(
+          (best, { node }) => best === undefined || NodeId.isHigher(node, best) ? node : best,
+          undefined
+        )
+        return up.every(({ node, state }) =>
+          state.leader?.id === highest && (node === highest) === (state.role === "leading")
+        )
+      }
+    },
+    {
+      name: "a leader is elected",
+      kind: "sometimes",
+      description: "The run has seen a leader.",
+      holds: (nodes) => nodes.some(({ state }) => state.role === "leading")
+    }
+  ],
+  weaknesses: [
+    {
+      name: "split brain",
+      description: "When the network splits, each part takes the other for dead and elects a leader.",
+      faults: "partition",
+      breaks: "at most one leader"
+    }
+  ],
+  cost: {
+    operation: "election",
+    best: { text: "N−1", of: (nodes) => nodes - 1 },
+    worst: { text: "N²−1", of: (nodes) => nodes * nodes - 1 },
+    background: ["Heartbeat"]
+  }
+}
+
+// --------------------------------------------------------------------------------------------------------- the protocol
+
+export const protocol: Protocol.Protocol<State, Message, never, Event, Timer, Options> = {
+  name: "election/bully",
+  card,
+  message: Message,
+
+  init: () => ({ role: "following", leader: undefined, seen: 0, followed: 0, claimed: 0 }),
+
+  onStart: (state, act) => holdElection(state, act),
+
+  onCommand: (state) => state,
+
+  onMessage: (before, from, message, act) => {
+    const epoch = message._tag === "Coordinator" || message._tag === "Heartbeat" ? message.epoch : message.seen
+    const state = hear(epoch > before.seen ? { ...before, seen: epoch } : before, from, message, act)
+    // Who claims or leads in an epoch that is not the latest claims anew.
+    return (state.role === "claiming" || state.role === "leading") && state.claimed < state.seen
+      ? claim(state, act)
+      : state
+  },
+
+  onTimeout: (state, timer, act) => {
+    switch (timer) {
+      // No higher node is up.
+      case "answer":
+        return claim(state, act)
+      // A higher node took over, and went down before it could lead.
+      case "coordinator":
+        return holdElection(state, act)
+      // Nobody objected, and any lower leader has stepped down.
+      case "claim":
+        return lead(state, act)
+      case "heartbeat":
+        return beat(state, act)
+      // The leader is silent for too long.
+      case "suspect":
+        return holdElection(changeLeader(state, undefined, act), act)
+    }
+  }
+}
+
+const hear = (state: State, from: NodeId.NodeId, message: Message, act: Act): State => {
+  switch (message._tag) {
+    case "Election":
+      act.send(from, { _tag: "Ok", seen: state.seen })
+      // An election of its own would end as the last one did: it still leads.
+      if (state.role === "leading") act.send(from, { _tag: "Heartbeat", epoch: state.claimed })
+      // A node that has not heard of this node's leader cannot suspect it; one that has may know better.
+      return state.role === "following" && message.seen >= state.followed ? holdElection(state, act) : state
+
+    case "Ok":
+      return state.role === "electing" || state.role === "claiming" ? defer(state, act) : state
+
+    case "Coordinator":
+    case "Heartbeat": {
+      // Whoever leads below this node does not know that it is up.
+      if (NodeId.isHigher(act.self.id, from)) return state.role === "following" ? holdElection(state, act) : state
+      // An epoch is claimed once: a second claim comes from a node that has forgotten the first in a crash.
+      const fresh = message._tag === "Coordinator" ? message.epoch > state.followed : message.epoch >= state.followed
+      if (fresh && message.epoch === state.seen) return follow(state, { id: from, epoch: message.epoch }, act)
+      act.send(from, { _tag: "Stale", seen: state.seen })
+      return state.role === "leading" || state.role === "claiming" ? defer(state, act) : state
+    }
+
+    case "Stale":
+      return (state.role === "leading" || state.role === "claiming") && state.claimed <= message.seen
+        ? claim(state, act)
+        : state
+  }
+}
+
+const higherThan = (self: Protocol.Self<Options>): ReadonlyArray<NodeId.NodeId> =>
+  self.nodes.slice(self.nodes.indexOf(self.id) + 1)
+
+const lowerThan = (self: Protocol.Self<Options>): ReadonlyArray<NodeId.NodeId> =>
+  self.nodes.slice(0, self.nodes.indexOf(self.id))
+
+const holdElection = (state: State, act: Act): State => {
+  const higher = higherThan(act.self)
+  if (higher.length === 0) return claim(state, act)
+  act.sendAll(higher, { _tag: "Election", seen: state.seen })
+  return become("electing", state, act)
+}
+
+/** A higher node is up, and will lead. */
+const defer = (state: State, act: Act): State =>
+  become("deferring", state.role === "leading" ? changeLeader(state, undefined, act) : state, act)
+
+/** Announces itself, in an epoch that no other node can claim: divided by N, the epochs of a node leave its rank. */
+const claim = (state: State, act: Act): State => {
+  const { id, nodes } = act.self
+  const epoch = (Math.floor(state.seen / nodes.length) + 1) * nodes.length + nodes.indexOf(id)
+  act.sendAll(lowerThan(act.self), { _tag: "Coordinator", epoch })
+  return become("claiming", { ...changeLeader(state, undefined, act), seen: epoch, claimed: epoch }, act)
+}
+
+const lead = (state: State, act: Act): State =>
+  beat(become("leading", changeLeader(state, { id: act.self.id, epoch: state.claimed }, act), act), act)
+
+const beat = (state: State, act: Act): State => {
+  act.sendAll(act.self.peers, { _tag: "Heartbeat", epoch: state.claimed })
+  act.setTimer("heartbeat", act.self.options.heartbeatEveryMillis)
+  return state
+}
+
+const follow = (state: State, leader: Leader, act: Act): State =>
+  become("following", { ...changeLeader(state, leader, act), followed: leader.epoch }, act)
+
+const follows = (state: State, id: NodeId.NodeId, epoch: number): boolean =>
+  state.leader !== undefined && state.leader.id === id && state.leader.epoch === epoch
+
+const changeLeader = (state: State, leader: Leader | undefined, act: Act): State => {
+  if (leader === undefined ? state.leader === undefined : follows(state, leader.id, leader.epoch)) return state
+  act.emit({ _tag: "LeaderChanged", leader })
+  return { ...state, leader }
+}
+
+/** Enters a role: each waits for one thing. */
+const become = (role: State["role"], state: State, act: Act): State => {
+  const { heartbeatEveryMillis, roundTripMillis } = act.self.options
+  for (const timer of ["answer", "coordinator", "claim", "heartbeat", "suspect"] as const) act.clearTimer(timer)
+  switch (role) {
+    case "following":
+      act.setTimer("suspect", 2 * heartbeatEveryMillis + roundTripMillis)
+      break
+    case "electing":
+      act.setTimer("answer", roundTripMillis)
+      break
+    case "deferring":
+      // Whoever took over asks the nodes above it, then announces itself.
+      act.setTimer("coordinator", 3 * roundTripMillis)
+      break
+    case "claiming":
+      act.setTimer("claim", roundTripMillis)
+      break
+    case "leading":
+      break
+  }
+  return state.role === role ? state : { ...state, role }
+}
+
+// ------------------------------------------------------------------------------------------------------------ the layer
+
+/** The settings that `layer` has by default: a leader that crashes is replaced within 2 seconds. */
+export const defaults: Options = { heartbeatEveryMillis: 250, roundTripMillis: 400 }
+
+/**
+ * An `Election` by the bully algorithm among the nodes of the transport.
+ *
+ * `heartbeatEvery` and `roundTrip` must be the same on all nodes. With a `roundTrip` that is too short for the network,
+ * a live leader is deposed now and then: nothing is unsafe for those who fence by epoch, but it costs an election.
+ */
+export const layer = (options: {
+  /** How often the leader says that it is there. Default: 250 ms. */
+  readonly heartbeatEvery?: Duration.Input
+  /** The longest that a message and its answer take. Default: 400 ms. */
+  readonly roundTrip?: Duration.Input
+} = {}): Layer.Layer<Election, ChannelInUse, Transport> =>
+  Layer.effect(
+    Election,
+    Effect.gen(function*() {
+      const actor = yield* Actor.spawn(protocol, {
+        options: {
+          heartbeatEveryMillis: millis(options.heartbeatEvery, defaults.heartbeatEveryMillis),
+          roundTripMillis: millis(options.roundTrip, defaults.roundTripMillis)
+        }
+      })
+      return {
+        self: actor.node,
+        leader: Effect.sync(() => Option.fromUndefinedOr(actor.state().leader)),
+        changes: Stream.callback<Option.Option<Leader>>(
+          (queue) =>
+            Effect.acquireRelease(
+              Effect.sync(() => {
+                Queue.offerUnsafe(queue, Option.fromUndefinedOr(actor.state().leader))
+                return actor.subscribe(({ leader }) => Queue.offerUnsafe(queue, Option.fromUndefinedOr(leader)))
+              }),
+              (unsubscribe) => Effect.sync(unsubscribe)
+            ),
+          { bufferSize: 64, strategy: "sliding" }
+        )
+      }
+    })
+  )
+
+const millis = (given: Duration.Input | undefined, otherwise: number): number => {
+  const value = given === undefined ? otherwise : Duration.toMillis(given)
+  if (!(value > 0 && value < 2 ** 31)) throw new RangeError("heartbeatEvery and roundTrip are durations above 0 and below 24 days")
+  return value
+}

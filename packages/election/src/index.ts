@@ -1,0 +1,2 @@
+export * as Bully from "./Bully.ts"
+export * from "./Election.ts"
