@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+// In the workspace the packages resolve to their sources, and Node runs TypeScript as it is: no build is needed.
+import { registerHooks } from "node:module"
+
+registerHooks({
+  resolve: (specifier, context, next) =>
+    next(specifier, { ...context, conditions: ["@troupe/source", ...context.conditions] })
+})
+
+await import("../src/main.ts")

@@ -1,0 +1,445 @@
+/**
+ * Runs whole applications, several nodes in one process, on virtual time, under faults, from one seed.
+ *
+ * The nodes run the code that they run in production: Effect programs over `Transport`, `Clock`, `Random`. Those three
+ * and the scheduler are simulated, nothing else changes. One seed is one run: the same seed gives the same trace, byte
+ * by byte, on any machine. A seed whose run breaks a property is shrunk to the fewest faults and the shortest time that
+ * still break it.
+ *
+ * @example
+ * import { Simulation } from "@troupe/simulation"
+ * import { Mutex, RicartAgrawala } from "@troupe/mutex"
+ * import { Effect, Layer } from "effect"
+ *
+ * let inside = 0
+ * const program = Effect.gen(function*() {
+ *   const mutex = yield* Mutex
+ *   yield* mutex.withLock(() =>
+ *     Effect.sync(() => inside++).pipe(Effect.andThen(Effect.sleep("1 second")), Effect.ensuring(Effect.sync(() => inside--)))
+ *   )
+ * })
+ * const lock = RicartAgrawala.layer({ resource: "orders" })
+ *
+ * const result = await Effect.runPromise(Simulation.run({
+ *   seed: 42,
+ *   nodes: ["n1", "n2", "n3"],
+ *   // The layer is built into the node's scope, so that the node goes on to answer when its program is done.
+ *   program: () => Effect.flatMap(Layer.build(lock), (context) => Effect.provide(program, context)),
+ *   properties: [Simulation.always("one at a time", () => inside <= 1)]
+ * }))
+ * console.log(result.violations) // []
+ */
+import { type NodeId, NodeId as NodeIds, type Transport } from "@troupe/transport"
+import { Cause, Duration, Effect, Exit, Schema, type Scope } from "effect"
+import * as Faults from "./Faults.ts"
+import * as ForeignTracker from "./internal/Foreign.ts"
+import { type Counts, World } from "./internal/World.ts"
+import type * as Property from "./Property.ts"
+
+export { always, eventually, fromCard, sometimes } from "./Property.ts"
+
+export interface Options<E, A = void> {
+  /** A whole number. */
+  readonly seed: number
+  readonly nodes: ReadonlyArray<NodeId.NodeId>
+  /** What a node runs, from its start and again from each restart. Its scope is closed at the end, not by a crash. */
+  readonly program: (node: NodeId.NodeId) => Effect.Effect<unknown, E, Transport | Scope.Scope>
+  /** Drives the run: faults at chosen moments, looks at the world, ends the run by ending. */
+  readonly test?: (simulator: Simulator) => Effect.Effect<A, unknown>
+  /** Default: `Faults.none`. */
+  readonly faults?: Partial<Faults.Faults>
+  /** Faults at times of one's own, besides those that the seed draws. */
+  readonly scheduled?: ReadonlyArray<DistributiveOmit<Faults.Event, "index">>
+  /** Of the events that the seed draws, only those with these indexes. For the replay of a shrunk run. */
+  readonly keep?: ReadonlyArray<number>
+  /** Virtual time after which the run ends; it ends earlier when nothing is left to happen. Default: 1 minute. */
+  readonly duration?: Duration.Input
+  /** The length that the plan of faults is drawn for. Default: `duration`. */
+  readonly planned?: Duration.Input
+  readonly properties?: ReadonlyArray<Property.Property>
+  /**
+   * How likely a fiber lets another go first at each of its operations; finds races that no fault is needed for.
+   * Default: 0.01.
+   */
+  readonly yieldProbability?: number
+  /** Ends the run at the first broken `always`. Default: true. */
+  readonly stopAtViolation?: boolean
+  /** Takes each line of the trace. Without it none is made. */
+  readonly trace?: (line: string) => void
+}
+
+type DistributiveOmit<A, Key extends PropertyKey> = A extends unknown ? Omit<A, Key> : never
+
+/** What a test holds in its hands. */
+export interface Simulator {
+  readonly world: Property.World
+  /** The node loses all that it knew, and hears nothing, until `restart`. */
+  readonly crash: (node: NodeId.NodeId) => Effect.Effect<void>
+  readonly restart: (node: NodeId.NodeId) => Effect.Effect<void>
+  /** The node stands still until `unpause`, and then goes on with what it missed. */
+  readonly pause: (node: NodeId.NodeId) => Effect.Effect<void>
+  readonly unpause: (node: NodeId.NodeId) => Effect.Effect<void>
+  /** Loses what nodes of `from` send to nodes of `to`, from now until the returned effect is run. */
+  readonly cut: (
+    from: ReadonlyArray<NodeId.NodeId>,
+    to: ReadonlyArray<NodeId.NodeId>
+  ) => Effect.Effect<Effect.Effect<void>>
+  /** Moves the time of day of a node; timers don't follow. */
+  readonly jump: (node: NodeId.NodeId, by: Duration.Input) => Effect.Effect<void>
+}
+
+export interface Result<A = void> {
+  readonly seed: number
+  /** What the test returned. */
+  readonly value: A | undefined
+  readonly verdicts: ReadonlyArray<Property.Verdict>
+  /** The properties that do not hold, and `a program failed` with why, when one did. */
+  readonly violations: ReadonlyArray<{ readonly name: string; readonly atMillis: number; readonly detail?: string }>
+  /** The events of the plan, without those that `keep` left out. */
+  readonly faults: ReadonlyArray<Faults.Event>
+  /** `steps` counts tasks of fibers and events of the world. */
+  readonly counts: Readonly<Counts>
+  readonly durationMillis: number
+  /** Why it ended: nothing was left to happen, time was up, the test ended, or a property broke. */
+  readonly ended: "quiet" | "time" | "test" | "violation"
+}
+
+/** An option is wrong. */
+export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("InvalidOptions", {
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `The simulation cannot run: ${this.reason}`
+  }
+}
+
+/** The run waits for something, and nothing is left that could happen. */
+export class Deadlock extends Schema.TaggedError<Deadlock>()("Deadlock", {
+  seed: Schema.Number,
+  atMillis: Schema.Number
+}) {
+  override get message(): string {
+    return `Seed ${this.seed}: at ${this.atMillis} ms the test waits, and no task, timer or message is left that could wake it.`
+  }
+}
+
+/** The run touched the real world, so that it cannot be repeated. */
+export class ForeignAsync extends Schema.TaggedError<ForeignAsync>()("ForeignAsync", {
+  seed: Schema.Number,
+  kind: Schema.String,
+  madeAt: Schema.String
+}) {
+  override get message(): string {
+    return `Seed ${this.seed}: the run depends on a ${this.kind} of the real world, made at ${this.madeAt}. ` +
+      `Put it behind a service, and provide one that answers by Clock, Random or Transport.`
+  }
+}
+
+export type SimulationError = InvalidOptions | Deadlock | ForeignAsync
+
+/** How many tasks and events run before the real scheduler gets its turn. */
+const stepsPerTurn = 20_000
+
+/** One run. Fails only when it could not be run; broken properties are in the result. */
+export const run = Effect.fnUntraced(function*<E, A = void>(
+  options: Options<E, A>
+): Effect.fn.Return<Result<A>, SimulationError> {
+  const setup = yield* prepare(options)
+  const first = yield* attempt(options, setup, false)
+  if (first.outcome === "ended") return first.result
+  // Something waits, or was woken from outside. Watching for what costs time, so it is done on a second run.
+  const { foreign, outcome, result } = yield* attempt({ ...options, trace: () => {} }, setup, true)
+  if (outcome === "disturbed" || foreign !== undefined) {
+    return yield* new ForeignAsync({
+      seed: options.seed,
+      kind: foreign?.kind ?? "task",
+      madeAt: foreign?.madeAt ?? "a place unknown"
+    })
+  }
+  if (outcome === "waiting" && options.test !== undefined) {
+    return yield* new Deadlock({ seed: options.seed, atMillis: result.durationMillis })
+  }
+  return first.result
+})
+
+/** Runs once. `waiting`: nothing is left to happen, and a program or the test is not done. */
+const attempt = Effect.fnUntraced(function*<E, A>(options: Options<E, A>, setup: Setup, track: boolean) {
+  const { durationMillis, faults, nodes, plan } = setup
+  const watch = new Watch(options.properties ?? [], options.stopAtViolation ?? true)
+  const world = new World({
+    seed: options.seed,
+    nodes,
+    faults,
+    yieldProbability: options.yieldProbability ?? 0.01,
+    holdMessages: 4096,
+    trace: options.trace,
+    program: options.program,
+    context: yield* Effect.context<never>()
+  })
+  world.onChange = () => watch.look(world)
+  for (const event of plan) world.schedule(event)
+  options.scheduled?.forEach((event, index) => world.schedule({ ...event, index: -1 - index } as Faults.Event))
+
+  let testExit: Exit.Exit<A, unknown> | undefined
+  const isOver = (): boolean => testExit !== undefined || watch.stopped || world.failures.length > 0
+  const tracker = track ? ForeignTracker.track(() => world.running) : undefined
+  return yield* Effect.gen(function*() {
+    world.start()
+    if (options.test !== undefined) {
+      world.fork(options.test(simulator(world)), (exit) => {
+        testExit = exit
+      })
+    }
+    let stopped: "quiet" | "time" | "budget" | "over" = "budget"
+    while (stopped === "budget" && !world.disturbed) {
+      stopped = world.advance(stepsPerTurn, Math.round(durationMillis * 1e6), isOver)
+      if (stopped === "budget") yield* Effect.yieldNow
+    }
+    const ended = stopped === "over" ? (testExit === undefined ? "violation" : "test") : stopped === "quiet" ? "quiet" : "time"
+    watch.finish(world, ended !== "violation")
+    const failed = world.failures.map(({ cause, node }) => ({
+      name: "a program failed",
+      atMillis: world.nowMillis,
+      detail: `${node}: ${Cause.pretty(cause)}`
+    }))
+    if (testExit !== undefined && Exit.isFailure(testExit)) {
+      failed.push({ name: "the test failed", atMillis: world.nowMillis, detail: Cause.pretty(testExit.cause) })
+    }
+    const result: Result<A> = {
+      seed: options.seed,
+      value: testExit !== undefined && Exit.isSuccess(testExit) ? testExit.value : undefined,
+      verdicts: watch.verdicts(),
+      violations: [...watch.violations(), ...failed],
+      faults: plan,
+      counts: { ...world.counts },
+      durationMillis: world.nowMillis,
+      ended
+    }
+    const waits = ended === "quiet" && (world.isWaiting || (options.test !== undefined && testExit === undefined))
+    return {
+      outcome: world.disturbed ? "disturbed" : waits ? "waiting" : "ended",
+      foreign: tracker?.found[0],
+      result
+    } as const
+  }).pipe(Effect.ensuring(Effect.sync(() => {
+    tracker?.stop()
+    world.close()
+  })))
+})
+
+interface Setup {
+  readonly nodes: ReadonlyArray<NodeId.NodeId>
+  readonly faults: Faults.Faults
+  readonly durationMillis: number
+  readonly plan: ReadonlyArray<Faults.Event>
+}
+
+const prepare = <E, A>(options: Options<E, A>): Effect.Effect<Setup, InvalidOptions> =>
+  Effect.gen(function*() {
+    const refuse = (reason: string) => Effect.fail(new InvalidOptions({ reason }))
+    if (!Number.isSafeInteger(options.seed)) return yield* refuse(`the seed ${options.seed} is not a whole number`)
+    if (options.nodes.length === 0) return yield* refuse("there are no nodes")
+    const nodes = [...options.nodes].sort(NodeIds.Order)
+    for (const [index, node] of nodes.entries()) {
+      if (!Schema.is(NodeIds.NodeId)(node)) return yield* refuse(`"${node}" cannot name a node`)
+      if (node === nodes[index + 1]) return yield* refuse(`two nodes are named "${node}"`)
+    }
+    const faults = yield* Schema.decodeUnknownEffect(Faults.Faults)({ ...Faults.none, ...options.faults }).pipe(
+      Effect.mapError((error) => new InvalidOptions({ reason: `faults: ${error.message}` }))
+    )
+    if (faults.delayMillisMax < faults.delayMillisMin) {
+      return yield* refuse("delayMillisMax is below delayMillisMin")
+    }
+    const durationMillis = Duration.toMillis(options.duration ?? "1 minute")
+    if (!(durationMillis >= 0 && durationMillis <= 2 ** 53 / 1e6)) return yield* refuse("the duration is not between 0 and 104 days")
+    const planned = options.planned === undefined ? durationMillis : Duration.toMillis(options.planned)
+    const plan = Faults.plan({ seed: options.seed, nodes, faults, durationMillis: planned }).filter(({ index }) =>
+      options.keep === undefined || options.keep.includes(index)
+    )
+    return { nodes, faults, durationMillis, plan }
+  })
+
+const simulator = (world: World): Simulator => ({
+  world,
+  crash: (node) => Effect.sync(() => world.crash(node)),
+  restart: (node) => Effect.sync(() => world.restart(node)),
+  pause: (node) => Effect.sync(() => world.pause(node)),
+  unpause: (node) => Effect.sync(() => world.unpause(node)),
+  cut: (from, to) =>
+    Effect.sync(() => {
+      const mend = world.cut(from, to)
+      return Effect.sync(mend)
+    }),
+  jump: (node, by) => Effect.sync(() => world.jump(node, Duration.toMillis(by)))
+})
+
+/** Holds properties against a world as it changes. */
+class Watch {
+  private readonly properties: ReadonlyArray<Property.Property>
+  private readonly stopAtViolation: boolean
+  private readonly brokenAt = new Map<Property.Property, number>()
+  private readonly seen = new Set<Property.Property>()
+  /** Those that are looked at after each step. */
+  private open: Array<Property.Property>
+  stopped = false
+
+  constructor(properties: ReadonlyArray<Property.Property>, stopAtViolation: boolean) {
+    this.properties = properties
+    this.stopAtViolation = stopAtViolation
+    this.open = properties.filter(({ kind }) => kind !== "eventually")
+  }
+
+  look(world: World): void {
+    for (let i = 0; i < this.open.length; i++) {
+      const property = this.open[i]!
+      if (property.holds(world) === (property.kind === "always")) continue
+      this.open = this.open.filter((other) => other !== property)
+      if (property.kind === "sometimes") this.seen.add(property)
+      else {
+        this.brokenAt.set(property, world.nowMillis)
+        world.note(`broken: ${property.name}`)
+        if (this.stopAtViolation) this.stopped = true
+      }
+    }
+  }
+
+  /** `whole`: the run came to its end, so that what should have come by then is due. */
+  finish(world: World, whole: boolean): void {
+    if (!whole) return
+    for (const property of this.properties) {
+      const due = property.kind === "eventually" ? property.holds(world) : property.kind === "always" || this.seen.has(property)
+      if (!due) this.brokenAt.set(property, world.nowMillis)
+    }
+  }
+
+  verdicts(): ReadonlyArray<Property.Verdict> {
+    return this.properties.map((property) => {
+      const brokenAtMillis = this.brokenAt.get(property)
+      const verdict = { name: property.name, kind: property.kind, holds: brokenAtMillis === undefined }
+      return brokenAtMillis === undefined ? verdict : { ...verdict, brokenAtMillis }
+    })
+  }
+
+  violations(): ReadonlyArray<{ readonly name: string; readonly atMillis: number }> {
+    return this.properties.flatMap((property) => {
+      const atMillis = this.brokenAt.get(property)
+      return atMillis === undefined ? [] : [{ name: property.name, atMillis }]
+    })
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------- many seeds
+
+export interface Search<A> {
+  /** How many seeds were run. */
+  readonly runs: number
+  readonly delivered: number
+  /** The runs that broke a property, in the order of their seeds, 100 at the most. */
+  readonly failures: ReadonlyArray<Result<A>>
+  /** How many there were in all. */
+  readonly failed: number
+  /** The first of them, shrunk. */
+  readonly shrunk: Shrunk<A> | undefined
+}
+
+/** The smallest run found that breaks the same property. */
+export interface Shrunk<A> {
+  readonly result: Result<A>
+  /** What to run it with again. */
+  readonly replay: {
+    readonly seed: number
+    readonly keep: ReadonlyArray<number>
+    readonly durationMillis: number
+    readonly plannedMillis: number
+    readonly faults: Partial<Faults.Faults>
+  }
+  /** How many runs it took. */
+  readonly runs: number
+}
+
+const failuresKept = 100
+
+/** Runs every seed from `first` to `last`, and shrinks the first that fails. */
+export const search = <E, A = void>(
+  options: Omit<Options<E, A>, "seed" | "trace"> & {
+    readonly seeds: { readonly first: number; readonly last: number }
+    /** Called after each seed. */
+    readonly onProgress?: (progress: { readonly runs: number; readonly failed: number }) => Effect.Effect<void>
+  }
+): Effect.Effect<Search<A>, SimulationError> =>
+  Effect.gen(function*() {
+    const { onProgress, seeds, ...rest } = options
+    if (!(seeds.first <= seeds.last)) {
+      return yield* Effect.fail(new InvalidOptions({ reason: `no seed is between ${seeds.first} and ${seeds.last}` }))
+    }
+    const failures: Array<Result<A>> = []
+    let failed = 0
+    let delivered = 0
+    for (let seed = seeds.first; seed <= seeds.last; seed++) {
+      const result = yield* run({ ...rest, seed })
+      delivered += result.counts.delivered
+      if (result.violations.length > 0) {
+        failed++
+        if (failures.length < failuresKept) failures.push(result)
+      }
+      if (onProgress !== undefined) yield* onProgress({ runs: seed - seeds.first + 1, failed })
+    }
+    const first = failures[0]
+    return {
+      runs: seeds.last - seeds.first + 1,
+      delivered,
+      failures,
+      failed,
+      shrunk: first === undefined ? undefined : yield* shrink({ ...rest, seed: first.seed }, first)
+    }
+  })
+
+/**
+ * Looks for a smaller run that breaks the same property: fewer events of the plan, no lost or doubled messages where
+ * they are not needed, and no longer than needed. Takes at most 200 runs.
+ */
+export const shrink = <E, A>(options: Options<E, A>, failing: Result<A>): Effect.Effect<Shrunk<A>, SimulationError> =>
+  Effect.gen(function*() {
+    const broken = failing.violations[0]!.name
+    const plannedMillis = Duration.toMillis(options.planned ?? options.duration ?? "1 minute")
+    let best = failing
+    let keep = failing.faults.map(({ index }) => index)
+    let durationMillis = Duration.toMillis(options.duration ?? "1 minute")
+    let faults: Partial<Faults.Faults> = options.faults ?? {}
+    let runs = 0
+    const { trace: _, ...quiet } = options
+    const tryRun = Effect.fnUntraced(function*(
+      change: { readonly keep?: Array<number>; readonly durationMillis?: number; readonly faults?: Partial<Faults.Faults> }
+    ) {
+      if (runs >= 200) return false
+      runs++
+      const result = yield* run({
+        ...quiet,
+        keep: change.keep ?? keep,
+        duration: Duration.millis(change.durationMillis ?? durationMillis),
+        planned: Duration.millis(plannedMillis),
+        faults: change.faults ?? faults
+      })
+      if (!result.violations.some(({ name }) => name === broken)) return false
+      best = result
+      keep = change.keep ?? keep
+      durationMillis = change.durationMillis ?? durationMillis
+      faults = change.faults ?? faults
+      return true
+    })
+
+    // Fewer events: halves, then quarters, down to single ones.
+    for (let size = Math.ceil(keep.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+      for (let from = 0; from < keep.length;) {
+        const without = [...keep.slice(0, from), ...keep.slice(from + size)]
+        if (!(yield* tryRun({ keep: without }))) from += size
+      }
+    }
+    for (const rate of ["lossProbability", "duplicationProbability", "reorderProbability"] as const) {
+      if ((faults[rate] ?? 0) > 0) yield* tryRun({ faults: { ...faults, [rate]: 0 } })
+    }
+    // A broken `always` needs no time after it. For what comes too late, time is part of the failure.
+    const brokenAt = best.violations.find(({ name }) => name === broken)!.atMillis
+    if (brokenAt < durationMillis) yield* tryRun({ durationMillis: Math.ceil(brokenAt) })
+    return { result: best, replay: { seed: options.seed, keep, durationMillis, plannedMillis, faults }, runs }
+  })

@@ -1,0 +1,3 @@
+export * as Faults from "./Faults.ts"
+export type { Property, Verdict, World } from "./Property.ts"
+export * as Simulation from "./Simulation.ts"
