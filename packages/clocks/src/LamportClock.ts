@@ -22,6 +22,7 @@ export type Message = typeof Message.Type
 export type Command =
   | { readonly _tag: "Tick" }
   | { readonly _tag: "Send"; readonly to: NodeId.NodeId }
+  | { readonly _tag: "Witness"; readonly sent: LamportTimestamp.LamportTimestamp }
 
 export interface State {
   /** C_i: the timestamp of the latest event. */
@@ -30,6 +31,8 @@ export interface State {
   readonly latest: Stamped | undefined
   readonly previous: number
 }
+
+type Act = Protocol.Actions<Message, Stamped, never, void>
 
 // ------------------------------------------------------------------------------------------------------------- the card
 
@@ -95,22 +98,27 @@ export const protocol: Protocol.Protocol<State, Message, Command, Stamped> = {
 
   // IR1: the clock advances between any two events.
   onCommand: (state, command, act) => {
-    const at = LamportTimestamp.next(state.clock)
-    if (command._tag === "Tick") return stamp(state, { kind: "local", at }, act)
-    act.send(command.to, { sent: at.time })
-    return stamp(state, { kind: "send", at, to: command.to }, act)
+    switch (command._tag) {
+      case "Tick":
+        return stamp(state, { kind: "local", at: LamportTimestamp.next(state.clock) }, act)
+      case "Send": {
+        const at = LamportTimestamp.next(state.clock)
+        act.send(command.to, { sent: at.time })
+        return stamp(state, { kind: "send", at, to: command.to }, act)
+      }
+      case "Witness":
+        return received(state, command.sent, act)
+    }
   },
 
-  // IR2: the clock advances past the time at which the message was sent.
-  onMessage: (state, from, message, act) =>
-    stamp(state, {
-      kind: "receive",
-      at: LamportTimestamp.receive(state.clock, message.sent),
-      sent: { time: message.sent, node: from }
-    }, act)
+  onMessage: (state, from, message, act) => received(state, { time: message.sent, node: from }, act)
 }
 
-const stamp = (state: State, event: Stamped, act: Protocol.Actions<Message, Stamped, never, void>): State => {
+// IR2: the clock advances past the time at which the message was sent.
+const received = (state: State, sent: LamportTimestamp.LamportTimestamp, act: Act): State =>
+  stamp(state, { kind: "receive", at: LamportTimestamp.receive(state.clock, sent.time), sent }, act)
+
+const stamp = (state: State, event: Stamped, act: Act): State => {
   act.emit(event)
   return { clock: event.at, latest: event, previous: state.latest === undefined ? -1 : state.clock.time }
 }
@@ -130,6 +138,7 @@ export const layer: Layer.Layer<LogicalClock, ChannelInUse, Transport> = Layer.e
       now: Effect.sync(() => actor.state().clock),
       tick: tell({ _tag: "Tick" }),
       send: (to) => tell({ _tag: "Send", to }),
+      witness: (sent) => tell({ _tag: "Witness", sent }),
       events: actor.events
     }
   })

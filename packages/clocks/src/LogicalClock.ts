@@ -18,6 +18,8 @@ export class LogicalClock extends Context.Service<LogicalClock, {
   readonly tick: Effect.Effect<LamportTimestamp>
   /** Sends a stamped message to `to`, whose clock passes this one when it arrives. Returns the stamp. */
   readonly send: (to: NodeId.NodeId) => Effect.Effect<LamportTimestamp>
+  /** Stamps the receipt of a message of the user's own, which carried the stamp of its sending. */
+  readonly witness: (sent: LamportTimestamp) => Effect.Effect<LamportTimestamp>
   /** The events of this node from now on. */
   readonly events: Stream.Stream<Stamped>
 }>()("@troupe/clocks/LogicalClock") {}

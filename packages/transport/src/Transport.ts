@@ -15,9 +15,9 @@
  * channel which their node has not opened yet. Anything stronger (retries, acknowledgements, order across links) is the
  * work of a protocol.
  */
-import { Context, type Effect, Schema, type Scope, type Stream } from "effect"
+import { Context, Effect, Layer, Schema, type Scope, type Stream } from "effect"
 import type { Channel } from "./Channel.ts"
-import { NodeId } from "./NodeId.ts"
+import { NodeId, Order } from "./NodeId.ts"
 
 /** Sends a message to a node, itself included. Returns at once; the message arrives at most once. */
 export type Send<in Message> = (to: NodeId, message: Message) => void
@@ -37,6 +37,13 @@ export class Transport extends Context.Service<Transport, {
   /** What happens to the links of this node, from the moment of subscription. A slow subscriber misses the oldest. */
   readonly links: Stream.Stream<LinkEvent>
 }>()("@troupe/transport/Transport") {}
+
+/**
+ * The same transport, as a group of its nodes sees it: for those who share a network with nodes that take no part, such
+ * as clients. `nodes` becomes the group; all can still be sent to.
+ */
+export const among = (group: ReadonlyArray<NodeId>): Layer.Layer<Transport, never, Transport> =>
+  Layer.effect(Transport, Effect.map(Transport, (transport) => ({ ...transport, nodes: [...group].sort(Order) })))
 
 export class ChannelInUse extends Schema.TaggedError<ChannelInUse>()("ChannelInUse", {
   node: NodeId,
