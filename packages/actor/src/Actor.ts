@@ -50,7 +50,16 @@ import {
 import { Timers } from "./internal/Timers.ts"
 import { Membership } from "./Membership.ts"
 import { Observer } from "./Observer.ts"
-import { type Action, type Actions, handle, type Input, type Protocol, type Self, self as makeSelf } from "./Protocol.ts"
+import {
+  type Action,
+  type Actions,
+  handle,
+  type Input,
+  type Protocol,
+  type Self,
+  self as makeSelf,
+  type View
+} from "./Protocol.ts"
 
 export interface Actor<out State, in Command, out Event> {
   readonly node: NodeId.NodeId
@@ -61,7 +70,7 @@ export interface Actor<out State, in Command, out Event> {
   readonly state: () => State
   /**
    * Gives the protocol a command. The step is done on return, unless one of this actor is under way: then it waits for
-   * its turn. Throws `MailboxFull` when 65,536 inputs wait already.
+   * its turn. Throws `MailboxFull` when 65,536 inputs wait already. An actor that has stopped ignores it.
    */
   readonly tell: (command: Command) => void
   /** Calls `listener` with each event, inside the step that emitted it. Returns how to stop that. */
@@ -107,9 +116,12 @@ export class MailboxFull extends Schema.TaggedError<MailboxFull>()("MailboxFull"
 
 const mailboxLimit = 65_536
 
+/** Restarts in a row are nested calls. */
+const restartLimit = 1000
+
 /** How often a protocol whose handler throws is started again. */
 export interface RestartPolicy {
-  /** Restarts within `within`; one more and the actor stops for good. Default: 10. */
+  /** Restarts within `within`, 1,000 at the most; one more and the actor stops for good. Default: 10. */
   readonly limit?: number
   /** Default: 1 minute. */
   readonly within?: Duration.Input
@@ -164,8 +176,7 @@ export const spawn: {
       })
   )
   if (Option.isSome(membership) && protocol.onView !== undefined) {
-    yield* Effect.forkScoped(Stream.runForEach(membership.value.views, (view) =>
-      Effect.sync(() => driver.input({ _tag: "View", view }))))
+    yield* Effect.forkScoped(Stream.runForEach(membership.value.views, (view) => Effect.sync(() => driver.install(view))))
   }
   return driver
 })
@@ -186,6 +197,8 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
   private readonly timers: Timers
   private transmit: Send<Message> = () => {}
   private current: State
+  /** The latest, for a protocol that starts again. */
+  private view: View | undefined = undefined
   /** What the handler under way has asked for so far. */
   private asked: Array<Action<Message, Event, Timer>> = []
   /** What arrived while a step was under way. */
@@ -274,6 +287,7 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
   }
 
   setTimer(timer: Timer, delayMillis: number): void {
+    if (Number.isNaN(delayMillis)) throw new RangeError(`the delay of timer "${timer}" is not a number`)
     this.asked.push({ _tag: "SetTimer", timer, delayMillis })
   }
 
@@ -298,8 +312,13 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
   start(send: Send<Message>): void {
     this.transmit = send
     this.observer?.onSpawn({ node: this.node, actor: this.name, state: this.current })
-    this.step({ _tag: "Start" })
+    this.begin()
     this.drain()
+  }
+
+  install(view: View): void {
+    this.view = view
+    this.input({ _tag: "View", view })
   }
 
   stop(): void {
@@ -336,14 +355,10 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
       return this.restart(input, failure)
     }
     const asked = this.asked
-    if (this.observer !== undefined) {
-      this.observer.onStep({ node: this.node, actor: this.name, input, state: this.current, actions: asked.slice() })
-    }
-    if (asked.length > 0) {
-      // Nothing is asked for while this runs: the actor is busy, and its handlers alone ask.
-      for (let i = 0; i < asked.length; i++) this.perform(asked[i]!)
-      asked.length = 0
-    }
+    if (this.observer !== undefined) this.observe(input, asked.slice())
+    // Nothing is asked for while this runs: the actor is busy, and its handlers alone ask. A listener may stop it.
+    for (let i = 0; i < asked.length && this.status === "busy"; i++) this.perform(asked[i]!)
+    if (asked.length > 0) asked.length = 0
   }
 
   private perform(action: Action<Message, Event, Timer>): void {
@@ -358,17 +373,23 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
       case "Emit": {
         this.counters.events++
         const listeners = this.listeners
-        for (let i = 0; i < listeners.length; i++) this.inform(listeners[i]!, action.event)
+        for (let i = 0; i < listeners.length; i++) this.call("a listener", listeners[i]!, action.event)
       }
     }
   }
 
-  private inform(listener: (event: Event) => void, event: Event): void {
+  /** Calls code of others: what it throws is logged, and does the actor no harm. */
+  private call<A>(who: string, f: (argument: A) => void, argument: A): void {
     try {
-      listener(event)
+      f(argument)
     } catch (defect) {
-      this.log("a listener threw", Cause.die(defect))
+      this.log(`${who} threw`, Cause.die(defect))
     }
+  }
+
+  private observe(input: Input, actions: ReadonlyArray<Action>, failed?: { readonly failure: unknown }): void {
+    const step = { node: this.node, actor: this.name, input, state: this.current, actions, ...failed }
+    this.call("an observer", this.observer!.onStep, step)
   }
 
   private restart(input: Input, failure: unknown): void {
@@ -376,18 +397,30 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
     this.timers.clearAll()
     this.log(`the handler of a ${input._tag} threw: the protocol starts again`, Cause.die(failure))
     const now = Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
-    const within = Duration.toMillis(this.options.restart?.within ?? "1 minute")
-    this.restartTimes = [...this.restartTimes.filter((time) => now - time < within), now]
-    if (this.restartTimes.length > (this.options.restart?.limit ?? 10)) return this.giveUp(failure)
+    const { limit = 10, within = "1 minute" } = this.options.restart ?? {}
+    const since = now - Duration.toMillis(within)
+    this.restartTimes = [...this.restartTimes.filter((time) => time > since), now]
+    if (this.restartTimes.length > Math.min(limit, restartLimit)) return this.giveUp(failure)
     this.counters.restarts++
     try {
       this.current = this.protocol.init(this.self)
     } catch (again) {
       return this.giveUp(again)
     }
-    this.observer?.onStep({ node: this.node, actor: this.name, input, state: this.current, actions: [], failure })
-    this.options.onRestart?.(this.current, failure)
+    if (this.observer !== undefined) this.observe(input, [], { failure })
+    const { onRestart } = this.options
+    if (onRestart !== undefined) this.call("onRestart", (state) => onRestart(state, failure), this.current)
+    this.begin()
+  }
+
+  /** What each life of the protocol begins with: its start, and who is in the group. */
+  private begin(): void {
+    const { restarts } = this.counters
     this.step({ _tag: "Start" })
+    // A start that failed has led to another one, which has been through this.
+    if (this.view !== undefined && this.counters.restarts === restarts && this.status === "busy") {
+      this.step({ _tag: "View", view: this.view })
+    }
   }
 
   private giveUp(cause: unknown): void {

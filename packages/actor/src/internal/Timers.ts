@@ -5,7 +5,7 @@ import { Clock, Duration, Effect, type Fiber } from "effect"
 
 interface Entry {
   readonly timer: string
-  readonly deadlineMillis: number
+  readonly deadlineNanos: number
   /** Breaks ties in the order of setting, so that runs repeat. */
   readonly sequence: number
 }
@@ -19,7 +19,7 @@ export class Timers {
   private heap: Array<Entry> = []
   private sequence = 0
   private sleeper: Fiber.Fiber<void> | undefined = undefined
-  private wakesAtMillis = Infinity
+  private wakesAtNanos = Infinity
 
   constructor(
     clock: Clock.Clock,
@@ -32,13 +32,13 @@ export class Timers {
   }
 
   set(timer: string, delayMillis: number): void {
-    const deadlineMillis = this.nowMillis() + Math.max(0, delayMillis)
-    const entry = { timer, deadlineMillis, sequence: this.sequence++ }
+    const deadlineNanos = this.nowNanos() + Math.max(0, Math.round(delayMillis * 1e6))
+    const entry = { timer, deadlineNanos, sequence: this.sequence++ }
     this.running.set(timer, entry)
     // Stale entries are dropped when they surface; a timer that is set anew and anew must not pile them up.
     if (this.heap.length > 32 && this.heap.length > 4 * this.running.size) this.rebuild()
     else push(this.heap, entry)
-    if (deadlineMillis < this.wakesAtMillis) this.sleepUntil(deadlineMillis)
+    if (deadlineNanos < this.wakesAtNanos) this.sleepUntil(deadlineNanos)
   }
 
   clear(timer: string): void {
@@ -51,7 +51,7 @@ export class Timers {
     this.heap = []
     this.sleeper?.interruptUnsafe()
     this.sleeper = undefined
-    this.wakesAtMillis = Infinity
+    this.wakesAtNanos = Infinity
   }
 
   private rebuild(): void {
@@ -59,29 +59,32 @@ export class Timers {
     for (const entry of this.running.values()) push(this.heap, entry)
   }
 
-  private nowMillis(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
+  // Whole nanoseconds: a deadline that a fraction of one is left to would never come.
+  private nowNanos(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe())
   }
 
-  private sleepUntil(deadlineMillis: number): void {
+  private sleepUntil(deadlineNanos: number): void {
     this.sleeper?.interruptUnsafe()
-    this.wakesAtMillis = deadlineMillis
-    const left = Math.max(0, deadlineMillis - this.nowMillis())
-    this.sleeper = this.fork(Effect.andThen(this.clock.sleep(Duration.millis(left)), Effect.sync(this.wake)))
+    this.wakesAtNanos = deadlineNanos
+    const left = deadlineNanos - this.nowNanos()
+    // Some clocks sleep no time at all by not sleeping: then the timer would run out while it is being set.
+    const sleep = left > 0 ? this.clock.sleep(Duration.nanos(BigInt(left))) : Effect.yieldNow
+    this.sleeper = this.fork(Effect.andThen(sleep, Effect.sync(this.wake)))
   }
 
   private readonly wake = (): void => {
     this.sleeper = undefined
-    this.wakesAtMillis = Infinity
-    const now = this.nowMillis()
+    this.wakesAtNanos = Infinity
+    const now = this.nowNanos()
     // What is due now, and nothing that its handlers set meanwhile: a timer of zero waits for the next turn.
     const limit = this.sequence
     for (;;) {
       const first = this.heap[0]
       if (first === undefined) return
       const stale = this.running.get(first.timer) !== first
-      if (!stale && (first.deadlineMillis > now || first.sequence >= limit)) {
-        if (first.deadlineMillis < this.wakesAtMillis) this.sleepUntil(first.deadlineMillis)
+      if (!stale && (first.deadlineNanos > now || first.sequence >= limit)) {
+        if (first.deadlineNanos < this.wakesAtNanos) this.sleepUntil(first.deadlineNanos)
         return
       }
       pop(this.heap)
@@ -93,7 +96,7 @@ export class Timers {
 }
 
 const before = (a: Entry, b: Entry): boolean =>
-  a.deadlineMillis < b.deadlineMillis || (a.deadlineMillis === b.deadlineMillis && a.sequence < b.sequence)
+  a.deadlineNanos < b.deadlineNanos || (a.deadlineNanos === b.deadlineNanos && a.sequence < b.sequence)
 
 const push = (heap: Array<Entry>, entry: Entry): void => {
   let at = heap.length

@@ -1,0 +1,267 @@
+/**
+ * The main job: a bank of five tellers carries out a list of transfers while its leader is killed and comes back.
+ *
+ * This is the bank's own node. It keeps the ledger, hands the transfers to the tellers in turn, hands those of a teller
+ * that died to others, prints what the leader publishes, and audits the run at its end. It knows no transport: `Staff`
+ * starts and kills tellers, in this process, in others, or in a simulated world.
+ */
+import { LamportClock, LogicalClock } from "@troupe/clocks"
+import { type ChannelInUse, Transport } from "@troupe/transport"
+import { Clock, Context, Deferred, Effect, Schema } from "effect"
+import * as Ledger from "./Ledger.ts"
+import { channel, type Message } from "./Office.ts"
+import type { Transfer } from "./Transfer.ts"
+
+/** Starts and kills tellers: the difference between the worlds that the bank runs in. */
+export class Staff extends Context.Service<Staff, {
+  readonly tellers: ReadonlyArray<string>
+  readonly start: (teller: string) => Effect.Effect<void, StaffFailed>
+  /** At once, without a last word: `kill -9` where the teller is a process. */
+  readonly kill: (teller: string) => Effect.Effect<void>
+  /** Fails when a teller ends that nobody killed. */
+  readonly failed: Effect.Effect<never, StaffFailed>
+}>()("@troupe/cli/bank/Staff") {}
+
+export class StaffFailed extends Schema.TaggedError<StaffFailed>()("StaffFailed", {
+  teller: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `The teller ${this.teller} failed: ${this.reason}`
+  }
+}
+
+export class BankStuck extends Schema.TaggedError<BankStuck>()("BankStuck", {
+  left: Schema.Int,
+  of: Schema.Int,
+  seconds: Schema.Number
+}) {
+  override get message(): string {
+    return `${this.left} of ${this.of} transfers are not done, and none was in the last ${this.seconds} seconds.`
+  }
+}
+
+export type BankError = StaffFailed | BankStuck | ChannelInUse
+
+export interface Options {
+  readonly transfers: ReadonlyArray<Transfer>
+  readonly openingCents: number
+  /** Over how long the transfers are handed out. */
+  readonly paceMillis: number
+  readonly killAtMillis: number
+  readonly returnAtMillis: number
+  /** Takes each line of the run as it happens. */
+  readonly say: (line: string) => Effect.Effect<void>
+}
+
+/** The facts of a run, from which the report is made. */
+export interface Run {
+  readonly ledger: Ledger.Ledger
+  readonly openingTotal: number
+  readonly tellers: ReadonlyArray<string>
+  /** When a leader was first seen, in the order of epochs. */
+  readonly leaders: ReadonlyArray<{ readonly id: string; readonly epoch: number; readonly atMillis: number }>
+  readonly views: ReadonlyArray<{ readonly number: number; readonly members: ReadonlyArray<string>; readonly atMillis: number }>
+  readonly killed: { readonly teller: string; readonly atMillis: number; readonly returnedAtMillis: number }
+  /** Stays inside the critical section, by the tellers' clocks; a killed teller's last one ends at its death. */
+  readonly stays: ReadonlyArray<{ readonly token: number; readonly fromNanos: number; readonly toNanos: number }>
+  /** Submitted again since their teller died or kept silent. */
+  readonly resubmitted: number
+  readonly balances: number
+  readonly durationMillis: number
+}
+
+/** Nothing done for so long, and the run is given up. */
+const patienceMillis = 20_000
+
+export const run = Effect.fnUntraced(function*(options: Options) {
+  const { openingCents, say, transfers } = options
+  const staff = yield* Staff
+  const transport = yield* Transport
+  const clock = yield* LogicalClock
+  const ledger = Ledger.make(transfers, openingCents)
+  const openingTotal = Ledger.total(ledger)
+
+  const startNanos = Number(yield* Clock.monotonicTimeNanos)
+  const monotonic = yield* Clock.Clock
+  const nowNanos = (): number => Number(monotonic.monotonicTimeNanosUnsafe())
+  const elapsed = (): number => (nowNanos() - startNanos) / 1e6
+  let openedAt = 0
+
+  const leaders: Array<Run["leaders"][number]> = []
+  const views: Array<Run["views"][number]> = []
+  const stays: Array<Run["stays"][number]> = []
+  const takenNanos = new Map<number, number>()
+  const open = new Map<string, { transfer: Transfer; teller: string; atMillis: number }>()
+  const up = new Set<string>()
+  const ready = yield* Deferred.make<void>()
+  const finished = yield* Deferred.make<void>()
+  let handedOut = 0
+  let done = 0
+  let lastDoneAt = 0
+  let resubmitted = 0
+  let balances = 0
+  let next = 0
+  const lines: Array<string> = []
+  const tell = (line: string): void => void lines.push(`${((elapsed() - openedAt) / 1000).toFixed(1).padStart(5)} s  ${line}`)
+
+  // ------------------------------------------------------------------------------------------ what the tellers say
+
+  const receive = (from: string, message: Message): Effect.Effect<void> => {
+    switch (message._tag) {
+      case "Apply": {
+        const { sent, token, transfer } = message
+        return Effect.map(clock.witness(sent), (taken) => {
+          const outcome = Ledger.apply(ledger, { token, node: from, transfer, sent, taken })
+          if (outcome !== "refused") takenNanos.set(token, nowNanos())
+          send(from, { _tag: "Answer", token, outcome, sent: taken })
+        })
+      }
+      case "Done":
+        return Effect.sync(() => {
+          stays.push({ token: message.token, fromNanos: message.enteredNanos, toNanos: message.leftNanos })
+          if (!open.delete(message.id)) return
+          done++
+          lastDoneAt = elapsed()
+          if (done === transfers.length) Deferred.doneUnsafe(finished, Effect.void)
+        })
+      case "Status":
+        return Effect.sync(() => {
+          const { leader, members, view } = message
+          if (leader !== null && leader.epoch > (leaders.at(-1)?.epoch ?? -1)) {
+            leaders.push({ ...leader, atMillis: elapsed() - openedAt })
+            tell(`${leader.id} leads, epoch ${leader.epoch}`)
+          }
+          if (view > (views.at(-1)?.number ?? 0)) {
+            views.push({ number: view, members, atMillis: elapsed() - openedAt })
+            tell(`the group is ${members.join(" ")}, view ${view}`)
+          }
+          if (view > 0 && members.includes(from)) up.add(from)
+          if (up.size === staff.tellers.length) Deferred.doneUnsafe(ready, Effect.void)
+        })
+      case "Balance":
+        return Effect.sync(() => {
+          if (message.epoch < (leaders.at(-1)?.epoch ?? 0)) return tell(`${from} is no leader any more, its balance line is refused`)
+          balances++
+          tell(
+            `${from}: balance ${cents(Ledger.total(ledger))} over ${ledger.balances.size} accounts, ` +
+              `${done} of ${transfers.length} transfers done`
+          )
+        })
+      default:
+        return Effect.void
+    }
+  }
+  const context = yield* Effect.context<never>()
+  const send = yield* transport.open(channel, (from, message) => {
+    Effect.runSyncWith(context)(receive(from, message))
+  })
+
+  // -------------------------------------------------------------------------------------------- handing transfers out
+
+  const submit = (transfer: Transfer): void => {
+    const living = staff.tellers.filter((teller) => up.has(teller))
+    const teller = (living.length > 0 ? living : staff.tellers)[next++ % Math.max(1, living.length)]!
+    open.set(transfer.id, { transfer, teller, atMillis: elapsed() })
+    send(teller, { _tag: "Submit", transfer })
+  }
+
+  const handOut = Effect.gen(function*() {
+    const beganAt = elapsed()
+    while (handedOut < transfers.length) {
+      const due = Math.min(
+        transfers.length,
+        Math.ceil(transfers.length * Math.min(1, (elapsed() - beganAt + 20) / options.paceMillis))
+      )
+      // No more than the tellers can hold.
+      while (handedOut < due && open.size < 10_000) submit(transfers[handedOut++]!)
+      yield* Effect.sleep("20 millis")
+    }
+  })
+
+  /** A transfer whose teller is dead, or silent for long, goes to another; the ledger applies it once. */
+  const again = (due: (entry: { readonly teller: string; readonly atMillis: number }) => boolean): void => {
+    for (const entry of [...open.values()]) {
+      if (!due(entry)) continue
+      resubmitted++
+      submit(entry.transfer)
+    }
+  }
+
+  const print = Effect.gen(function*() {
+    for (const line of lines.splice(0)) yield* say(line)
+  })
+
+  const watch = Effect.gen(function*() {
+    yield* print
+    if (elapsed() - lastDoneAt > 5_000) {
+      again(({ atMillis }) => elapsed() - atMillis > 5_000)
+    }
+    if (elapsed() - Math.max(lastDoneAt, openedAt) > patienceMillis) {
+      return yield* new BankStuck({ left: transfers.length - done, of: transfers.length, seconds: patienceMillis / 1000 })
+    }
+    yield* Effect.sleep("50 millis")
+  }).pipe(Effect.forever)
+
+  // ------------------------------------------------------------------------------------------------- killing the leader
+
+  let killed: Run["killed"] = { teller: "", atMillis: 0, returnedAtMillis: 0 }
+  const accident = Effect.gen(function*() {
+    yield* Effect.sleep(`${options.killAtMillis} millis`)
+    const victim = leaders.at(-1)!.id
+    const atMillis = elapsed() - openedAt
+    up.delete(victim)
+    yield* staff.kill(victim)
+    tell(`${victim} is killed`)
+    const diedNanos = nowNanos()
+    // Whether it died inside the section: the ledger has its write, and it never reported to have left.
+    const last = ledger.entries.at(-1)
+    if (last !== undefined && last.node === victim && !stays.some(({ token }) => token === last.token)) {
+      stays.push({ token: last.token, fromNanos: takenNanos.get(last.token)!, toNanos: diedNanos })
+    }
+    again(({ teller }) => teller === victim)
+    yield* Effect.sleep(`${options.returnAtMillis - options.killAtMillis} millis`)
+    yield* staff.start(victim)
+    killed = { teller: victim, atMillis, returnedAtMillis: elapsed() - openedAt }
+    tell(`${victim} is started again`)
+    // A write that the dead teller sent, held up in the network until now.
+    const old = ledger.entries.findLast(({ node }) => node === victim)
+    if (old !== undefined) {
+      tell(`a write of ${victim} under its old token ${old.token} arrives late`)
+      Ledger.apply(ledger, { ...old, transfer: { ...old.transfer, id: `${old.transfer.id}-late` } })
+    }
+  })
+
+  yield* Effect.forEach(staff.tellers, staff.start, { discard: true, concurrency: "unbounded" })
+  const job = Effect.gen(function*() {
+    yield* Deferred.await(ready).pipe(
+      Effect.timeoutOrElse({
+        duration: "60 seconds",
+        orElse: () => Effect.fail(new StaffFailed({ teller: "group", reason: "the tellers did not form a group in a minute" }))
+      })
+    )
+    openedAt = lastDoneAt = elapsed()
+    tell(`the bank opens: ${staff.tellers.length} tellers, ${transfers.length} transfers, ${cents(openingTotal)} in all`)
+    yield* Effect.all([handOut, accident, Deferred.await(finished)], { concurrency: "unbounded", discard: true })
+    // The one that came back leads again, if it is the highest.
+    yield* Effect.sleep("1500 millis")
+  })
+  yield* Effect.raceAllFirst([job, watch, staff.failed])
+  yield* print
+  const result: Run = {
+    ledger,
+    openingTotal,
+    tellers: staff.tellers,
+    leaders,
+    views,
+    killed,
+    stays,
+    resubmitted,
+    balances,
+    durationMillis: elapsed() - openedAt
+  }
+  return result
+}, Effect.provide(LamportClock.layer))
+
+export const cents = (amount: number): string =>
+  `${amount < 0 ? "-" : ""}${Math.floor(Math.abs(amount) / 100).toLocaleString("en")}.${String(Math.abs(amount) % 100).padStart(2, "0")}`

@@ -1,0 +1,87 @@
+/**
+ * The audit of a run: what must hold, each with the figures that show it.
+ */
+import { type Run } from "./Bank.ts"
+import * as Ledger from "./Ledger.ts"
+
+export interface Check {
+  readonly name: string
+  readonly holds: boolean
+  readonly detail: string
+}
+
+export const audit = (run: Run, transfers: number): ReadonlyArray<Check> => {
+  const { entries, outcomes, refused } = run.ledger
+  const applied = entries.filter(({ outcome }) => outcome === "applied").length
+  const declined = entries.filter(({ outcome }) => outcome === "declined").length
+  const repeated = entries.length - applied - declined
+  const total = Ledger.total(run.ledger)
+  const unordered = entries.findIndex(({ token }, index) => index > 0 && token <= entries[index - 1]!.token)
+  const overlap = firstOverlap(run)
+  const acausal = entries.filter(({ sent, taken }) => sent.time >= taken.time).length
+  return [
+    {
+      name: "every transfer is carried out once",
+      holds: outcomes.size === transfers && applied + declined === transfers,
+      detail: `${applied} applied, ${declined} declined for lack of money, ${repeated} submitted again and not repeated`
+    },
+    {
+      name: "money is conserved",
+      holds: total === run.openingTotal && [...run.ledger.balances.values()].every((balance) => balance >= 0),
+      detail: `${run.openingTotal} cents before, ${total} after, no account below zero`
+    },
+    {
+      name: "tokens strictly increase",
+      holds: unordered < 0,
+      detail: unordered < 0
+        ? `${entries.length} entries, tokens ${entries[0]?.token ?? "none"} to ${entries.at(-1)?.token ?? "none"}`
+        : `token ${entries[unordered]!.token} after ${entries[unordered - 1]!.token}`
+    },
+    {
+      name: "stale tokens are refused",
+      holds: refused.length > 0 && refused.every(({ highest, token }) => token <= highest),
+      detail: `${refused.length} refused: ${refused.slice(0, 3).map(({ highest, node, token }) => `${token} of ${node} after ${highest}`).join(", ")}`
+    },
+    {
+      name: "no two in the section",
+      holds: overlap === undefined,
+      detail: overlap ?? `${run.stays.length} stays, none overlaps another`
+    },
+    {
+      name: "effects are later than causes",
+      holds: acausal === 0,
+      detail: `each write is taken at a higher Lamport time than it was sent at, ${acausal} are not`
+    },
+    {
+      name: "leadership passes on",
+      holds: run.leaders.some(({ atMillis, id }) => id !== run.killed.teller && atMillis >= run.killed.atMillis) &&
+        run.leaders.every(({ epoch }, index) => index === 0 || epoch > run.leaders[index - 1]!.epoch),
+      detail: run.leaders.map(({ atMillis, epoch, id }) => `${id} from ${seconds(atMillis)} (epoch ${epoch})`).join(", ")
+    }
+  ]
+}
+
+/** Two stays that share a moment, in words. */
+const firstOverlap = ({ stays }: Run): string | undefined => {
+  const sorted = [...stays].sort((a, b) => a.fromNanos - b.fromNanos)
+  for (let i = 1; i < sorted.length; i++) {
+    const before = sorted[i - 1]!
+    const after = sorted[i]!
+    if (after.fromNanos < before.toNanos) return `the stays under tokens ${before.token} and ${after.token} overlap`
+  }
+  return undefined
+}
+
+/** What keeping the lock alive through a crash took: the price of drawing membership from who is alive. */
+export const costs = (run: Run): string => {
+  const { killed, leaders, views } = run
+  const successor = leaders.find(({ atMillis }) => atMillis >= killed.atMillis)
+  const view = views.find(({ atMillis, members }) => atMillis >= killed.atMillis && !members.includes(killed.teller))
+  const after = (at: number | undefined): string => at === undefined ? "never" : `${seconds(at - killed.atMillis)} after the kill`
+  return `Ricart–Agrawala needs everyone's answer, so a dead node would starve it. The leader therefore publishes views of ` +
+    `who is alive, and each request asks the members of the present view. That took ${views.length} views, a message ` +
+    `a node to the leader five times a second, and a pause: new leader ${after(successor?.atMillis)}, new view ` +
+    `${after(view?.atMillis)}. A node wrongly taken for dead could overlap the next holder; the fencing tokens make that harmless.`
+}
+
+const seconds = (millis: number): string => `${(millis / 1000).toFixed(1)} s`

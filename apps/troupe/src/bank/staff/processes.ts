@@ -1,0 +1,78 @@
+/** Tellers that are operating system processes, over TCP on the loopback interface. */
+import * as Tcp from "@troupe/transport/Tcp"
+import { Deferred, Effect, Layer, Schema } from "effect"
+import { type ChildProcess, fork } from "node:child_process"
+import * as Net from "node:net"
+import { Staff, StaffFailed } from "../Bank.ts"
+import { bankNode } from "../Office.ts"
+
+/** What a teller's process is told, as its argument. */
+export const Assignment = Schema.fromJsonString(Schema.Struct({
+  self: Schema.String,
+  tellers: Schema.Array(Schema.String),
+  addresses: Schema.Record(Schema.String, Schema.String)
+}))
+
+/** What a teller's process runs: a source when this is one. */
+const isSource = import.meta.url.endsWith(".ts")
+const script = new URL(isSource ? "process.ts" : "process.js", import.meta.url)
+
+/** The bank's own transport, and its staff. */
+export const layer = (tellers: ReadonlyArray<string>) =>
+  Layer.unwrap(Effect.map(addressesOf([...tellers, bankNode]), (addresses) =>
+    Layer.merge(
+      Tcp.layer({ self: bankNode, listen: addresses[bankNode]!, peers: addresses, cluster: "bank" }),
+      staff(tellers, addresses)
+    )))
+
+const staff = (tellers: ReadonlyArray<string>, addresses: Readonly<Record<string, string>>) =>
+  Layer.effect(
+    Staff,
+    Effect.gen(function*() {
+      const running = new Map<string, ChildProcess>()
+      const failed = yield* Deferred.make<never, StaffFailed>()
+      yield* Effect.addFinalizer(() => Effect.sync(() => running.forEach((child) => child.kill("SIGKILL"))))
+      return {
+        tellers,
+        start: (name) =>
+          Effect.sync(() => {
+            const assignment = Schema.encodeSync(Assignment)({ self: name, tellers, addresses })
+            const child = fork(script, [assignment], {
+              execArgv: isSource ? ["--conditions=@troupe/source"] : [],
+              stdio: ["ignore", "ignore", "inherit", "ipc"]
+            })
+            running.set(name, child)
+            const fail = (reason: string): void => {
+              // One that is not ours any more was killed, or taken down at the end.
+              if (running.get(name) !== child) return
+              Deferred.doneUnsafe(failed, Effect.fail(new StaffFailed({ teller: name, reason })))
+            }
+            child.on("error", (error) => fail(error.message))
+            child.on("exit", (code, signal) => fail(`its process ended, ${signal ?? `exit code ${code}`}`))
+          }),
+        kill: (name) =>
+          Effect.callback<void>((resume) => {
+            const child = running.get(name)!
+            running.delete(name)
+            child.once("exit", () => resume(Effect.void))
+            child.kill("SIGKILL")
+          }),
+        failed: Deferred.await(failed)
+      }
+    })
+  )
+
+/** A free loopback port for each name. They are taken all at once, so that no two get the same. */
+const addressesOf = (names: ReadonlyArray<string>): Effect.Effect<Readonly<Record<string, string>>> =>
+  Effect.promise(async () => {
+    const servers = await Promise.all(names.map(() =>
+      new Promise<Net.Server>((resolve, reject) => {
+        const server = Net.createServer()
+        server.once("error", reject)
+        server.listen(0, "127.0.0.1", () => resolve(server))
+      })
+    ))
+    const addresses = names.map((name, index) => [name, `127.0.0.1:${(servers[index]!.address() as Net.AddressInfo).port}`])
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+    return Object.fromEntries(addresses)
+  })
