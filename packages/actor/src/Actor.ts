@@ -389,7 +389,7 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
 
   private observe(input: Input, actions: ReadonlyArray<Action>, failed?: { readonly failure: unknown }): void {
     const step = { node: this.node, actor: this.name, input, state: this.current, actions, ...failed }
-    this.call("an observer", this.observer!.onStep, step)
+    this.call("an observer", (step) => this.observer!.onStep(step), step)
   }
 
   private restart(input: Input, failure: unknown): void {
