@@ -147,7 +147,7 @@ export const spawn: {
     protocol: Protocol<State, Message, Command, Event, Timer, Options>,
     options: SpawnOptions<State> & { readonly options: NoInfer<Options> }
   ): Effect.Effect<Actor<State, Command, Event>, ChannelInUse, Transport | Scope.Scope>
-} = Effect.fnUntraced(function*(
+} = Effect.fnUntraced(function* (
   protocol: Protocol<any, any, any, any, any, any>,
   options: SpawnOptions<any> & { readonly options?: unknown } = {}
 ) {
@@ -176,7 +176,9 @@ export const spawn: {
       })
   )
   if (Option.isSome(membership) && protocol.onView !== undefined) {
-    yield* Effect.forkScoped(Stream.runForEach(membership.value.views, (view) => Effect.sync(() => driver.install(view))))
+    yield* Effect.forkScoped(
+      Stream.runForEach(membership.value.views, (view) => Effect.sync(() => driver.install(view)))
+    )
   }
   return driver
 })
@@ -247,7 +249,7 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
     this.input({ _tag: "Message", from, message })
   }
 
-  readonly subscribe = (listener: (event: Event) => void): () => void => {
+  readonly subscribe = (listener: (event: Event) => void): (() => void) => {
     this.listeners = [...this.listeners, listener]
     return () => {
       this.listeners = this.listeners.filter((other) => other !== listener)
@@ -431,9 +433,7 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
   }
 
   private log(what: string, cause: Cause.Cause<unknown>): void {
-    this.fork(
-      Effect.logError(what, cause).pipe(Effect.annotateLogs({ node: this.node, actor: this.name }))
-    )
+    this.fork(Effect.logError(what, cause).pipe(Effect.annotateLogs({ node: this.node, actor: this.name })))
   }
 }
 

@@ -6,7 +6,10 @@
 import { Context, type Stream } from "effect"
 import type { View } from "./Protocol.ts"
 
-export class Membership extends Context.Service<Membership, {
-  /** The current view first, then each later one. */
-  readonly views: Stream.Stream<View>
-}>()("@troupe/actor/Membership") {}
+export class Membership extends Context.Service<
+  Membership,
+  {
+    /** The current view first, then each later one. */
+    readonly views: Stream.Stream<View>
+  }
+>()("@troupe/actor/Membership") {}
