@@ -1,5 +1,5 @@
 /** One machine for all tests of the driver: it writes down what it is given, and does what its commands and messages say. */
-import { Memory, Transport } from "@troupe/transport"
+import { Memory, type Transport } from "@troupe/transport"
 import { Actor, type Protocol } from "@troupe/actor"
 import { Cause, Effect, Layer, Logger, Schema } from "effect"
 

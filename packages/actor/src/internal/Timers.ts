@@ -1,7 +1,7 @@
 /**
  * The timers of one actor, over Effect's `Clock`: a heap of deadlines and one sleeper for the earliest.
  */
-import { Clock, Duration, Effect, type Fiber } from "effect"
+import { type Clock, Duration, Effect, type Fiber } from "effect"
 
 interface Entry {
   readonly timer: string
