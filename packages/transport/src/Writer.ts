@@ -3,38 +3,55 @@
  */
 const encoder = new TextEncoder()
 
+/** What Node's buffers can do and a browser's byte arrays can't: write text without a view of the rest. */
+interface TextBuffer extends Uint8Array<ArrayBuffer> {
+  utf8Write?(text: string, at: number): number
+}
+
+const node = (globalThis as { readonly Buffer?: { allocUnsafeSlow(size: number): TextBuffer } }).Buffer
+
+const allocate = (capacity: number): TextBuffer =>
+  node === undefined ? new Uint8Array(capacity) : node.allocUnsafeSlow(capacity)
+
 export class Writer {
   buffer: Uint8Array<ArrayBuffer>
   /** How many bytes of `buffer` are written. */
   length = 0
 
   constructor(capacity: number) {
-    this.buffer = new Uint8Array(capacity)
+    this.buffer = allocate(capacity)
   }
 
   /** Makes room for `count` more bytes. */
   reserve(count: number): void {
     const needed = this.length + count
-    if (needed <= this.buffer.length) return
-    const grown = new Uint8Array(Math.max(needed, this.buffer.length * 2))
+    if (needed > this.buffer.length) this.grow(needed)
+  }
+
+  private grow(needed: number): void {
+    const grown = allocate(Math.max(needed, this.buffer.length * 2))
     grown.set(this.buffer.subarray(0, this.length))
     this.buffer = grown
   }
 
   bytes(source: Uint8Array): void {
-    this.reserve(source.length)
+    const length = source.length
+    this.reserve(length)
     this.buffer.set(source, this.length)
-    this.length += source.length
+    this.length += length
   }
 
   /** Appends `value` in UTF-8. */
   text(value: string): void {
     this.reserve(value.length * 3)
-    this.length += encoder.encodeInto(value, this.buffer.subarray(this.length)).written
+    const buffer: TextBuffer = this.buffer
+    this.length += buffer.utf8Write === undefined
+      ? encoder.encodeInto(value, buffer.subarray(this.length)).written
+      : buffer.utf8Write(value, this.length)
   }
 
   /** What was written, as bytes of its own. */
   take(): Uint8Array<ArrayBuffer> {
-    return this.buffer.slice(0, this.length)
+    return new Uint8Array(this.buffer.buffer.slice(this.buffer.byteOffset, this.buffer.byteOffset + this.length))
   }
 }
