@@ -1,0 +1,117 @@
+/**
+ * How an algorithm is shown: a program for each node, over the service that the algorithm is a layer for.
+ *
+ * The program asks its stage whether there is more to do, and says there what it is at. It knows neither the algorithm
+ * nor the transport, so that a mutex is shown like every mutex, in memory as between processes.
+ */
+import type { Card } from "@troupe/actor"
+import { LogicalClock } from "@troupe/clocks"
+import { Election } from "@troupe/election"
+import { Mutex } from "@troupe/mutex"
+import { type ChannelInUse, Transport } from "@troupe/transport"
+import { Context, Effect, Layer, Option, type Scope, Stream } from "effect"
+
+/** What a node is at, for a picture of it. */
+export type Role = "leads" | "holds" | "waits" | "rests"
+
+/** What a node's program is handed. */
+export interface Stage {
+  /** Whether there is one more operation for this node; comes when it is time to begin. */
+  readonly next: Effect.Effect<boolean>
+  /** What an operation does, apart from its messages: takes time. */
+  readonly work: Effect.Effect<void>
+  /** This node has finished an operation. */
+  readonly finished: Effect.Effect<void>
+  readonly show: (role: Role, detail?: string) => Effect.Effect<void>
+}
+
+export interface Demonstration {
+  /** `package/algorithm`. */
+  readonly name: string
+  readonly card: Card.Card
+  /** The channel of the actor whose states the card's guarantees are about. */
+  readonly actor: string
+  /** How many operations there are, when `entries` are asked for. */
+  readonly operations: (entries: number) => number
+  /** What a node does. What it spawns lives on in the scope when it is done: others may need an answer. */
+  readonly program: (stage: Stage) => Effect.Effect<void, ChannelInUse, Transport | Scope.Scope>
+}
+
+interface Algorithm {
+  readonly protocol: { readonly name: string }
+  readonly card: Card.Card
+}
+
+/** Entries, taken in turns by all nodes. */
+export const mutex = (
+  { card, layer, protocol }: Algorithm & {
+    readonly layer: (options: { readonly resource: string }) => Layer.Layer<Mutex, ChannelInUse, Transport>
+  }
+): Demonstration => ({
+  name: protocol.name,
+  card,
+  actor: `${protocol.name}/demo`,
+  operations: (entries) => entries,
+  program: Effect.fnUntraced(function*(stage) {
+    const mutex = yield* build(Mutex, layer({ resource: "demo" }))
+    while (yield* stage.next) {
+      yield* stage.show("waits")
+      yield* mutex.withLock((token) => Effect.andThen(stage.show("holds", `token ${token}`), stage.work))
+      yield* stage.show("rests")
+      yield* stage.finished
+    }
+  })
+})
+
+/** One election, by nodes that start at the same time. */
+export const election = (
+  { card, layer, protocol }: Algorithm & {
+    readonly layer: () => Layer.Layer<Election, ChannelInUse, Transport>
+  }
+): Demonstration => ({
+  name: protocol.name,
+  card,
+  actor: protocol.name,
+  operations: () => 1,
+  program: Effect.fnUntraced(function*(stage) {
+    const election = yield* build(Election, layer())
+    const shown = Stream.runForEach(election.changes, Option.match({
+      onNone: () => stage.show("waits", "for a leader"),
+      onSome: ({ epoch, id }) =>
+        id === election.self ? stage.show("leads", `epoch ${epoch}`) : stage.show("rests", `follows ${id}`)
+    }))
+    yield* Effect.forkScoped(shown)
+    // An election is over when nobody changes their mind for a while.
+    const settled = election.changes.pipe(Stream.debounce("1 second"), Stream.filter(Option.isSome), Stream.runHead)
+    const leader = Option.flatten(yield* settled)
+    if (Option.isSome(leader) && leader.value.id === election.self) yield* stage.finished
+  })
+})
+
+/** Stamped messages from each node to all others in turn. */
+export const clock = (
+  { card, layer, protocol }: Algorithm & {
+    readonly layer: Layer.Layer<LogicalClock, ChannelInUse, Transport>
+  }
+): Demonstration => ({
+  name: protocol.name,
+  card,
+  actor: protocol.name,
+  operations: (entries) => entries,
+  program: Effect.fnUntraced(function*(stage) {
+    const { nodes, self } = yield* Transport
+    const clock = yield* build(LogicalClock, layer)
+    yield* Effect.forkScoped(Stream.runForEach(clock.events, ({ at, kind }) =>
+      stage.show("rests", `time ${at.time}, ${kind === "receive" ? "after a receipt" : "after a sending"}`)))
+    const others = nodes.length === 1 ? nodes : nodes.filter((node) => node !== self)
+    for (let i = nodes.indexOf(self); yield* stage.next; i++) {
+      yield* clock.send(others[i % others.length]!)
+      yield* stage.finished
+      yield* stage.work
+    }
+  })
+})
+
+/** The service of a layer, which lives as long as the scope. */
+const build = <I, S, E, R>(service: Context.Key<I, S>, layer: Layer.Layer<I, E, R>): Effect.Effect<S, E, R | Scope.Scope> =>
+  Effect.map(Layer.build(layer), (context) => Context.get(context, service))

@@ -1,0 +1,111 @@
+/**
+ * What is seen of a run: each node reports its steps and what it is at, with the time, wherever it runs.
+ *
+ * In one process the sightings come in the order in which they happen. Those of several processes are brought into order
+ * by their times (see `worlds/Tcp.ts`): all clocks of one machine that count from its start agree.
+ */
+import { Observer } from "@troupe/actor"
+import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
+import { Clock, Effect, type Scope } from "effect"
+import type { Demonstration, Role } from "./Demonstration.ts"
+
+export type Sighting =
+  & { readonly node: NodeId.NodeId; readonly atNanos: number }
+  & (
+    /** The actor has a first state, or made a step. The state is left out where it is the same as before. */
+    | {
+      readonly _tag: "Step"
+      readonly state?: unknown
+      /** The tags of the messages that the step sent, and of the one that it received. */
+      readonly sent: ReadonlyArray<string>
+      readonly received: string | undefined
+      readonly failure?: string
+    }
+    | { readonly _tag: "Shows"; readonly role: Role; readonly detail: string }
+    | { readonly _tag: "Finished" }
+    /** The program of the node has come to its end. */
+    | { readonly _tag: "Done" }
+  )
+
+/** How often a node begins an operation, and how long it takes. */
+export interface Pace {
+  readonly next: Effect.Effect<boolean>
+  readonly work: Effect.Effect<void>
+}
+
+/** Runs the part of one node, and tells what it does. */
+export const perform = Effect.fnUntraced(function*(
+  demonstration: Demonstration,
+  pace: Pace,
+  tell: (sighting: Sighting) => void
+): Effect.fn.Return<void, ChannelInUse, Transport | Scope.Scope> {
+  const { self: node } = yield* Transport
+  const clock = yield* Clock.Clock
+  const seen = () => ({ node, atNanos: Number(clock.monotonicTimeNanosUnsafe()) })
+  const stage = {
+    next: pace.next,
+    work: pace.work,
+    finished: Effect.sync(() => tell({ ...seen(), _tag: "Finished" })),
+    show: (role: Role, detail = "") => Effect.sync(() => tell({ ...seen(), _tag: "Shows", role, detail }))
+  }
+  yield* demonstration.program(stage).pipe(
+    Effect.provideService(Observer, observe(demonstration.actor, seen, tell, yield* Observer))
+  )
+  tell({ ...seen(), _tag: "Done" })
+})
+
+/** Tells the steps of one actor, and hands them on to the observer that is there already. */
+const observe = (
+  actor: string,
+  seen: () => { readonly node: NodeId.NodeId; readonly atNanos: number },
+  tell: (sighting: Sighting) => void,
+  outer: Observer | undefined
+): Observer => {
+  let latest: unknown
+  return {
+    onSpawn: (spawned) => {
+      if (spawned.actor === actor) {
+        latest = spawned.state
+        tell({ ...seen(), _tag: "Step", state: latest, sent: [], received: undefined })
+      }
+      outer?.onSpawn(spawned)
+    },
+    onStep: (step) => {
+      if (step.actor === actor) {
+        tell({
+          ...seen(),
+          _tag: "Step",
+          sent: step.actions.flatMap((action) => action._tag === "Send" ? [tagOf(action.message)] : []),
+          received: step.input._tag === "Message" ? tagOf(step.input.message) : undefined,
+          ...(step.state === latest ? {} : { state: step.state }),
+          ...(step.failure === undefined ? {} : { failure: String(step.failure) })
+        })
+        latest = step.state
+      }
+      outer?.onStep(step)
+    }
+  }
+}
+
+const tagOf = (message: unknown): string =>
+  typeof message === "string"
+    ? message
+    : typeof message === "object" && message !== null && "_tag" in message
+    ? String(message._tag)
+    : ""
+
+/** A node's share of `entries`, one after the other, each of which takes `workMillis`. */
+export const share = (
+  { entries, node, nodes, workMillis }: {
+    readonly entries: number
+    readonly node: NodeId.NodeId
+    readonly nodes: ReadonlyArray<NodeId.NodeId>
+    readonly workMillis: number
+  }
+): Pace => {
+  let left = Math.ceil((entries - nodes.indexOf(node)) / nodes.length)
+  return {
+    next: Effect.sync(() => left-- > 0),
+    work: workMillis > 0 ? Effect.sleep(workMillis) : Effect.yieldNow
+  }
+}

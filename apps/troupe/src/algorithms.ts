@@ -1,0 +1,14 @@
+/**
+ * Every algorithm that the command line knows, and how each is shown. A new one is a line here.
+ */
+import { LamportClock } from "@troupe/clocks"
+import { Bully } from "@troupe/election"
+import { RicartAgrawala } from "@troupe/mutex"
+import { clock, type Demonstration, election, mutex } from "./Demonstration.ts"
+
+export const algorithms: ReadonlyArray<Demonstration> = [
+  clock(LamportClock),
+  election(Bully),
+  mutex(RicartAgrawala)
+  // new:algorithm adds here
+]

@@ -1,0 +1,51 @@
+/** What is run, and what a world answers: memory, simulated and tcp are three of them. */
+import type { NodeId } from "@troupe/transport"
+import { Effect, Schema } from "effect"
+import type { Demonstration } from "../Demonstration.ts"
+import type { Tally } from "../Tally.ts"
+
+export interface Run {
+  readonly demonstration: Demonstration
+  /** In `NodeId.Order`. */
+  readonly nodes: ReadonlyArray<NodeId.NodeId>
+  readonly entries: number
+  readonly seed: number
+  /** How long an operation takes, apart from its messages. */
+  readonly workMillis: number
+}
+
+/** A node of the run could not start, died, or fell silent. */
+export class NodeFailed extends Schema.TaggedError<NodeFailed>()("NodeFailed", {
+  node: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `Node "${this.node}" failed: ${this.reason}`
+  }
+}
+
+/** `n1`, `n2` and so on. */
+export const names = (count: number): ReadonlyArray<NodeId.NodeId> =>
+  Array.from({ length: count }, (_, index) => `n${index + 1}`)
+
+const stalledAfterMillis = 15_000
+
+/**
+ * Waits until every node is done and no message is under way. Gives up, and leaves it to the guarantees to say what is
+ * missing, when nothing has happened for 15 seconds but what happens in the background.
+ */
+export const settled = (tally: Tally, workMillis: number): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    let seen = -1
+    let quietMillis = 0
+    while (!tally.isOver) {
+      if (quietMillis > stalledAfterMillis + workMillis) {
+        const detail = tally.isDone ? "messages are missing" : "some node waits, and nothing happens any more"
+        tally.failures.push({ name: "the run ends", detail })
+        return
+      }
+      yield* Effect.sleep(10)
+      quietMillis = tally.progress === seen ? quietMillis + 10 : 0
+      seen = tally.progress
+    }
+  })

@@ -1,0 +1,24 @@
+/** All nodes in this process, over a network in memory. */
+import { type ChannelInUse, Memory, Transport } from "@troupe/transport"
+import { Effect, Random } from "effect"
+import { perform, share } from "../Sighting.ts"
+import type { Tally } from "../Tally.ts"
+import { type Run, settled } from "./World.ts"
+
+export const inMemory = ({ demonstration, entries, nodes, seed, workMillis }: Run, tally: Tally) =>
+  Effect.gen(function*() {
+    const network = Memory.network({ nodes })
+    const transports = yield* Effect.forEach(nodes, (node) => Memory.connect(network, node))
+    const programs = Effect.forEach(
+      transports,
+      (transport) =>
+        perform(demonstration, share({ entries, node: transport.self, nodes, workMillis }), tally.see).pipe(
+          Effect.provideService(Transport, transport)
+        ),
+      { concurrency: "unbounded", discard: true }
+    )
+    // A program that never ends is for `settled` to find.
+    const failing: Effect.Effect<never, ChannelInUse, any> = Effect.andThen(programs, Effect.never)
+    yield* Effect.raceFirst(failing, settled(tally, workMillis))
+    return tally.outcome()
+  }).pipe(Effect.scoped, Effect.orDie, Random.withSeed(seed))

@@ -1,0 +1,37 @@
+/** All nodes in a simulated world, on virtual time: the same run for the same seed. */
+import { Simulation } from "@troupe/simulation"
+import { Effect } from "effect"
+import { perform, share } from "../Sighting.ts"
+import type { Outcome, Tally } from "../Tally.ts"
+import { type Run, settled } from "./World.ts"
+
+export interface Simulated extends Outcome {
+  readonly virtualMillis: number
+}
+
+/** `tally` sees the run, but leaves it to the simulator to hold the guarantees against it. */
+export const simulated = (
+  { demonstration, entries, nodes, seed, workMillis }: Run,
+  tally: Tally
+): Effect.Effect<Simulated, Simulation.SimulationError> =>
+  Effect.gen(function*() {
+    const result = yield* Simulation.run({
+      seed,
+      nodes,
+      program: (node) => perform(demonstration, share({ entries, node, nodes, workMillis }), tally.see),
+      properties: Simulation.fromCard(demonstration.card, demonstration.actor),
+      test: () => settled(tally, workMillis),
+      duration: "30 days"
+    })
+    return {
+      properties: result.verdicts.map(({ holds, kind, name }) => ({ name, kind, holds })),
+      violations: [
+        ...result.violations.map(({ atMillis, detail, name }) => ({
+          name,
+          detail: `at ${atMillis} ms${detail === undefined ? "" : `: ${detail}`}`
+        })),
+        ...tally.failures
+      ],
+      virtualMillis: result.durationMillis
+    }
+  })
