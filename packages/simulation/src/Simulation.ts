@@ -338,6 +338,8 @@ export interface Search<A> {
   readonly failures: ReadonlyArray<Result<A>>
   /** How many there were in all. */
   readonly failed: number
+  /** Each property that was broken: in how many runs, and in which seed first. */
+  readonly broken: ReadonlyArray<{ readonly name: string; readonly runs: number; readonly firstSeed: number }>
   /** The first of them, shrunk. */
   readonly shrunk: Shrunk<A> | undefined
 }
@@ -373,6 +375,7 @@ export const search = <E, A = void>(
       return yield* Effect.fail(new InvalidOptions({ reason: `no seed is between ${seeds.first} and ${seeds.last}` }))
     }
     const failures: Array<Result<A>> = []
+    const broken = new Map<string, { readonly name: string; runs: number; readonly firstSeed: number }>()
     let failed = 0
     let delivered = 0
     for (let seed = seeds.first; seed <= seeds.last; seed++) {
@@ -380,6 +383,11 @@ export const search = <E, A = void>(
       delivered += result.counts.delivered
       if (result.violations.length > 0) {
         failed++
+        for (const name of new Set(result.violations.map(({ name }) => name))) {
+          const entry = broken.get(name)
+          if (entry === undefined) broken.set(name, { name, runs: 1, firstSeed: seed })
+          else entry.runs++
+        }
         if (failures.length < failuresKept) failures.push(result)
       }
       if (onProgress !== undefined) yield* onProgress({ runs: seed - seeds.first + 1, failed })
@@ -390,6 +398,7 @@ export const search = <E, A = void>(
       delivered,
       failures,
       failed,
+      broken: [...broken.values()],
       shrunk: first === undefined ? undefined : yield* shrink({ ...rest, seed: first.seed }, first)
     }
   })
