@@ -63,6 +63,8 @@ export interface Run {
   readonly leaders: ReadonlyArray<{ readonly id: string; readonly epoch: number; readonly atMillis: number }>
   readonly views: ReadonlyArray<{ readonly number: number; readonly members: ReadonlyArray<string>; readonly atMillis: number }>
   readonly killed: { readonly teller: string; readonly atMillis: number; readonly returnedAtMillis: number }
+  /** The token of the killed teller's write that arrived late; none, if it had no entry before the latest. */
+  readonly late: number | undefined
   /** Stays inside the critical section, by the tellers' clocks; a killed teller's last one ends at its death. */
   readonly stays: ReadonlyArray<{ readonly token: number; readonly fromNanos: number; readonly toNanos: number }>
   /** Submitted again since their teller died or kept silent. */
@@ -86,7 +88,9 @@ export const run = Effect.fnUntraced(function*(options: Options) {
   const monotonic = yield* Clock.Clock
   const nowNanos = (): number => Number(monotonic.monotonicTimeNanosUnsafe())
   const elapsed = (): number => (nowNanos() - startNanos) / 1e6
-  let openedAt = 0
+  /** Before the bank opens, time stands at 0. */
+  let openedAt = Infinity
+  const sinceOpening = (): number => Math.max(0, elapsed() - openedAt)
 
   const leaders: Array<Run["leaders"][number]> = []
   const views: Array<Run["views"][number]> = []
@@ -98,12 +102,12 @@ export const run = Effect.fnUntraced(function*(options: Options) {
   const finished = yield* Deferred.make<void>()
   let handedOut = 0
   let done = 0
-  let lastDoneAt = 0
+  let lastDoneAt = Infinity
   let resubmitted = 0
   let balances = 0
   let next = 0
   const lines: Array<string> = []
-  const tell = (line: string): void => void lines.push(`${((elapsed() - openedAt) / 1000).toFixed(1).padStart(5)} s  ${line}`)
+  const tell = (line: string): void => void lines.push(`${(sinceOpening() / 1000).toFixed(1).padStart(5)} s  ${line}`)
 
   // ------------------------------------------------------------------------------------------ what the tellers say
 
@@ -129,11 +133,11 @@ export const run = Effect.fnUntraced(function*(options: Options) {
         return Effect.sync(() => {
           const { leader, members, view } = message
           if (leader !== null && leader.epoch > (leaders.at(-1)?.epoch ?? -1)) {
-            leaders.push({ ...leader, atMillis: elapsed() - openedAt })
+            leaders.push({ ...leader, atMillis: sinceOpening() })
             tell(`${leader.id} leads, epoch ${leader.epoch}`)
           }
           if (view > (views.at(-1)?.number ?? 0)) {
-            views.push({ number: view, members, atMillis: elapsed() - openedAt })
+            views.push({ number: view, members, atMillis: sinceOpening() })
             tell(`the group is ${members.join(" ")}, view ${view}`)
           }
           if (view > 0 && members.includes(from)) up.add(from)
@@ -197,7 +201,7 @@ export const run = Effect.fnUntraced(function*(options: Options) {
     if (elapsed() - lastDoneAt > 5_000) {
       again(({ atMillis }) => elapsed() - atMillis > 5_000)
     }
-    if (elapsed() - Math.max(lastDoneAt, openedAt) > patienceMillis) {
+    if (done < transfers.length && elapsed() - lastDoneAt > patienceMillis) {
       return yield* new BankStuck({ left: transfers.length - done, of: transfers.length, seconds: patienceMillis / 1000 })
     }
     yield* Effect.sleep("50 millis")
@@ -205,11 +209,12 @@ export const run = Effect.fnUntraced(function*(options: Options) {
 
   // ------------------------------------------------------------------------------------------------- killing the leader
 
+  let late: Ledger.Entry | undefined
   let killed: Run["killed"] = { teller: "", atMillis: 0, returnedAtMillis: 0 }
   const accident = Effect.gen(function*() {
     yield* Effect.sleep(`${options.killAtMillis} millis`)
     const victim = leaders.at(-1)!.id
-    const atMillis = elapsed() - openedAt
+    const atMillis = sinceOpening()
     up.delete(victim)
     yield* staff.kill(victim)
     tell(`${victim} is killed`)
@@ -222,13 +227,13 @@ export const run = Effect.fnUntraced(function*(options: Options) {
     again(({ teller }) => teller === victim)
     yield* Effect.sleep(`${options.returnAtMillis - options.killAtMillis} millis`)
     yield* staff.start(victim)
-    killed = { teller: victim, atMillis, returnedAtMillis: elapsed() - openedAt }
+    killed = { teller: victim, atMillis, returnedAtMillis: sinceOpening() }
     tell(`${victim} is started again`)
     // A write that the dead teller sent, held up in the network until now.
-    const old = ledger.entries.findLast(({ node }) => node === victim)
-    if (old !== undefined) {
-      tell(`a write of ${victim} under its old token ${old.token} arrives late`)
-      Ledger.apply(ledger, { ...old, transfer: { ...old.transfer, id: `${old.transfer.id}-late` } })
+    late = ledger.entries.findLast(({ node, token }) => node === victim && token < Ledger.highestToken(ledger))
+    if (late !== undefined) {
+      tell(`a write of ${victim} under its old token ${late.token} arrives late`)
+      Ledger.apply(ledger, { ...late, transfer: { ...late.transfer, id: `${late.transfer.id}-late` } })
     }
   })
 
@@ -255,10 +260,11 @@ export const run = Effect.fnUntraced(function*(options: Options) {
     leaders,
     views,
     killed,
+    late: late?.token,
     stays,
     resubmitted,
     balances,
-    durationMillis: elapsed() - openedAt
+    durationMillis: sinceOpening()
   }
   return result
 }, Effect.provide(LamportClock.layer))

@@ -39,8 +39,11 @@ export const audit = (run: Run, transfers: number): ReadonlyArray<Check> => {
     },
     {
       name: "stale tokens are refused",
-      holds: refused.length > 0 && refused.every(({ highest, token }) => token <= highest),
-      detail: `${refused.length} refused: ${refused.slice(0, 3).map(({ highest, node, token }) => `${token} of ${node} after ${highest}`).join(", ")}`
+      holds: (run.late === undefined || refused.some(({ token }) => token === run.late)) &&
+        refused.every(({ highest, token }) => token <= highest),
+      detail: refused.length === 0
+        ? "none came"
+        : refused.slice(0, 3).map(({ highest, node, token }) => `${token} of ${node} after ${highest}`).join(", ")
     },
     {
       name: "no two in the section",

@@ -39,7 +39,7 @@ const staff = (tellers: ReadonlyArray<string>, addresses: Readonly<Record<string
             const assignment = Schema.encodeSync(Assignment)({ self: name, tellers, addresses })
             const child = fork(script, [assignment], {
               execArgv: isSource ? ["--conditions=@troupe/source"] : [],
-              stdio: ["ignore", "ignore", "inherit", "ipc"]
+              stdio: ["ignore", "inherit", "inherit", "ipc"]
             })
             running.set(name, child)
             const fail = (reason: string): void => {
