@@ -20,7 +20,10 @@ export interface Property {
    * are over.
    */
   readonly kind: Card.Guarantee<any>["kind"]
+  /** One that throws is broken. */
   readonly holds: (world: World) => boolean
+  /** It looks at snapshots and nothing else, so that it need be looked at after the steps of actors only. */
+  readonly ofSnapshots?: boolean
 }
 
 export const always = (name: string, holds: Property["holds"]): Property => ({ name, kind: "always", holds })
@@ -31,7 +34,12 @@ export const eventually = (name: string, holds: Property["holds"]): Property => 
 
 /** The guarantees of a card, for the actors that were spawned under `actor`. */
 export const fromCard = <State>(card: Card.Card<State>, actor: string): ReadonlyArray<Property> =>
-  card.guarantees.map(({ holds, kind, name }) => ({ name, kind, holds: (world) => holds(world.snapshot(actor)) }))
+  card.guarantees.map(({ holds, kind, name }) => ({
+    name,
+    kind,
+    holds: (world) => holds(world.snapshot(actor)),
+    ofSnapshots: true
+  }))
 
 /** How a property fared in a run. */
 export interface Verdict {

@@ -30,7 +30,7 @@
  * console.log(result.violations) // []
  */
 import { type NodeId, NodeId as NodeIds, type Transport } from "@troupe/transport"
-import { Cause, Duration, Effect, Exit, Schema, type Scope } from "effect"
+import { Cause, Duration, Effect, Exit, Option, Schema, type Scope } from "effect"
 import * as Faults from "./Faults.ts"
 import * as ForeignTracker from "./internal/Foreign.ts"
 import { type Counts, World } from "./internal/World.ts"
@@ -42,7 +42,10 @@ export interface Options<E, A = void> {
   /** A whole number. */
   readonly seed: number
   readonly nodes: ReadonlyArray<NodeId.NodeId>
-  /** What a node runs, from its start and again from each restart. Its scope is closed at the end, not by a crash. */
+  /**
+   * What a node runs, from its start and again from each restart. At the end of the run it is interrupted and its scope
+   * closed, and time stands still for its finalizers. A crash runs none of them.
+   */
   readonly program: (node: NodeId.NodeId) => Effect.Effect<unknown, E, Transport | Scope.Scope>
   /** Drives the run: faults at chosen moments, looks at the world, ends the run by ending. */
   readonly test?: (simulator: Simulator) => Effect.Effect<A, unknown>
@@ -145,25 +148,6 @@ export const run = Effect.fnUntraced(function*<E, A = void>(
   options: Options<E, A>
 ): Effect.fn.Return<Result<A>, SimulationError> {
   const setup = yield* prepare(options)
-  const first = yield* attempt(options, setup, false)
-  if (first.outcome === "ended") return first.result
-  // Something waits, or was woken from outside. Watching for what costs time, so it is done on a second run.
-  const { foreign, outcome, result } = yield* attempt({ ...options, trace: () => {} }, setup, true)
-  if (outcome === "disturbed" || foreign !== undefined) {
-    return yield* new ForeignAsync({
-      seed: options.seed,
-      kind: foreign?.kind ?? "task",
-      madeAt: foreign?.madeAt ?? "a place unknown"
-    })
-  }
-  if (outcome === "waiting" && options.test !== undefined) {
-    return yield* new Deadlock({ seed: options.seed, atMillis: result.durationMillis })
-  }
-  return first.result
-})
-
-/** Runs once. `waiting`: nothing is left to happen, and a program or the test is not done. */
-const attempt = Effect.fnUntraced(function*<E, A>(options: Options<E, A>, setup: Setup, track: boolean) {
   const { durationMillis, faults, nodes, plan } = setup
   const watch = new Watch(options.properties ?? [], options.stopAtViolation ?? true)
   const world = new World({
@@ -176,13 +160,13 @@ const attempt = Effect.fnUntraced(function*<E, A>(options: Options<E, A>, setup:
     program: options.program,
     context: yield* Effect.context<never>()
   })
-  world.onChange = () => watch.look(world)
-  for (const event of plan) world.schedule(event)
-  options.scheduled?.forEach((event, index) => world.schedule({ ...event, index: -1 - index } as Faults.Event))
+  world.onStep = () => watch.look(world, watch.afterSteps)
+  world.onChange = () => watch.look(world, watch.afterAll)
+  for (const event of [...plan, ...setup.scheduled]) world.schedule(event)
 
   let testExit: Exit.Exit<A, unknown> | undefined
   const isOver = (): boolean => testExit !== undefined || watch.stopped || world.failures.length > 0
-  const tracker = track ? ForeignTracker.track(() => world.running) : undefined
+  const tracker = ForeignTracker.track(() => world.running)
   return yield* Effect.gen(function*() {
     world.start()
     if (options.test !== undefined) {
@@ -215,14 +199,17 @@ const attempt = Effect.fnUntraced(function*<E, A>(options: Options<E, A>, setup:
       durationMillis: world.nowMillis,
       ended
     }
-    const waits = ended === "quiet" && (world.isWaiting || (options.test !== undefined && testExit === undefined))
-    return {
-      outcome: world.disturbed ? "disturbed" : waits ? "waiting" : "ended",
-      foreign: tracker?.found[0],
-      result
-    } as const
+    const foreign = tracker.found[0]
+    if (world.disturbed || foreign !== undefined) {
+      const { kind = "task", madeAt = "a place unknown" } = foreign ?? {}
+      return yield* new ForeignAsync({ seed: options.seed, kind, madeAt })
+    }
+    if (ended === "quiet" && options.test !== undefined) {
+      return yield* new Deadlock({ seed: options.seed, atMillis: world.nowMillis })
+    }
+    return result
   }).pipe(Effect.ensuring(Effect.sync(() => {
-    tracker?.stop()
+    tracker.stop()
     world.close()
   })))
 })
@@ -232,32 +219,61 @@ interface Setup {
   readonly faults: Faults.Faults
   readonly durationMillis: number
   readonly plan: ReadonlyArray<Faults.Event>
+  readonly scheduled: ReadonlyArray<Faults.Event>
 }
 
-const prepare = <E, A>(options: Options<E, A>): Effect.Effect<Setup, InvalidOptions> =>
-  Effect.gen(function*() {
-    const refuse = (reason: string) => Effect.fail(new InvalidOptions({ reason }))
-    if (!Number.isSafeInteger(options.seed)) return yield* refuse(`the seed ${options.seed} is not a whole number`)
-    if (options.nodes.length === 0) return yield* refuse("there are no nodes")
-    const nodes = [...options.nodes].sort(NodeIds.Order)
-    for (const [index, node] of nodes.entries()) {
-      if (!Schema.is(NodeIds.NodeId)(node)) return yield* refuse(`"${node}" cannot name a node`)
-      if (node === nodes[index + 1]) return yield* refuse(`two nodes are named "${node}"`)
+/** Of a plan: it is made before the run. */
+const eventsMax = 100_000
+
+const prepare = Effect.fnUntraced(function*<E, A>(options: Options<E, A>): Effect.fn.Return<Setup, InvalidOptions> {
+  const refuse = (reason: string) => new InvalidOptions({ reason })
+  const { keep, scheduled = [], seed, yieldProbability = 0 } = options
+  if (!Number.isSafeInteger(seed)) return yield* refuse(`the seed ${seed} is not a whole number`)
+  if (!(yieldProbability >= 0 && yieldProbability <= 1)) return yield* refuse("yieldProbability is not between 0 and 1")
+  if (options.nodes.length === 0) return yield* refuse("there are no nodes")
+  const nodes = [...options.nodes].sort(NodeIds.Order)
+  for (const [index, node] of nodes.entries()) {
+    if (!Schema.is(NodeIds.NodeId)(node)) return yield* refuse(`"${node}" cannot name a node`)
+    if (node === nodes[index + 1]) return yield* refuse(`two nodes are named "${node}"`)
+  }
+  const faults = yield* Schema.decodeUnknownEffect(Faults.Faults)({ ...Faults.none, ...options.faults }).pipe(
+    Effect.mapError((error) => refuse(`faults: ${error.message}`))
+  )
+  for (const range of ["delayMillis", "downMillis", "pauseMillis", "partitionMillis"] as const) {
+    if (faults[`${range}Max`] < faults[`${range}Min`]) return yield* refuse(`${range}Max is below ${range}Min`)
+  }
+  const durationMillis = yield* lengthOf("duration", options.duration ?? "1 minute")
+  const planned = yield* lengthOf("planned", options.planned ?? durationMillis)
+  const { clockJumpsPerMinute, crashesPerMinute, partitionsPerMinute, pausesPerMinute } = faults
+  const events = (clockJumpsPerMinute + crashesPerMinute + partitionsPerMinute + pausesPerMinute) * planned / 60_000
+  if (events > eventsMax) return yield* refuse(`a plan of ${Math.round(events)} faults is above ${eventsMax}`)
+  const plan = Faults.plan({ seed, nodes, faults, durationMillis: planned }).filter(({ index }) =>
+    keep === undefined || keep.includes(index)
+  )
+  for (const event of scheduled) {
+    const unknown = ("side" in event ? event.side : [event.node]).find((node) => !nodes.includes(node))
+    if (unknown !== undefined) return yield* refuse(`a scheduled ${event._tag} names "${unknown}", which is no node`)
+    const times = [event.atMillis, "forMillis" in event ? event.forMillis : 0]
+    if (!times.every((time) => time >= 0 && Number.isFinite(time)) || ("byMillis" in event && !Number.isFinite(event.byMillis))) {
+      return yield* refuse(`a scheduled ${event._tag} has a time that is not a number of milliseconds from 0`)
     }
-    const faults = yield* Schema.decodeUnknownEffect(Faults.Faults)({ ...Faults.none, ...options.faults }).pipe(
-      Effect.mapError((error) => new InvalidOptions({ reason: `faults: ${error.message}` }))
-    )
-    if (faults.delayMillisMax < faults.delayMillisMin) {
-      return yield* refuse("delayMillisMax is below delayMillisMin")
-    }
-    const durationMillis = Duration.toMillis(options.duration ?? "1 minute")
-    if (!(durationMillis >= 0 && durationMillis <= 2 ** 53 / 1e6)) return yield* refuse("the duration is not between 0 and 104 days")
-    const planned = options.planned === undefined ? durationMillis : Duration.toMillis(options.planned)
-    const plan = Faults.plan({ seed: options.seed, nodes, faults, durationMillis: planned }).filter(({ index }) =>
-      options.keep === undefined || options.keep.includes(index)
-    )
-    return { nodes, faults, durationMillis, plan }
-  })
+  }
+  return {
+    nodes,
+    faults,
+    durationMillis,
+    plan,
+    scheduled: scheduled.map((event, index) => ({ ...event, index: -1 - index }) as Faults.Event)
+  }
+})
+
+const lengthOf = (name: string, given: Duration.Input): Effect.Effect<number, InvalidOptions> => {
+  const length = Duration.fromInput(given)
+  const millis = Option.isSome(length) ? Duration.toMillis(length.value) : NaN
+  return millis >= 0 && millis <= 2 ** 53 / 1e6
+    ? Effect.succeed(millis)
+    : Effect.fail(new InvalidOptions({ reason: `${name} is not a duration between 0 and 104 days` }))
+}
 
 const simulator = (world: World): Simulator => ({
   world,
@@ -277,26 +293,29 @@ const simulator = (world: World): Simulator => ({
 class Watch {
   private readonly properties: ReadonlyArray<Property.Property>
   private readonly stopAtViolation: boolean
-  private readonly brokenAt = new Map<Property.Property, number>()
+  private readonly broken = new Map<Property.Property, { readonly atMillis: number; readonly detail?: string }>()
   private readonly seen = new Set<Property.Property>()
-  /** Those that are looked at after each step. */
-  private open: Array<Property.Property>
+  /** What is open of those that are looked at after each step of an actor, and also after each task and event. */
+  readonly afterSteps: Set<Property.Property>
+  readonly afterAll: Set<Property.Property>
   stopped = false
 
   constructor(properties: ReadonlyArray<Property.Property>, stopAtViolation: boolean) {
     this.properties = properties
     this.stopAtViolation = stopAtViolation
-    this.open = properties.filter(({ kind }) => kind !== "eventually")
+    this.afterSteps = new Set(properties.filter(({ kind }) => kind !== "eventually"))
+    this.afterAll = new Set([...this.afterSteps].filter(({ ofSnapshots }) => ofSnapshots !== true))
   }
 
-  look(world: World): void {
-    for (let i = 0; i < this.open.length; i++) {
-      const property = this.open[i]!
-      if (property.holds(world) === (property.kind === "always")) continue
-      this.open = this.open.filter((other) => other !== property)
-      if (property.kind === "sometimes") this.seen.add(property)
+  look(world: World, open: ReadonlySet<Property.Property>): void {
+    for (const property of open) {
+      const holds = this.holds(property, world)
+      if (holds === (property.kind === "always") && !this.broken.has(property)) continue
+      this.afterSteps.delete(property)
+      this.afterAll.delete(property)
+      if (holds) this.seen.add(property)
       else {
-        this.brokenAt.set(property, world.nowMillis)
+        this.break(property, world)
         world.note(`broken: ${property.name}`)
         if (this.stopAtViolation) this.stopped = true
       }
@@ -307,23 +326,38 @@ class Watch {
   finish(world: World, whole: boolean): void {
     if (!whole) return
     for (const property of this.properties) {
-      const due = property.kind === "eventually" ? property.holds(world) : property.kind === "always" || this.seen.has(property)
-      if (!due) this.brokenAt.set(property, world.nowMillis)
+      if (property.kind === "eventually" ? !this.holds(property, world) : property.kind === "sometimes" && !this.seen.has(property)) {
+        this.break(property, world)
+      }
     }
+  }
+
+  private holds(property: Property.Property, world: World): boolean {
+    try {
+      return property.holds(world)
+    } catch (error) {
+      this.break(property, world, `it threw ${String(error)}`)
+      return false
+    }
+  }
+
+  private break(property: Property.Property, world: World, detail?: string): void {
+    if (this.broken.has(property)) return
+    this.broken.set(property, { atMillis: world.nowMillis, ...(detail === undefined ? {} : { detail }) })
   }
 
   verdicts(): ReadonlyArray<Property.Verdict> {
     return this.properties.map((property) => {
-      const brokenAtMillis = this.brokenAt.get(property)
-      const verdict = { name: property.name, kind: property.kind, holds: brokenAtMillis === undefined }
-      return brokenAtMillis === undefined ? verdict : { ...verdict, brokenAtMillis }
+      const broken = this.broken.get(property)
+      const verdict = { name: property.name, kind: property.kind, holds: broken === undefined }
+      return broken === undefined ? verdict : { ...verdict, brokenAtMillis: broken.atMillis }
     })
   }
 
-  violations(): ReadonlyArray<{ readonly name: string; readonly atMillis: number }> {
+  violations(): Result["violations"] {
     return this.properties.flatMap((property) => {
-      const atMillis = this.brokenAt.get(property)
-      return atMillis === undefined ? [] : [{ name: property.name, atMillis }]
+      const broken = this.broken.get(property)
+      return broken === undefined ? [] : [{ name: property.name, ...broken }]
     })
   }
 }
@@ -403,13 +437,23 @@ export const search = <E, A = void>(
     }
   })
 
+/** Faults that are no events of the plan. */
+const dispensable = [
+  "lossProbability",
+  "duplicationProbability",
+  "reorderProbability",
+  "clockSkewMillisMax",
+  "clockDriftPpmMax"
+] as const
+
 /**
  * Looks for a smaller run that breaks the same property: fewer events of the plan, no lost or doubled messages where
  * they are not needed, and no longer than needed. Takes at most 200 runs.
  */
 export const shrink = <E, A>(options: Options<E, A>, failing: Result<A>): Effect.Effect<Shrunk<A>, SimulationError> =>
   Effect.gen(function*() {
-    const broken = failing.violations[0]!.name
+    const broken = failing.violations[0]?.name
+    if (broken === undefined) return yield* new InvalidOptions({ reason: `seed ${failing.seed} broke no property` })
     const plannedMillis = Duration.toMillis(options.planned ?? options.duration ?? "1 minute")
     let best = failing
     let keep = failing.faults.map(({ index }) => index)
@@ -444,7 +488,7 @@ export const shrink = <E, A>(options: Options<E, A>, failing: Result<A>): Effect
         if (!(yield* tryRun({ keep: without }))) from += size
       }
     }
-    for (const rate of ["lossProbability", "duplicationProbability", "reorderProbability"] as const) {
+    for (const rate of dispensable) {
       if ((faults[rate] ?? 0) > 0) yield* tryRun({ faults: { ...faults, [rate]: 0 } })
     }
     // A broken `always` needs no time after it. For what comes too late, time is part of the failure.

@@ -23,25 +23,34 @@ interface AsyncHooks {
 
 const limit = 16
 
-/** Notes what is made while `isRunning()`. */
+/** Notes what is made while `isRunning()`, but for what the console makes: it tells of the run and takes no part. */
 export const track = (isRunning: () => boolean): Tracker => {
   const found: Array<Foreign> = []
   const hooks = (globalThis as any).process?.getBuiltinModule?.("node:async_hooks") as AsyncHooks | undefined
   const hook = hooks?.createHook({
     init: (_id, kind) => {
-      if (kind !== "effect/Fiber" && found.length < limit && isRunning()) found.push({ kind, madeAt: callSite() })
+      if (kind === "effect/Fiber" || found.length >= limit || !isRunning()) return
+      const stack = callStack()
+      if (!stack.some((line) => line.includes("node:internal/console"))) found.push({ kind, madeAt: callSite(stack) })
     }
   })
   hook?.enable()
   return { found, stop: () => hook?.disable() }
 }
 
-const callSite = (): string => {
+const callStack = (): ReadonlyArray<string> => {
   const before = Error.stackTraceLimit
-  Error.stackTraceLimit = 40
-  const lines = (new Error().stack ?? "").split("\n").slice(3).map((line) => line.trim())
+  Error.stackTraceLimit = 60
+  const stack = new Error().stack ?? ""
   Error.stackTraceLimit = before
-  const ours = /node:|\/effect\/(src|dist)\/|\/simulation\/(src|dist)\/(?!.*test)|\/actor\/(src|dist)\/|async_hooks/
-  const line = lines.find((line) => line.startsWith("at ") && !ours.test(line)) ?? lines[0] ?? ""
+  // Without the message, this function and the hook.
+  return stack.split("\n").slice(3).map((line) => line.trim())
+}
+
+/** Frames that are not the user's. */
+const library = /node:|<anonymous>\)?$|[\\/]node_modules[\\/]|[\\/]packages[\\/](simulation|actor|transport)[\\/](src|dist)[\\/]/
+
+const callSite = (stack: ReadonlyArray<string>): string => {
+  const line = stack.find((line) => line.startsWith("at ") && !library.test(line)) ?? stack[0] ?? "a place unknown"
   return line.replace(/^at /, "").replace(/file:\/\//, "")
 }

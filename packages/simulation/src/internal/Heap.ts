@@ -5,7 +5,7 @@ export interface Timed {
 }
 
 export class Heap<A extends Timed> {
-  private readonly items: Array<A> = []
+  private items: Array<A> = []
 
   get size(): number {
     return this.items.length
@@ -13,6 +13,13 @@ export class Heap<A extends Timed> {
 
   peek(): A | undefined {
     return this.items[0]
+  }
+
+  /** Drops what is not to be kept. */
+  retain(keep: (item: A) => boolean): void {
+    const items = this.items
+    this.items = []
+    for (const item of items) if (keep(item)) this.push(item)
   }
 
   push(item: A): void {

@@ -5,7 +5,16 @@
  * order that the seed picks; when none is left, time jumps to the next event. Nothing else moves the world.
  */
 import type { Card, Observer as ObserverModule } from "@troupe/actor"
-import { type Channel, ChannelInUse, type LinkEvent, type NodeId, type Receive, type Send, Transport } from "@troupe/transport"
+import {
+  type Channel,
+  ChannelInUse,
+  type DropReason,
+  type LinkEvent,
+  type NodeId,
+  type Receive,
+  type Send,
+  Transport
+} from "@troupe/transport"
 import {
   Cause,
   Clock,
@@ -14,7 +23,7 @@ import {
   Effect,
   Exit,
   type Fiber,
-  PubSub,
+  Queue,
   Random,
   Scheduler,
   Scope,
@@ -51,7 +60,15 @@ export interface Counts {
 /** Virtual time starts here, by every clock without skew: 2020-01-01T00:00:00Z. */
 const epochMillis = 1_577_836_800_000
 
+/** How many messages and timers may be under way in the whole world; a message more is dropped. */
+const capacity = 4_194_304
+
+/** Tasks that may run at one instant. From then on each takes time, so that a fiber that spins cannot spin for good. */
+const tasksAnInstant = 100_000
+const nanosPerTaskAfter = 10_000
+
 interface Happening extends Timed {
+  readonly cancelled: boolean
   happen(): void
 }
 
@@ -61,17 +78,36 @@ class Life {
   readonly node: SimulatedNode | undefined
   readonly ports = new Map<string, Port>()
   readonly scope = Scope.makeUnsafe()
-  readonly links = Effect.runSync(PubSub.sliding<LinkEvent>(256))
+  readonly linkListeners = new Set<(event: LinkEvent) => void>()
+  /** Runs the program. */
+  main: Fiber.Fiber<unknown, unknown> | undefined
   done = false
 
   constructor(node: SimulatedNode | undefined) {
     this.node = node
   }
+
+  tell(event: LinkEvent): void {
+    for (const listener of this.linkListeners) listener(event)
+  }
+
+  port(channel: string): Port {
+    let port = this.ports.get(channel)
+    if (port === undefined) this.ports.set(channel, port = new Port(this))
+    return port
+  }
 }
 
-interface Port {
+/** Where the messages of a channel arrive in a life. */
+class Port {
+  readonly life: Life
   receive: Receive<any> | undefined
-  held: Array<{ readonly from: NodeId.NodeId; readonly message: unknown }>
+  /** Came before the channel was opened. What comes while these wait for their turn waits behind them. */
+  held: Array<{ readonly from: NodeId.NodeId; readonly message: unknown }> = []
+
+  constructor(life: Life) {
+    this.life = life
+  }
 }
 
 class SimulatedNode {
@@ -101,7 +137,9 @@ class SimulatedNode {
 export class World implements Property.World {
   nowNanos = 0
   readonly counts: Counts = { sent: 0, delivered: 0, lost: 0, duplicated: 0, steps: 0 }
-  /** Called after each step of an actor, and after each task or event. */
+  /** Called after each step or crash of an actor. */
+  onStep: () => void = () => {}
+  /** Called after each task or event. */
   onChange: () => void = () => {}
   /** A program or a handler of a node failed. */
   readonly failures: Array<{ readonly node: NodeId.NodeId; readonly cause: Cause.Cause<unknown> }> = []
@@ -118,6 +156,9 @@ export class World implements Property.World {
   private readonly order: Prng
   private readonly network: Prng
   private sequence = 0
+  /** How many of the happenings are cancelled. */
+  private cancelled = 0
+  private tasksNow = 0
   private closing = false
   private readonly snapshots = new Map<string, Array<{ node: NodeId.NodeId; alive: boolean; state: unknown }>>()
   private readonly delaySpanNanos: number
@@ -166,7 +207,9 @@ export class World implements Property.World {
   fork<A, E>(effect: Effect.Effect<A, E, any>, onExit: (exit: Exit.Exit<A, E>) => void): void {
     this.within(() => {
       const context = Context.merge(this.options.context, this.seams(this.control, "control"))
-      Effect.runForkWith(context as Context.Context<any>)(effect).addObserver(onExit)
+      const fiber = Effect.runForkWith(context as Context.Context<any>)(effect)
+      this.control.main = fiber
+      fiber.addObserver(onExit)
     })
   }
 
@@ -178,17 +221,22 @@ export class World implements Property.World {
     return this.within(() => {
       for (let left = budget; left > 0; left--) {
         if (isOver()) return "over"
-        if (this.ready.length > 0) this.runReady()
+        const next = this.nextHappening()
+        const isBusy = this.ready.length > 0
+        if (!isBusy && next === undefined) return "quiet"
+        if (!isBusy) this.tasksNow = 0
+        else if (++this.tasksNow > tasksAnInstant) this.nowNanos += nanosPerTaskAfter
+        const isTask = isBusy && (next === undefined || next.atNanos >= this.nowNanos)
+        const atNanos = isTask ? this.nowNanos : Math.max(this.nowNanos, next!.atNanos)
+        if (atNanos > untilNanos) {
+          this.nowNanos = untilNanos
+          return "time"
+        }
+        this.nowNanos = atNanos
+        if (isTask) this.runReady()
         else {
-          const next = this.happenings.peek()
-          if (next === undefined) return "quiet"
-          if (next.atNanos > untilNanos) {
-            this.nowNanos = untilNanos
-            return "time"
-          }
           this.happenings.pop()
-          this.nowNanos = next.atNanos
-          next.happen()
+          next!.happen()
         }
         this.counts.steps++
         this.onChange()
@@ -197,19 +245,35 @@ export class World implements Property.World {
     })
   }
 
-  /** Ends every life that is left, finalizers included. */
+  private nextHappening(): Happening | undefined {
+    for (;;) {
+      const next = this.happenings.peek()
+      if (next === undefined || !next.cancelled) return next
+      this.happenings.pop()
+      this.cancelled--
+    }
+  }
+
+  /** Ends every life that is left: programs are interrupted, finalizers run, and no time passes. */
   close(): void {
     this.closing = true
     this.within(() => {
-      for (const node of this.nodes) {
-        if (node.life === undefined) continue
-        this.resume(node)
-        const context = Context.merge(this.options.context, this.seams(node.life, "close"))
-        Effect.runForkWith(context)(Scope.close(node.life.scope, Exit.void))
+      for (const node of this.nodes) this.resume(node)
+      const lives = [this.control, ...this.nodes.flatMap(({ life }) => life ?? [])]
+      for (const life of lives) life.main?.interruptUnsafe()
+      this.runAllReady()
+      for (const life of lives) {
+        const context = Context.merge(this.options.context, this.seams(life, "close"))
+        Effect.runForkWith(context)(Scope.close(life.scope, Exit.void))
       }
-      for (let left = 100_000; left > 0 && this.ready.length > 0; left--) this.runReady()
+      this.runAllReady()
       for (const node of this.nodes) this.end(node)
+      this.control.alive = false
     })
+  }
+
+  private runAllReady(): void {
+    for (let left = tasksAnInstant; left > 0 && this.ready.length > 0; left--) this.runReady()
   }
 
   /** Whether some program waits for something. */
@@ -243,21 +307,34 @@ export class World implements Property.World {
     else action()
   }
 
-  private at(delayNanos: number, action: () => void): { cancelled: boolean } {
-    const entry = {
-      atNanos: this.nowNanos + delayNanos,
-      sequence: this.sequence++,
-      cancelled: false,
-      happen: () => {
-        if (!entry.cancelled) action()
-      }
-    }
-    this.happenings.push(entry)
-    return entry
+  private at(delayNanos: number, action: () => void): Alarm {
+    this.touch()
+    const alarm = new Alarm(this.nowNanos + delayNanos, this.sequence++, action)
+    this.happenings.push(alarm)
+    return alarm
+  }
+
+  /** Cancelled alarms go when their time comes, or when they are the most of all that waits. */
+  private cancel(alarm: Alarm): void {
+    alarm.cancelled = true
+    if (++this.cancelled < 64 || this.cancelled * 2 < this.happenings.size) return
+    this.happenings.retain(({ cancelled }) => !cancelled)
+    this.cancelled = 0
+  }
+
+  /** The world is moved. By whom? */
+  private touch(): void {
+    if (!this.running) this.disturbed = true
   }
 
   note(line: string): void {
-    if (this.options.trace !== undefined) this.options.trace(`${(this.nowNanos / 1e6).toFixed(6)} ${line}`)
+    const { trace } = this.options
+    if (trace === undefined) return
+    // What takes the trace is no part of the world: it may write it to a file.
+    const before = this.running
+    this.running = false
+    trace(`${(this.nowNanos / 1e6).toFixed(6)} ${line}`)
+    this.running = before
   }
 
   // ------------------------------------------------------------------------------------------------ life and death
@@ -281,7 +358,8 @@ export class World implements Property.World {
       Context.add(Scope.Scope, life.scope),
       Context.add(Observer, this.observer(life))
     )
-    Effect.runForkWith(context as Context.Context<any>)(this.options.program(node.id)).addObserver((exit) => {
+    life.main = Effect.runForkWith(context as Context.Context<any>)(Effect.suspend(() => this.options.program(node.id)))
+    life.main.addObserver((exit) => {
       if (!life.alive) return
       life.done = true
       if (Exit.isFailure(exit) && !this.closing) this.failures.push({ node: node.id, cause: exit.cause })
@@ -296,6 +374,7 @@ export class World implements Property.World {
     for (const states of this.snapshots.values()) {
       for (const entry of states) if (entry.node === id) entry.alive = false
     }
+    this.onStep()
     this.tellOthers(node, { _tag: "Down", peer: id, reason: "crashed" })
   }
 
@@ -333,7 +412,7 @@ export class World implements Property.World {
 
   private tellOthers(node: SimulatedNode, event: LinkEvent): void {
     for (const other of this.nodes) {
-      if (other !== node && other.life !== undefined) PubSub.publishUnsafe(other.life.links, event)
+      if (other !== node) other.life?.tell(event)
     }
   }
 
@@ -415,12 +494,16 @@ export class World implements Property.World {
     const { yieldProbability } = this.options
     return {
       executionMode: "async",
-      shouldYield: (fiber: Fiber.Fiber<unknown, unknown>) =>
-        this.order.chance(yieldProbability) || fiber.currentOpCount >= fiber.cache.maxOpsBeforeYield,
+      shouldYield: (fiber: Fiber.Fiber<unknown, unknown>) => {
+        // Whoever wakes a fiber of a crashed node: it gets no further than to wait for a turn that never comes.
+        if (!life.alive) return true
+        this.touch()
+        return this.order.chance(yieldProbability) || fiber.currentOpCount >= fiber.cache.maxOpsBeforeYield
+      },
       makeDispatcher: () => {
         const scheduleTask = (task: () => void): void => {
           if (!life.alive) return
-          if (!this.running) this.disturbed = true
+          this.touch()
           this.ready.push({ life, task })
         }
         return {
@@ -451,11 +534,9 @@ export class World implements Property.World {
         if (asked <= 0) return Effect.yieldNow
         if (!Number.isFinite(asked)) return Effect.never
         return Effect.callback<void>((resume) => {
-          const nanos = Math.ceil(asked * 1e6 / (node === undefined ? 1 : node.rate))
-          const entry = world.at(nanos, () => world.on(life, () => resume(Effect.void)))
-          return Effect.sync(() => {
-            entry.cancelled = true
-          })
+          const nanos = Math.ceil(Math.round(asked * 1e6) / (node === undefined ? 1 : node.rate))
+          const alarm = world.at(nanos, () => world.on(life, () => resume(Effect.void)))
+          return Effect.sync(() => world.cancel(alarm))
         })
       }
     }
@@ -466,20 +547,27 @@ export class World implements Property.World {
     return {
       self: life.node!.id,
       nodes: this.options.nodes,
-      links: Stream.fromPubSub(life.links),
+      links: Stream.callback<LinkEvent>(
+        (queue) =>
+          Effect.acquireRelease(
+            Effect.sync(() => {
+              const listener = (event: LinkEvent): void => void Queue.offerUnsafe(queue, event)
+              life.linkListeners.add(listener)
+              return listener
+            }),
+            (listener) => Effect.sync(() => life.linkListeners.delete(listener))
+          ),
+        { bufferSize: 256, strategy: "sliding" }
+      ),
       open: <Message>(channel: Channel.Channel<Message>, receive: Receive<Message>) =>
         Effect.acquireRelease(
           Effect.suspend((): Effect.Effect<Port, ChannelInUse> => {
-            const port = portOf(life, channel.name)
+            const port = life.port(channel.name)
             if (port.receive !== undefined) {
               return Effect.fail(new ChannelInUse({ node: life.node!.id, channel: channel.name }))
             }
             port.receive = receive
-            const held = port.held
-            port.held = []
-            for (const { from, message } of held) {
-              this.at(0, () => this.on(life, () => this.deliver(life, channel.name, from, message)))
-            }
+            if (port.held.length > 0) this.at(0, () => this.on(life, () => this.deliverHeld(port)))
             return Effect.succeed(port)
           }),
           (port) =>
@@ -494,12 +582,13 @@ export class World implements Property.World {
     const node = life.node!
     return (to, message) => {
       if (!life.alive || this.closing) return
+      this.touch()
       const target = this.byId.get(to)
-      if (target === undefined) {
-        PubSub.publishUnsafe(life.links, { _tag: "Dropped", peer: to, count: 1, reason: "unknown-node" })
-        return
-      }
-      this.send(node, target, channel, message)
+      if (target === undefined) life.tell({ _tag: "Dropped", peer: to, count: 1, reason: "unknown-node" })
+      else if (this.happenings.size >= capacity) {
+        this.counts.lost++
+        life.tell({ _tag: "Dropped", peer: to, count: 1, reason: "outbound-full" })
+      } else this.send(node, target, channel, message)
     }
   }
 
@@ -507,6 +596,8 @@ export class World implements Property.World {
     const { duplicationProbability, lossProbability, reorderProbability } = this.options.faults
     this.counts.sent++
     const life = target.life
+    // What a node sends to itself is on no link.
+    if (target === node) return this.enqueue(node, life!, channel, message, this.nowNanos)
     const cut = node.cuts !== undefined && node.cuts[target.index]! > 0
     if (life === undefined || cut || this.network.chance(lossProbability)) {
       this.counts.lost++
@@ -517,19 +608,24 @@ export class World implements Property.World {
       return
     }
     const lastArrival = node.lastArrival ??= new Float64Array(this.nodes.length)
+    const overtakes = this.network.chance(reorderProbability)
     let atNanos = this.nowNanos + this.delay()
-    if (!this.network.chance(reorderProbability)) {
+    if (!overtakes) {
       if (atNanos < lastArrival[target.index]!) atNanos = lastArrival[target.index]!
       lastArrival[target.index] = atNanos
     }
-    this.happenings.push(new Delivery(this, atNanos, this.sequence++, life, channel, node.id, message))
-    if (this.options.trace !== undefined) {
-      this.note(`${node.id} > ${target.id} ${channel} ${render(message)} arrives ${(atNanos / 1e6).toFixed(6)}`)
-    }
+    this.enqueue(node, life, channel, message, atNanos)
     if (this.network.chance(duplicationProbability)) {
       this.counts.duplicated++
-      const again = this.nowNanos + this.delay()
-      this.happenings.push(new Delivery(this, again, this.sequence++, life, channel, node.id, message))
+      // After the first, or it would overtake.
+      this.enqueue(node, life, channel, message, Math.max(atNanos, this.nowNanos + this.delay()))
+    }
+  }
+
+  private enqueue(node: SimulatedNode, life: Life, channel: string, message: unknown, atNanos: number): void {
+    this.happenings.push(new Delivery(this, atNanos, this.sequence++, life.port(channel), node.id, message))
+    if (this.options.trace !== undefined) {
+      this.note(`${node.id} > ${life.node!.id} ${channel} ${render(message)} arrives ${(atNanos / 1e6).toFixed(6)}`)
     }
   }
 
@@ -539,28 +635,40 @@ export class World implements Property.World {
       : this.delayMinNanos + Math.floor(this.network.next() * this.delaySpanNanos)
   }
 
-  deliver(life: Life, channel: string, from: NodeId.NodeId, message: unknown): void {
-    const port = life.ports.get(channel) ?? portOf(life, channel)
-    if (port.receive === undefined) {
+  arrive(port: Port, from: NodeId.NodeId, message: unknown): void {
+    const { alive, node } = port.life
+    if (!alive) this.counts.lost++
+    else if (!node!.paused) this.deliver(port, from, message)
+    else if (node!.backlog.length < capacity) node!.backlog.push(() => this.deliver(port, from, message))
+    else this.drop(port, from, "outbound-full")
+  }
+
+  private deliver(port: Port, from: NodeId.NodeId, message: unknown): void {
+    if (port.receive === undefined || port.held.length > 0) {
       if (port.held.length < this.options.holdMessages) port.held.push({ from, message })
-      else this.counts.lost++
-      return
-    }
+      else this.drop(port, from, "channel-not-open")
+    } else this.hand(port, from, message)
+  }
+
+  private deliverHeld(port: Port): void {
+    const held = port.held
+    let at = 0
+    for (; at < held.length && port.receive !== undefined; at++) this.hand(port, held[at]!.from, held[at]!.message)
+    port.held = held.slice(at)
+  }
+
+  private hand(port: Port, from: NodeId.NodeId, message: unknown): void {
     this.counts.delivered++
     try {
-      port.receive(from, message)
+      port.receive!(from, message)
     } catch (defect) {
-      this.failures.push({ node: life.node!.id, cause: Cause.die(defect) })
+      this.failures.push({ node: port.life.node!.id, cause: Cause.die(defect) })
     }
   }
 
-  arrive(life: Life, channel: string, from: NodeId.NodeId, message: unknown): void {
-    if (!life.alive) {
-      this.counts.lost++
-      return
-    }
-    if (life.node!.paused) this.on(life, () => this.deliver(life, channel, from, message))
-    else this.deliver(life, channel, from, message)
+  private drop(port: Port, from: NodeId.NodeId, reason: DropReason): void {
+    this.counts.lost++
+    this.byId.get(from)?.life?.tell({ _tag: "Dropped", peer: port.life.node!.id, count: 1, reason })
   }
 
   private observer(life: Life): ObserverModule {
@@ -578,48 +686,54 @@ export class World implements Property.World {
         if (!life.alive || this.closing) return
         entries.get(step.actor)!.state = step.state
         if (this.options.trace !== undefined) this.note(`${step.node} ${step.actor} ${describeStep(step)}`)
-        this.onChange()
+        this.onStep()
       }
     }
   }
 }
 
-class Delivery implements Happening {
-  readonly world: World
+class Alarm implements Happening {
   readonly atNanos: number
   readonly sequence: number
-  readonly life: Life
-  readonly channel: string
-  readonly from: NodeId.NodeId
-  readonly message: unknown
+  cancelled = false
+  private readonly action: () => void
 
-  constructor(
-    world: World,
-    atNanos: number,
-    sequence: number,
-    life: Life,
-    channel: string,
-    from: NodeId.NodeId,
-    message: unknown
-  ) {
+  constructor(atNanos: number, sequence: number, action: () => void) {
+    this.atNanos = atNanos
+    this.sequence = sequence
+    this.action = action
+  }
+
+  happen(): void {
+    this.action()
+  }
+}
+
+/** A message under way. There may be millions: what they share is in the port and the world. */
+class Delivery implements Happening {
+  private readonly world: World
+  readonly atNanos: number
+  readonly sequence: number
+  private readonly port: Port
+  private readonly from: NodeId.NodeId
+  private readonly message: unknown
+
+  constructor(world: World, atNanos: number, sequence: number, port: Port, from: NodeId.NodeId, message: unknown) {
     this.world = world
     this.atNanos = atNanos
     this.sequence = sequence
-    this.life = life
-    this.channel = channel
+    this.port = port
     this.from = from
     this.message = message
   }
 
-  happen(): void {
-    this.world.arrive(this.life, this.channel, this.from, this.message)
+  get cancelled(): boolean {
+    return false
   }
-}
 
-const portOf = (life: Life, channel: string): Port => {
-  let port = life.ports.get(channel)
-  if (port === undefined) life.ports.set(channel, port = { receive: undefined, held: [] })
-  return port
+  happen(): void {
+    this.world.arrive(this.port, this.from, this.message)
+  }
 }
 
 const render = (value: unknown): string =>
