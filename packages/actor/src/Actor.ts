@@ -357,7 +357,7 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
       return this.restart(input, failure)
     }
     const asked = this.asked
-    if (this.observer !== undefined) this.observe(input, asked.slice())
+    if (this.observer !== undefined) this.observe(input, asked.slice(), undefined)
     // Nothing is asked for while this runs: the actor is busy, and its handlers alone ask. A listener may stop it.
     for (let i = 0; i < asked.length && this.status === "busy"; i++) this.perform(asked[i]!)
     if (asked.length > 0) asked.length = 0
@@ -389,9 +389,13 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
     }
   }
 
-  private observe(input: Input, actions: ReadonlyArray<Action>, failed?: { readonly failure: unknown }): void {
-    const step = { node: this.node, actor: this.name, input, state: this.current, actions, ...failed }
-    this.call("an observer", (step) => this.observer!.onStep(step), step)
+  private observe(input: Input, actions: ReadonlyArray<Action>, failed: { readonly failure: unknown } | undefined): void {
+    const step = { node: this.node, actor: this.name, input, state: this.current, actions }
+    try {
+      this.observer!.onStep(failed === undefined ? step : { ...step, failure: failed.failure })
+    } catch (defect) {
+      this.log("an observer threw", Cause.die(defect))
+    }
   }
 
   private restart(input: Input, failure: unknown): void {
