@@ -27,8 +27,8 @@ export type Command =
 export interface State {
   /** C_i: the timestamp of the latest event. */
   readonly clock: LamportTimestamp.LamportTimestamp
-  /** The latest event, and the time of the one before it on this node. */
   readonly latest: Stamped | undefined
+  /** The time of the event before the latest, or 0. */
   readonly previous: number
 }
 
@@ -77,7 +77,7 @@ export const card: Card.Card<State> = {
       name: "the converse is false",
       description: "C(A) < C(B) does not mean that A happened before B: they may be concurrent.",
       faults: "none",
-      breaks: "converse"
+      breaks: "no guarantee: it is what people take the clock condition for"
     }
   ],
   cost: {
@@ -94,7 +94,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Stamped> = {
   card,
   message: Message,
 
-  init: (self) => ({ clock: LamportTimestamp.zero(self.id), latest: undefined, previous: -1 }),
+  init: (self) => ({ clock: LamportTimestamp.zero(self.id), latest: undefined, previous: 0 }),
 
   // IR1: the clock advances between any two events.
   onCommand: (state, command, act) => {
@@ -120,7 +120,7 @@ const received = (state: State, sent: LamportTimestamp.LamportTimestamp, act: Ac
 
 const stamp = (state: State, event: Stamped, act: Act): State => {
   act.emit(event)
-  return { clock: event.at, latest: event, previous: state.latest === undefined ? -1 : state.clock.time }
+  return { clock: event.at, latest: event, previous: state.clock.time }
 }
 
 // ------------------------------------------------------------------------------------------------------------ the layer

@@ -11,15 +11,18 @@ export type Stamped =
   | { readonly kind: "send"; readonly at: LamportTimestamp; readonly to: NodeId.NodeId }
   | { readonly kind: "receive"; readonly at: LamportTimestamp; readonly sent: LamportTimestamp }
 
-export class LogicalClock extends Context.Service<LogicalClock, {
-  /** The timestamp of the latest event. */
-  readonly now: Effect.Effect<LamportTimestamp>
-  /** Stamps an event of this node. */
-  readonly tick: Effect.Effect<LamportTimestamp>
-  /** Sends a stamped message to `to`, whose clock passes this one when it arrives. Returns the stamp. */
-  readonly send: (to: NodeId.NodeId) => Effect.Effect<LamportTimestamp>
-  /** Stamps the receipt of a message of the user's own, which carried the stamp of its sending. */
-  readonly witness: (sent: LamportTimestamp) => Effect.Effect<LamportTimestamp>
-  /** The events of this node from now on. */
-  readonly events: Stream.Stream<Stamped>
-}>()("@troupe/clocks/LogicalClock") {}
+export class LogicalClock extends Context.Service<
+  LogicalClock,
+  {
+    /** The timestamp of the latest event. */
+    readonly now: Effect.Effect<LamportTimestamp>
+    /** Stamps an event of this node. */
+    readonly tick: Effect.Effect<LamportTimestamp>
+    /** Sends a stamped message to `to`, whose clock passes this one when it arrives. Returns the stamp. */
+    readonly send: (to: NodeId.NodeId) => Effect.Effect<LamportTimestamp>
+    /** Stamps the receipt of a message of the user's own, which carried the stamp of its sending. */
+    readonly witness: (sent: LamportTimestamp) => Effect.Effect<LamportTimestamp>
+    /** The events of this node from now on. */
+    readonly events: Stream.Stream<Stamped>
+  }
+>()("@troupe/clocks/LogicalClock") {}

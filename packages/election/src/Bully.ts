@@ -17,7 +17,7 @@
 import { Actor, type Card, type Protocol } from "@troupe/actor"
 import { type ChannelInUse, NodeId, type Transport } from "@troupe/transport"
 import { Duration, Effect, Layer, Option, Queue, Schema, Stream } from "effect"
-import { Election, type Leader } from "./Election.ts"
+import { Election, InvalidOptions, type Leader } from "./Election.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
@@ -32,8 +32,8 @@ export const Message = Schema.Union([
   Schema.TaggedStruct("Coordinator", { epoch: Epoch }),
   /** From the leader to all: "I still lead". */
   Schema.TaggedStruct("Heartbeat", { epoch: Epoch }),
-  /** To one who claims to lead: "there has been a later epoch than yours". */
-  Schema.TaggedStruct("Stale", { seen: Epoch })
+  /** To one who claims or leads in `epoch`: "there has been one as late, up to `seen`". */
+  Schema.TaggedStruct("Stale", { epoch: Epoch, seen: Epoch })
 ])
 export type Message = typeof Message.Type
 
@@ -102,7 +102,9 @@ export const card: Card.Card<State> = {
       description: "Two nodes that know a leader of the same epoch know the same one. Holds under every fault.",
       holds: (nodes) => {
         const leaders = new Map<number, NodeId.NodeId>()
-        for (const { state: { leader } } of nodes) {
+        for (const {
+          state: { leader }
+        } of nodes) {
           if (leader === undefined) continue
           const other = leaders.get(leader.epoch)
           if (other !== undefined && other !== leader.id) return false
@@ -118,11 +120,11 @@ export const card: Card.Card<State> = {
       holds: (nodes) => {
         const up = nodes.filter(({ alive }) => alive)
         const highest = up.reduce<NodeId.NodeId | undefined>(
-          (best, { node }) => best === undefined || NodeId.isHigher(node, best) ? node : best,
+          (best, { node }) => (best === undefined || NodeId.isHigher(node, best) ? node : best),
           undefined
         )
-        return up.every(({ node, state }) =>
-          state.leader?.id === highest && (node === highest) === (state.role === "leading")
+        return up.every(
+          ({ node, state }) => state.leader?.id === highest && (node === highest) === (state.role === "leading")
         )
       }
     },
@@ -139,6 +141,12 @@ export const card: Card.Card<State> = {
       description: "When the network splits, each part takes the other for dead and elects a leader.",
       faults: "partition",
       breaks: "at most one leader"
+    },
+    {
+      name: "forgotten epochs",
+      description: "When every node that knows the latest epoch is down, epochs begin anew: they are not kept on disk.",
+      faults: "crash",
+      breaks: "no guarantee: epochs grow only while a node that knows the latest is up"
     }
   ],
   cost: {
@@ -210,12 +218,13 @@ const hear = (state: State, from: NodeId.NodeId, message: Message, act: Act): St
       // An epoch is claimed once: a second claim comes from a node that has forgotten the first in a crash.
       const fresh = message._tag === "Coordinator" ? message.epoch > state.followed : message.epoch >= state.followed
       if (fresh && message.epoch === state.seen) return follow(state, { id: from, epoch: message.epoch }, act)
-      act.send(from, { _tag: "Stale", seen: state.seen })
+      act.send(from, { _tag: "Stale", epoch: message.epoch, seen: state.seen })
       return state.role === "leading" || state.role === "claiming" ? defer(state, act) : state
     }
 
     case "Stale":
-      return (state.role === "leading" || state.role === "claiming") && state.claimed <= message.seen
+      // About an earlier claim, it has been answered by a new one.
+      return (state.role === "leading" || state.role === "claiming") && state.claimed === message.epoch
         ? claim(state, act)
         : state
   }
@@ -273,7 +282,8 @@ const become = (role: State["role"], state: State, act: Act): State => {
   for (const timer of ["answer", "coordinator", "claim", "heartbeat", "suspect"] as const) act.clearTimer(timer)
   switch (role) {
     case "following":
-      act.setTimer("suspect", 2 * heartbeatEveryMillis + roundTripMillis)
+      // A claimant is silent for one round trip, a leader between heartbeats.
+      act.setTimer("suspect", Math.max(2 * heartbeatEveryMillis, roundTripMillis) + roundTripMillis)
       break
     case "electing":
       act.setTimer("answer", roundTripMillis)
@@ -296,36 +306,38 @@ const become = (role: State["role"], state: State, act: Act): State => {
 /** The settings that `layer` has by default: a leader that crashes is replaced within 2 seconds. */
 export const defaults: Options = { heartbeatEveryMillis: 250, roundTripMillis: 400 }
 
+const Millis = Schema.Number.check(Schema.isGreaterThan(0), Schema.isLessThan(2 ** 31))
+const Settings = Schema.Struct({ heartbeatEvery: Millis, roundTrip: Millis })
+
 /**
  * An `Election` by the bully algorithm among the nodes of the transport.
  *
  * `heartbeatEvery` and `roundTrip` must be the same on all nodes. With a `roundTrip` that is too short for the network,
- * a live leader is deposed now and then: nothing is unsafe for those who fence by epoch, but it costs an election.
+ * a live leader is deposed now and then, and two may lead for a moment: who fences by epoch is safe, but it costs an
+ * election. Both are above 0 and below 24 days; fails with `InvalidOptions` when one is not.
  */
-export const layer = (options: {
-  /** How often the leader says that it is there. Default: 250 ms. */
-  readonly heartbeatEvery?: Duration.Input
-  /** The longest that a message and its answer take. Default: 400 ms. */
-  readonly roundTrip?: Duration.Input
-} = {}): Layer.Layer<Election, ChannelInUse, Transport> =>
+export const layer = (
+  options: {
+    /** How often the leader says that it is there. Default: 250 ms. */
+    readonly heartbeatEvery?: Duration.Input
+    /** The longest that a message and its answer take. Default: 400 ms. */
+    readonly roundTrip?: Duration.Input
+  } = {}
+): Layer.Layer<Election, ChannelInUse | InvalidOptions, Transport> =>
   Layer.effect(
     Election,
-    Effect.gen(function*() {
-      const actor = yield* Actor.spawn(protocol, {
-        options: {
-          heartbeatEveryMillis: millis(options.heartbeatEvery, defaults.heartbeatEveryMillis),
-          roundTripMillis: millis(options.roundTrip, defaults.roundTripMillis)
-        }
-      })
+    Effect.gen(function* () {
+      const actor = yield* Actor.spawn(protocol, { options: yield* settings(options) })
+      const leader = () => Option.fromUndefinedOr(actor.state().leader)
       return {
         self: actor.node,
-        leader: Effect.sync(() => Option.fromUndefinedOr(actor.state().leader)),
+        leader: Effect.sync(leader),
         changes: Stream.callback<Option.Option<Leader>>(
           (queue) =>
             Effect.acquireRelease(
               Effect.sync(() => {
-                Queue.offerUnsafe(queue, Option.fromUndefinedOr(actor.state().leader))
-                return actor.subscribe(({ leader }) => Queue.offerUnsafe(queue, Option.fromUndefinedOr(leader)))
+                Queue.offerUnsafe(queue, leader())
+                return actor.subscribe((event) => Queue.offerUnsafe(queue, Option.fromUndefinedOr(event.leader)))
               }),
               (unsubscribe) => Effect.sync(unsubscribe)
             ),
@@ -335,8 +347,22 @@ export const layer = (options: {
     })
   )
 
-const millis = (given: Duration.Input | undefined, otherwise: number): number => {
-  const value = given === undefined ? otherwise : Duration.toMillis(given)
-  if (!(value > 0 && value < 2 ** 31)) throw new RangeError("heartbeatEvery and roundTrip are durations above 0 and below 24 days")
-  return value
-}
+const settings = (options: Parameters<typeof layer>[0]): Effect.Effect<Options, InvalidOptions> =>
+  Schema.decodeUnknownEffect(Settings)({
+    heartbeatEvery: millis(options?.heartbeatEvery, defaults.heartbeatEveryMillis),
+    roundTrip: millis(options?.roundTrip, defaults.roundTripMillis)
+  }).pipe(
+    Effect.mapBoth({
+      onSuccess: ({ heartbeatEvery, roundTrip }) => ({
+        heartbeatEveryMillis: heartbeatEvery,
+        roundTripMillis: roundTrip
+      }),
+      onFailure: ({ message }) => new InvalidOptions({ reason: message })
+    })
+  )
+
+/** What is no duration stays as it is, for the schema to refuse. */
+const millis = (given: Duration.Input | undefined, otherwise: number): unknown =>
+  given === undefined
+    ? otherwise
+    : Option.match(Duration.fromInput(given), { onNone: () => given, onSome: Duration.toMillis })

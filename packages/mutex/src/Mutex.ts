@@ -19,12 +19,15 @@ import { Context, type Effect } from "effect"
  */
 export type FencingToken = number
 
-export class Mutex extends Context.Service<Mutex, {
-  /**
-   * Runs `body` as the only one across all nodes, with the fencing token of this entry. Waits for as long as it takes:
-   * put `Effect.timeout` around it to wait less. The lock is released when `body` ends, fails, dies or is interrupted;
-   * an interruption while waiting withdraws the request. Not re-entrant: a `withLock` inside the body of the same lock
-   * waits for itself.
-   */
-  readonly withLock: <A, E, R>(body: (token: FencingToken) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-}>()("@troupe/mutex/Mutex") {}
+export class Mutex extends Context.Service<
+  Mutex,
+  {
+    /**
+     * Runs `body` as the only one across all nodes, with the fencing token of this entry. Waits for as long as it takes:
+     * put `Effect.timeout` around it to wait less. The lock is released when `body` ends, fails, dies or is interrupted;
+     * an interruption while waiting withdraws the request. Not re-entrant: a `withLock` inside the body of the same lock
+     * waits for itself.
+     */
+    readonly withLock: <A, E, R>(body: (token: FencingToken) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  }
+>()("@troupe/mutex/Mutex") {}

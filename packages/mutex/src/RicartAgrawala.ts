@@ -92,8 +92,12 @@ export const card: Card.Card<State> = {
       description: "Whoever is inside has the earliest claim of all that wait: tokens grow from entry to entry.",
       holds: (nodes) => {
         const inside = nodes.find(({ alive, state }) => alive && state.phase === "inside")
-        return inside === undefined || nodes.every(({ alive, state }) =>
-          !alive || state.phase !== "waiting" || LamportTimestamp.isBefore(inside.state.claim, state.claim)
+        return (
+          inside === undefined ||
+          nodes.every(
+            ({ alive, state }) =>
+              !alive || state.phase !== "waiting" || LamportTimestamp.isBefore(inside.state.claim, state.claim)
+          )
         )
       }
     },
@@ -170,7 +174,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event> = {
       act.send(from, { _tag: "Reply", time: claim.time })
       return heard
     }
-    return { ...heard, deferred: [...heard.deferred.filter(({ node }) => node !== from), claim] }
+    return { ...heard, deferred: latest(heard.deferred, claim) }
   },
 
   // The members have changed. Who is inside stays there; who waits asks the new members, with a later claim.
@@ -184,8 +188,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event> = {
       awaiting: [],
       deferred: state.deferred.filter((claim) => claim.view >= view.number)
     }
-    const asked = state.phase === "waiting" ? request(installed, act) : installed
-    return asked.phase === "inside" ? asked : answerDeferred(asked, act)
+    return answerDeferred(state.phase === "waiting" ? request(installed, act) : installed, act)
   }
 }
 
@@ -193,17 +196,27 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event> = {
 const maySay = (state: State, claim: Claim): boolean =>
   state.phase === "idle" || (state.phase === "waiting" && LamportTimestamp.isBefore(claim, state.claim))
 
+/** `claims` with one more. Of two requests of a node the later counts, whichever arrives first. */
+const latest = (claims: ReadonlyArray<Claim>, claim: Claim): ReadonlyArray<Claim> => {
+  const other = claims.find(({ node }) => node === claim.node)
+  if (other === undefined) return [...claims, claim]
+  return other.time >= claim.time ? claims : [...claims.filter((each) => each !== other), claim]
+}
+
 /** Asks everybody, with a claim later than any that this node has seen. */
 const request = (state: State, act: Act): State => {
   const time = state.time + 1
   act.sendAll(state.others, { _tag: "Request", time, view: state.view })
-  return enterIfPermitted({
-    ...state,
-    time,
-    phase: "waiting",
-    claim: { time, node: act.self.id, view: state.view },
-    awaiting: state.others
-  }, act)
+  return enterIfPermitted(
+    {
+      ...state,
+      time,
+      phase: "waiting",
+      claim: { time, node: act.self.id, view: state.view },
+      awaiting: state.others
+    },
+    act
+  )
 }
 
 const enterIfPermitted = (state: State, act: Act): State => {
@@ -253,14 +266,11 @@ const without = (nodes: ReadonlyArray<NodeId.NodeId>, node: NodeId.NodeId): Read
  * A `Mutex` by Ricart and Agrawala's algorithm, among the nodes of the transport or, where a `Membership` is provided,
  * among its members. `resource` names the lock: nodes that use the same name exclude each other.
  */
-export const layer = (options: {
-  readonly resource: string
-}): Layer.Layer<Mutex, ChannelInUse, Transport> =>
+export const layer = (options: { readonly resource: string }): Layer.Layer<Mutex, ChannelInUse, Transport> =>
   Layer.effect(
     Mutex,
-    Effect.gen(function*() {
-      const lost = yield* acquisition
-      const actor = yield* Actor.spawn(protocol, { name: `${protocol.name}/${options.resource}`, onRestart: lost.reset })
-      return lost.mutex(actor)
+    Effect.gen(function* () {
+      const { mutex, onRestart } = yield* acquisition
+      return yield* mutex(yield* Actor.spawn(protocol, { name: `${protocol.name}/${options.resource}`, onRestart }))
     })
   )

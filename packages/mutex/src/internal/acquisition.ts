@@ -7,53 +7,78 @@ import type { FencingToken, Mutex } from "../Mutex.ts"
 
 type Command = { readonly _tag: "Acquire" } | { readonly _tag: "Release" }
 type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
+type Lock = Actor.Actor<unknown, Command, Event>
+
+/** The request of this node that is under way. */
+interface Entry {
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+  readonly resume: (granted: Effect.Effect<FencingToken>) => void
+  granted: boolean
+}
 
 /**
- * One request of this node is under way at a time; local users queue before it. `reset` is what the actor's `onRestart`
- * calls: a request that waits is made again; a body that runs is interrupted, for it may not be alone any more.
+ * One request of this node is under way at a time; local users queue before it. Hand `onRestart` to the actor: when it
+ * has forgotten what it was asked, a request that waits is made again, and a body that runs is interrupted, for it may
+ * not be alone any more.
  */
 export const acquisition = Effect.sync(() => {
   const local = Semaphore.makeUnsafe(1)
-  let granted: ((token: FencingToken) => void) | undefined
-  let inside: Fiber.Fiber<unknown, unknown> | undefined
-  let actor: Actor.Actor<unknown, Command, Event>
+  let lock: Lock
+  let entry: Entry | undefined
+  let closed: Effect.Effect<never> | undefined
 
-  const acquire = Effect.callback<FencingToken>((resume) => {
-    granted = (token) => {
-      granted = undefined
-      resume(Effect.succeed(token))
-    }
-    actor.tell({ _tag: "Acquire" })
-    return Effect.sync(() => {
-      granted = undefined
-      actor.tell({ _tag: "Release" })
+  const enter = (fiber: Entry["fiber"]) =>
+    Effect.callback<FencingToken>((resume) => {
+      if (closed !== undefined) return resume(closed)
+      entry = { fiber, resume, granted: false }
+      lock.tell({ _tag: "Acquire" })
     })
-  })
 
   const withLock: Mutex["Service"]["withLock"] = (body) =>
     local.withPermit(
       Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(restore(acquire), (token) =>
-          Effect.withFiber((fiber) => {
-            inside = fiber
-            return Effect.onExit(restore(Effect.suspend(() => body(token))), () =>
+        Effect.withFiber((fiber) =>
+          Effect.onExit(
+            Effect.flatMap(restore(enter(fiber)), (token) => restore(Effect.suspend(() => body(token)))),
+            // Leaves, or withdraws what was not granted.
+            () =>
               Effect.sync(() => {
-                inside = undefined
-                actor.tell({ _tag: "Release" })
-              }))
-          }))
+                entry = undefined
+                lock.tell({ _tag: "Release" })
+              })
+          )
+        )
       )
     )
 
-  return {
-    reset: () => {
-      if (granted !== undefined) actor.tell({ _tag: "Acquire" })
-      inside?.interruptUnsafe()
-    },
-    mutex: (spawned: Actor.Actor<unknown, Command, Event>): Mutex["Service"] => {
-      actor = spawned
-      actor.subscribe(({ token }) => granted?.(token))
-      return { withLock }
-    }
+  const onRestart = (): void => {
+    if (entry?.granted === true) entry.fiber.interruptUnsafe()
+    else if (entry !== undefined) lock.tell({ _tag: "Acquire" })
   }
+
+  const close = (why: Effect.Effect<never>) =>
+    Effect.sync(() => {
+      closed = why
+      if (entry?.granted === false) entry.resume(why)
+    })
+
+  const mutex = Effect.fnUntraced(function* (spawned: Lock) {
+    lock = spawned
+    lock.subscribe(({ token }) => {
+      if (entry?.granted !== false) return
+      entry.granted = true
+      entry.resume(Effect.succeed(token))
+    })
+    // A node whose actor is gone is never answered: whoever waits is told so.
+    yield* Effect.addFinalizer(() => close(Effect.interrupt))
+    yield* Effect.forkScoped(
+      Effect.catch(lock.failed, (failure) => {
+        onRestart()
+        return close(Effect.die(failure))
+      })
+    )
+    return { withLock }
+  })
+
+  return { onRestart, mutex }
 })
