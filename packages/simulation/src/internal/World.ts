@@ -450,30 +450,32 @@ export class World implements Property.World {
 
   /** Lets an event of a plan happen at its time. */
   schedule(event: Faults.Event): void {
-    this.at(Math.round(event.atMillis * 1e6), () => {
-      const later = (millis: number, action: () => void): void => void this.at(Math.round(millis * 1e6), action)
-      switch (event._tag) {
-        case "Crash": {
-          if (!this.isAlive(event.node)) return
-          this.crash(event.node)
-          return later(event.forMillis, () => this.restart(event.node))
-        }
-        case "Pause":
-          this.pause(event.node)
-          return later(event.forMillis, () => this.unpause(event.node))
-        case "Partition": {
-          const others = this.options.nodes.filter((node) => !event.side.includes(node))
-          const out = event.direction !== "to" ? this.cut(event.side, others) : () => {}
-          const into = event.direction !== "from" ? this.cut(others, event.side) : () => {}
-          return later(event.forMillis, () => {
-            out()
-            into()
-          })
-        }
-        case "ClockJump":
-          return this.jump(event.node, event.byMillis)
+    this.within(() => this.at(Math.round(event.atMillis * 1e6), () => this.strike(event)))
+  }
+
+  private strike(event: Faults.Event): void {
+    const later = (millis: number, action: () => void): void => void this.at(Math.round(millis * 1e6), action)
+    switch (event._tag) {
+      case "Crash": {
+        if (!this.isAlive(event.node)) return
+        this.crash(event.node)
+        return later(event.forMillis, () => this.restart(event.node))
       }
-    })
+      case "Pause":
+        this.pause(event.node)
+        return later(event.forMillis, () => this.unpause(event.node))
+      case "Partition": {
+        const others = this.options.nodes.filter((node) => !event.side.includes(node))
+        const out = event.direction !== "to" ? this.cut(event.side, others) : () => {}
+        const into = event.direction !== "from" ? this.cut(others, event.side) : () => {}
+        return later(event.forMillis, () => {
+          out()
+          into()
+        })
+      }
+      case "ClockJump":
+        return this.jump(event.node, event.byMillis)
+    }
   }
 
   // ----------------------------------------------------------------------------------------------------- the seams
