@@ -8,7 +8,7 @@ import type { Card } from "@troupe/actor"
 import { LogicalClock } from "@troupe/clocks"
 import { Election } from "@troupe/election"
 import { Mutex } from "@troupe/mutex"
-import { type ChannelInUse, Transport } from "@troupe/transport"
+import { Transport } from "@troupe/transport"
 import { Context, Effect, Layer, Option, type Scope, Stream } from "effect"
 
 /** What a node is at, for a picture of it. */
@@ -33,8 +33,10 @@ export interface Demonstration {
   readonly actor: string
   /** How many operations there are, when `entries` are asked for. */
   readonly operations: (entries: number) => number
+  /** Whether one operation at a time is under way, and not one of each node. */
+  readonly inTurns: boolean
   /** What a node does. What it spawns lives on in the scope when it is done: others may need an answer. */
-  readonly program: (stage: Stage) => Effect.Effect<void, ChannelInUse, Transport | Scope.Scope>
+  readonly program: (stage: Stage) => Effect.Effect<void, Error, Transport | Scope.Scope>
 }
 
 interface Algorithm {
@@ -45,13 +47,14 @@ interface Algorithm {
 /** Entries, taken in turns by all nodes. */
 export const mutex = (
   { card, layer, protocol }: Algorithm & {
-    readonly layer: (options: { readonly resource: string }) => Layer.Layer<Mutex, ChannelInUse, Transport>
+    readonly layer: (options: { readonly resource: string }) => Layer.Layer<Mutex, Error, Transport>
   }
 ): Demonstration => ({
   name: protocol.name,
   card,
   actor: `${protocol.name}/demo`,
   operations: (entries) => entries,
+  inTurns: true,
   program: Effect.fnUntraced(function*(stage) {
     const mutex = yield* build(Mutex, layer({ resource: "demo" }))
     while (yield* stage.next) {
@@ -66,13 +69,14 @@ export const mutex = (
 /** One election, by nodes that start at the same time. */
 export const election = (
   { card, layer, protocol }: Algorithm & {
-    readonly layer: () => Layer.Layer<Election, ChannelInUse, Transport>
+    readonly layer: () => Layer.Layer<Election, Error, Transport>
   }
 ): Demonstration => ({
   name: protocol.name,
   card,
   actor: protocol.name,
   operations: () => 1,
+  inTurns: true,
   program: Effect.fnUntraced(function*(stage) {
     const election = yield* build(Election, layer())
     const shown = Stream.runForEach(election.changes, Option.match({
@@ -91,13 +95,14 @@ export const election = (
 /** Stamped messages from each node to all others in turn. */
 export const clock = (
   { card, layer, protocol }: Algorithm & {
-    readonly layer: Layer.Layer<LogicalClock, ChannelInUse, Transport>
+    readonly layer: Layer.Layer<LogicalClock, Error, Transport>
   }
 ): Demonstration => ({
   name: protocol.name,
   card,
   actor: protocol.name,
   operations: (entries) => entries,
+  inTurns: false,
   program: Effect.fnUntraced(function*(stage) {
     const { nodes, self } = yield* Transport
     const clock = yield* build(LogicalClock, layer)

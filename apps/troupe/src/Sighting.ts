@@ -5,8 +5,8 @@
  * by their times (see `worlds/Tcp.ts`): all clocks of one machine that count from its start agree.
  */
 import { Observer } from "@troupe/actor"
-import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
-import { Clock, Effect, type Scope } from "effect"
+import { type NodeId, Transport } from "@troupe/transport"
+import { Clock, Effect, Random, type Scope } from "effect"
 import type { Demonstration, Role } from "./Demonstration.ts"
 
 export type Sighting =
@@ -38,7 +38,7 @@ export const perform = Effect.fnUntraced(function*(
   demonstration: Demonstration,
   pace: Pace,
   tell: (sighting: Sighting) => void
-): Effect.fn.Return<void, ChannelInUse, Transport | Scope.Scope> {
+): Effect.fn.Return<void, Error, Transport | Scope.Scope> {
   const { self: node } = yield* Transport
   const clock = yield* Clock.Clock
   const seen = () => ({ node, atNanos: Number(clock.monotonicTimeNanosUnsafe()) })
@@ -109,3 +109,12 @@ export const share = (
     work: workMillis > 0 ? Effect.sleep(workMillis) : Effect.yieldNow
   }
 }
+
+/** Operations at random moments, two seconds apart at the most, until a time of the run. For seeing it under faults. */
+export const untilMillis = (endMillis: number): Pace => ({
+  next: Effect.gen(function*() {
+    yield* Effect.sleep(Math.ceil((yield* Random.next) * 2_000))
+    return Number(yield* Clock.monotonicTimeNanos) < endMillis * 1e6
+  }),
+  work: Effect.sleep("50 millis")
+})

@@ -1,6 +1,6 @@
 /** All nodes in this process, over a network in memory. */
-import { type ChannelInUse, Memory, Transport } from "@troupe/transport"
-import { Effect, Random } from "effect"
+import { Memory, Transport } from "@troupe/transport"
+import { Effect, Random, type Scope } from "effect"
 import { perform, share } from "../Sighting.ts"
 import type { Tally } from "../Tally.ts"
 import { type Run, settled } from "./World.ts"
@@ -18,7 +18,7 @@ export const inMemory = ({ demonstration, entries, nodes, seed, workMillis }: Ru
       { concurrency: "unbounded", discard: true }
     )
     // A program that never ends is for `settled` to find.
-    const failing: Effect.Effect<never, ChannelInUse, any> = Effect.andThen(programs, Effect.never)
+    const failing: Effect.Effect<never, Error, Scope.Scope> = Effect.andThen(programs, Effect.never)
     yield* Effect.raceFirst(failing, settled(tally, workMillis))
     return tally.outcome()
-  }).pipe(Effect.scoped, Effect.orDie, Random.withSeed(seed))
+  }).pipe(Effect.scoped, Random.withSeed(seed))

@@ -1,0 +1,236 @@
+/** `troupe run`: an algorithm at work, on a transport of one's choice. */
+import { Effect } from "effect"
+import { Command, Flag } from "effect/cli"
+import { CannotRun, Usage, Violated } from "../Problem.ts"
+import type { Sighting } from "../Sighting.ts"
+import { type Outcome, Tally } from "../Tally.ts"
+import { picture, summary } from "../terminal/Picture.ts"
+import { count, number, print, type Screen, screen, whileDrawing } from "../terminal/Screen.ts"
+import { inMemory } from "../worlds/memory.ts"
+import { processes } from "../worlds/processes.ts"
+import { simulated } from "../worlds/simulated.ts"
+import { names, type Run } from "../worlds/World.ts"
+import { algorithm, find, isBetween, json, nodes } from "./arguments.ts"
+
+const maximumProcesses = 64
+const maximumEntries = 1_000_000
+
+const transports = ["memory", "tcp", "sim"] as const
+type Transport = typeof transports[number]
+
+const flags = {
+  algorithm,
+  nodes,
+  transport: Flag.Literals("transport", transports).pipe(
+    Flag.withDescription(
+      `memory: all nodes in one process. tcp: each node a process, ${maximumProcesses} at the most. sim: virtual time. Default: memory`
+    ),
+    Flag.withDefault("memory")
+  ),
+  seed: Flag.Int("seed").pipe(
+    Flag.filter((seed) => Number.isSafeInteger(seed), () => "a whole number"),
+    Flag.withDescription("With sim, one seed is one run. Default: 1"),
+    Flag.withDefault(1)
+  ),
+  entries: Flag.Int("entries").pipe(
+    Flag.filter(isBetween(1, maximumEntries), () => `a number of entries from 1 to ${maximumEntries}`),
+    Flag.withDescription("How many times a lock is taken or a message sent, by all nodes together; an election is one. Default: 50"),
+    Flag.withDefault(50)
+  ),
+  json
+}
+
+export const run = Command.make(
+  "run",
+  flags,
+  Effect.fnUntraced(function*(given) {
+    const demonstration = yield* find(given.algorithm)
+    if (given.transport === "tcp" && given.nodes > maximumProcesses) {
+      const reason = `With --transport tcp each node is a process: ${maximumProcesses} nodes at the most, not ${given.nodes}.`
+      return yield* new Usage({ reason })
+    }
+    const terminal = yield* screen
+    const isLive = terminal.canRedraw && !given.json
+    const plan: Run = {
+      demonstration,
+      nodes: names(given.nodes),
+      entries: given.entries,
+      seed: given.seed,
+      workMillis: isLive ? watchable(given.entries, demonstration.inTurns ? 1 : given.nodes) : 0
+    }
+    const show = given.json ? silently : isLive ? live : inLines
+    const { outcome, tally, ...times } = yield* show(plan, given.transport, terminal)
+    const report = { plan, transport: given.transport, outcome, tally, ...times }
+    yield* print(given.json ? [JSON.stringify(asJson(report))] : asText(report, terminal))
+    if (outcome.violations.length > 0) return yield* new Violated()
+  })
+).pipe(
+  Command.withDescription(
+    "Runs an algorithm, shows it at work, and says what it cost and whether its guarantees held. " +
+      "Exits with 1 when one did not, 2 when it was asked for what cannot be, 3 when a run could not end"
+  ),
+  Command.withShortDescription("Runs an algorithm, and shows what it does and costs"),
+  Command.withExamples([
+    { command: "troupe run mutex/ricart-agrawala", description: "Watch five nodes take turns" },
+    { command: "troupe run mutex/ricart-agrawala --transport tcp", description: "The same, each node a process" },
+    { command: "troupe run election/bully --nodes 7 --transport sim --seed 3", description: "On virtual time" },
+    { command: "troupe run mutex/ricart-agrawala --nodes 5 --entries 200 --json", description: "Just the figures" }
+  ])
+)
+
+/** How long an operation takes, so that a run takes about eight seconds and each is seen. */
+const watchable = (entries: number, atOnce: number): number => Math.min(800, 8_000 * atOnce / entries)
+
+// ---------------------------------------------------------------------------------------------------- ways to watch
+
+interface Watched {
+  readonly outcome: Outcome
+  readonly tally: Tally
+  readonly elapsedMillis: number
+  /** How long it took in a simulated world. */
+  readonly virtualMillis?: number
+}
+
+const perform = (plan: Run, transport: Transport, tally: Tally): Effect.Effect<Watched, CannotRun> =>
+  Effect.gen(function*() {
+    const start = performance.now()
+    const outcome: Outcome & { readonly virtualMillis?: number } =
+      yield* { memory: inMemory, tcp: processes, sim: simulated }[transport](plan, tally)
+    const { virtualMillis } = outcome
+    const elapsedMillis = Math.round(performance.now() - start)
+    return { outcome, tally, elapsedMillis, ...(virtualMillis === undefined ? {} : { virtualMillis }) }
+  }).pipe(Effect.mapError((error) => new CannotRun({ reason: error.message })))
+
+const tallyOf = ({ demonstration, nodes }: Run, transport: Transport, onSighting?: (tally: Tally, sighting: Sighting) => void) =>
+  new Tally(demonstration, nodes, {
+    checks: transport !== "sim",
+    ...(onSighting === undefined ? {} : { onSighting })
+  })
+
+const silently = (plan: Run, transport: Transport) => perform(plan, transport, tallyOf(plan, transport))
+
+/** A line for each tenth of the run. */
+const inLines = (plan: Run, transport: Transport) => {
+  const { demonstration, entries, nodes } = plan
+  const total = demonstration.operations(entries)
+  let next = Math.min(total, Math.ceil(total / 10))
+  const tally = tallyOf(plan, transport, (tally, { _tag }) => {
+    if (_tag !== "Finished" || tally.operations < next) return
+    next += Math.ceil(total / 10)
+    const done = `${tally.operations} of ${count(total, demonstration.card.cost.operation)}`
+    process.stdout.write(`  ${done}, ${count(tally.messages, "message")}: ${summary(nodes, tally)}\n`)
+  })
+  return Effect.andThen(print([title(plan, transport), ""]), perform(plan, transport, tally))
+}
+
+const live = (plan: Run, transport: Transport, screen: Screen) => {
+  if (transport === "sim") return film(plan, screen)
+  const tally = tallyOf(plan, transport)
+  const heading = title(plan, transport, screen)
+  const starting = transport === "tcp" ? `  starting ${count(plan.nodes.length, "process").replace("ss", "sse")}` : ""
+  return whileDrawing(
+    perform(plan, transport, tally),
+    process.stdout,
+    () => tally.steps === 0 ? [heading, "", starting] : picture(plan, tally, heading, screen)
+  )
+}
+
+/** How much of a run is kept to be shown. */
+const filmSightings = 200_000
+
+/** A simulated run is over at once, so what was seen is shown afterwards, at a speed that can be followed. */
+const film = (plan: Run, screen: Screen) =>
+  Effect.gen(function*() {
+    const seen: Array<Sighting> = []
+    const watched = yield* perform(plan, "sim", tallyOf(plan, "sim", (_, sighting) => {
+      if (seen.length < filmSightings) seen.push(sighting)
+    }))
+    const endNanos = seen.at(-1)?.atNanos ?? 0
+    const lastsMillis = Math.min(10_000, Math.max(4_000, endNanos / 1e6))
+    const shown = tallyOf(plan, "sim")
+    const start = performance.now()
+    let next = 0
+    const frame = (): ReadonlyArray<string> => {
+      const nowNanos = Math.min(1, (performance.now() - start) / lastsMillis) * endNanos
+      while (next < seen.length && seen[next]!.atNanos <= nowNanos) shown.see(seen[next++]!)
+      const heading = `${title(plan, "sim", screen)}  ${screen.style.dim(`${(nowNanos / 1e9).toFixed(1)} s of virtual time`)}`
+      return picture(plan, shown, heading, screen)
+    }
+    yield* whileDrawing(Effect.sleep(lastsMillis), process.stdout, frame)
+    return watched
+  })
+
+// ------------------------------------------------------------------------------------------------------- the report
+
+interface Report extends Watched {
+  readonly plan: Run
+  readonly transport: Transport
+}
+
+const title = ({ demonstration, nodes, seed }: Run, transport: Transport, screen?: Screen): string => {
+  const world = { memory: "in memory", tcp: "over TCP, each a process", sim: `simulated, seed ${seed}` }[transport]
+  const bold = screen?.style.bold ?? ((text: string) => text)
+  return `${bold(demonstration.card.title)}  ${count(nodes.length, "node")} ${world}`
+}
+
+const perOperation = ({ messages, operations }: Tally): number | null => operations === 0 ? null : messages / operations
+
+const asJson = ({ elapsedMillis, outcome, plan, tally, transport, virtualMillis }: Report) => {
+  const { cost } = plan.demonstration.card
+  const formula = (of: typeof cost.best) => ({ text: of.text, messages: of.of(plan.nodes.length) })
+  return {
+    algorithm: plan.demonstration.name,
+    transport,
+    nodes: plan.nodes.length,
+    seed: plan.seed,
+    operation: cost.operation,
+    operations: tally.operations,
+    messages: tally.messages,
+    messagesPerOperation: perOperation(tally),
+    formula: { best: formula(cost.best), worst: formula(cost.worst) },
+    messagesByTag: Object.fromEntries(tally.byTag),
+    backgroundMessages: tally.background,
+    leader: tally.leader ?? null,
+    properties: outcome.properties,
+    violations: outcome.violations,
+    elapsedMillis,
+    ...(virtualMillis === undefined ? {} : { virtualMillis })
+  }
+}
+
+const asText = ({ elapsedMillis, outcome, plan, tally, virtualMillis }: Report, { style }: Screen): ReadonlyArray<string> => {
+  const { card } = plan.demonstration
+  const { background, best, operation, worst } = card.cost
+  const size = plan.nodes.length
+  const formula = best.text === worst.text
+    ? `${best.text} = ${number(best.of(size))}`
+    : `${best.text} = ${number(best.of(size))} to ${worst.text} = ${number(worst.of(size))}`
+  const measured = perOperation(tally)
+  const seconds = (millis: number): string => `${(millis / 1000).toFixed(2)} s`
+  const time = virtualMillis === undefined
+    ? seconds(elapsedMillis)
+    : `${seconds(virtualMillis)} of virtual time, simulated in ${seconds(elapsedMillis)}`
+  const width = Math.max(...card.guarantees.map(({ name }) => name.length))
+  return [
+    "",
+    `${count(tally.operations, operation)}, ${count(tally.messages, "message")}, ${time}`,
+    ...(background === undefined
+      ? []
+      : [style.dim(`besides, in the background: ${number(tally.background)} of ${background.join(", ")}`)]),
+    "",
+    `messages per ${operation}  ${style.bold(measured === null ? "–" : number(measured))}   card: ${formula}`,
+    ...(tally.leader === undefined ? [] : [`leader  ${style.bold(tally.leader)}`]),
+    "",
+    ...card.guarantees.map(({ description, kind, name }) => {
+      const holds = outcome.properties.some((verdict) => verdict.name === name && verdict.holds)
+      const mark = holds ? style.green("✓") : style.red("✗")
+      return `${mark} ${name.padEnd(width)}  ${style.dim(`${kind.padEnd(10)}  ${description}`)}`
+    }),
+    ...(outcome.violations.length === 0 ? [] : [
+      "",
+      ...outcome.violations.map(({ detail, name }) =>
+        style.red(`violated: ${name}${detail === undefined ? "" : `, ${detail}`}`)
+      )
+    ])
+  ]
+}

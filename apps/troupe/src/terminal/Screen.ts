@@ -1,0 +1,109 @@
+/** The terminal that a command writes to: what it can do, and how. */
+import { Effect } from "effect"
+import { TerminalCapabilities } from "effect/cli"
+
+export interface Screen {
+  readonly width: number
+  readonly height: number
+  /** Whether lines that are written can be written over. */
+  readonly canRedraw: boolean
+  readonly style: Style
+}
+
+/** Each gives the text back as it is where there is no colour. */
+export interface Style {
+  readonly bold: Paint
+  readonly dim: Paint
+  readonly red: Paint
+  readonly green: Paint
+  readonly yellow: Paint
+}
+
+type Paint = (text: string) => string
+
+export const screen: Effect.Effect<Screen> = Effect.gen(function*() {
+  const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities
+  const paint = (code: number): Paint => (text) => canColor ? `\u001b[${code}m${text}\u001b[0m` : text
+  return {
+    width: process.stdout.columns ?? 100,
+    height: process.stdout.rows ?? 24,
+    canRedraw: canAnimate,
+    style: { bold: paint(1), dim: paint(2), red: paint(31), green: paint(32), yellow: paint(33) }
+  }
+})
+
+export const print = (lines: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.sync(() => {
+    process.stdout.write(lines.map((line) => `${line}\n`).join(""))
+  })
+
+/** Lines at the bottom of a terminal, each drawing of which takes the place of the one before. */
+export class Drawing {
+  private drawn = 0
+  private readonly out: NodeJS.WriteStream
+
+  constructor(out: NodeJS.WriteStream) {
+    this.out = out
+  }
+
+  draw(lines: ReadonlyArray<string>): void {
+    const up = this.drawn > 0 ? `\u001b[${this.drawn}A` : hideCursor
+    this.out.write(`${up}${lines.map((line) => `\r${line}\u001b[K\n`).join("")}\u001b[J`)
+    this.drawn = lines.length
+  }
+
+  /** What comes next is written below, or, once `erase` has been asked for, in its place. */
+  end(erase = false): void {
+    if (this.drawn === 0) return
+    this.out.write(`${erase ? `\u001b[${this.drawn}A\r\u001b[J` : ""}${showCursor}`)
+    this.drawn = 0
+  }
+}
+
+const hideCursor = "\u001b[?25l"
+const showCursor = "\u001b[?25h"
+
+/** Draws ten times a second until `effect` has ended, and once more then. */
+export const whileDrawing = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  out: NodeJS.WriteStream,
+  lines: () => ReadonlyArray<string>,
+  options: { readonly erase?: boolean } = {}
+): Effect.Effect<A, E, R> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => new Drawing(out)),
+    (drawing) => {
+      const draw = Effect.sync(() => drawing.draw(lines()))
+      const drawingOn = Effect.forever(Effect.andThen(draw, Effect.sleep("100 millis")))
+      return Effect.raceFirst(effect, drawingOn).pipe(Effect.tap(draw))
+    },
+    (drawing) => Effect.sync(() => drawing.end(options.erase))
+  )
+
+/** Breaks a text into lines of at most `width` characters. */
+export const wrap = (text: string, width: number): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1)
+    if (line === undefined || line.length + 1 + word.length > width) lines.push(word)
+    else lines[lines.length - 1] = `${line} ${word}`
+  }
+  return lines
+}
+
+export const cut = (text: string, width: number): string =>
+  text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`
+
+/** `1,234`. */
+export const number = (value: number): string => value.toLocaleString("en-US", { maximumFractionDigits: 2 })
+
+/** `one entry`, `5 entries`. */
+export const count = (value: number, word: string): string => `${number(value)} ${value === 1 ? word : plural(word)}`
+
+const plural = (word: string): string => word.endsWith("y") ? `${word.slice(0, -1)}ies` : `${word}s`
+
+/** A bar of `width` characters, `part` of which is filled. */
+export const bar = (part: number, width: number): string => {
+  const filled = Math.round(Math.min(1, Math.max(0, part)) * width)
+  return "█".repeat(filled) + "░".repeat(width - filled)
+}
