@@ -137,8 +137,17 @@ describe("boundaries", () => {
   })
 
   it("packages don't go round in a circle", () => {
-    const circle = plant("packages/actor/test/a.test.ts", `import "@troupe/simulation"`)
-    assertProblem(circle, "cycle", "packages/actor/package.json", "@troupe/actor → @troupe/simulation → @troupe/actor")
+    const declared = JSON.parse(house["packages/actor/package.json"]!) as object
+    const circle = JSON.stringify({ ...declared, devDependencies: { "@troupe/simulation": "^0.1.0" } })
+    const path = "packages/actor/package.json"
+    assertProblem({ [path]: circle }, "cycle", path, "@troupe/actor → @troupe/simulation → @troupe/actor")
+  })
+
+  it("tests of verification may import what they verify", () => {
+    const test = { "packages/simulation/test/a.test.ts": `import "@troupe/mutex"` }
+    assert.deepStrictEqual(checkHouse(test), [])
+    const source = plant("packages/simulation/src/index.ts", `import "@troupe/mutex"`)
+    assertProblem(source, "floor", "packages/simulation/src/index.ts", "lower floor", 1)
   })
 
   it("tsconfig.json refers to what package.json depends on", () => {
