@@ -33,7 +33,27 @@ export interface Codec<in out Message> {
 /** A schema that needs no services: what a message must have. */
 export type MessageSchema<Message> = Schema.Codec<Message, any, never, never>
 
-const text = new TextDecoder("utf-8", { fatal: true })
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/** Node's way to read text without a view of its bytes, where there is one. It replaces what is not UTF-8. */
+const utf8Slice = (
+  globalThis as {
+    readonly Buffer?: { readonly prototype: { utf8Slice(this: Uint8Array, start: number, end: number): string } }
+  }
+).Buffer?.prototype.utf8Slice
+
+/** The text that these bytes are in UTF-8. Throws when they are none. */
+const text = (bytes: Uint8Array, start: number, end: number): string => {
+  if (utf8Slice !== undefined) {
+    const value = utf8Slice.call(bytes, start, end)
+    if (!value.includes("\ufffd")) return value
+  }
+  return decoder.decode(bytes.subarray(start, end))
+}
+
+/** Bytes of their own: what `slice` gives of a Buffer is a view. */
+const copy = (bytes: Uint8Array, start: number, end: number): Uint8Array<ArrayBuffer> =>
+  Uint8Array.prototype.slice.call(bytes, start, end) as Uint8Array<ArrayBuffer>
 
 /** JSON in UTF-8. */
 export const json = <Message>(schema: MessageSchema<Message>): Codec<Message> => {
@@ -44,7 +64,7 @@ export const json = <Message>(schema: MessageSchema<Message>): Codec<Message> =>
   return {
     name: "json",
     write: (message, into) => into.text(JSON.stringify(encodeMessage(message))),
-    read: (bytes, start, end) => decodeMessage(JSON.parse(text.decode(bytes.subarray(start, end))))
+    read: (bytes, start, end) => decodeMessage(JSON.parse(text(bytes, start, end)))
   }
 }
 
@@ -56,7 +76,7 @@ export const binary = <Message>(schema: MessageSchema<Message>): Codec<Message> 
   return {
     name: "binary",
     write: (message, into) => into.bytes(encodeMessage(message)),
-    read: (bytes, start, end) => decodeMessage(bytes.slice(start, end) as Uint8Array<ArrayBuffer>)
+    read: (bytes, start, end) => decodeMessage(copy(bytes, start, end))
   }
 }
 
@@ -64,7 +84,7 @@ export const binary = <Message>(schema: MessageSchema<Message>): Codec<Message> 
 export const bytes: Codec<Uint8Array> = {
   name: "bytes",
   write: (message, into) => into.bytes(message),
-  read: (source, start, end) => source.slice(start, end)
+  read: copy
 }
 
 /** One message as bytes of its own. */

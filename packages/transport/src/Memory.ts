@@ -131,7 +131,7 @@ class MemoryNetwork implements Network {
 
   portsOf(name: string): Map<NodeId, Port> {
     let ports = this.channels.get(name)
-    if (ports === undefined) this.channels.set(name, ports = new Map())
+    if (ports === undefined) this.channels.set(name, (ports = new Map()))
     return ports
   }
 

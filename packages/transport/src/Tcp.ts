@@ -121,7 +121,7 @@ export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFail
 
 const listenAdvice: Record<string, string> = {
   EADDRINUSE: "the port is in use. Stop what listens there, or choose another port (0 takes any that is free).",
-  EADDRNOTAVAIL: "the host is not an address of this machine. Use one that is, or \":port\" for all.",
+  EADDRNOTAVAIL: 'the host is not an address of this machine. Use one that is, or ":port" for all.',
   EACCES: "this user may not open the port. Choose one above 1023.",
   ENOTFOUND: "the host has no address. Check its name, or give the address itself."
 }
@@ -138,7 +138,7 @@ export const layer = (options: Options): Layer.Layer<Transport, TcpError> => Lay
 const acquire = (options: NodeOptions) =>
   Effect.acquireRelease(
     Effect.withFiber((fiber) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const fork = Effect.runForkWith(fiber.context)
         const clock = yield* Clock.Clock
         const events = yield* PubSub.sliding<LinkEvent>(1024)
@@ -222,7 +222,7 @@ const DurationInput = Schema.declare(
     const millis = Option.isSome(duration) ? Duration.toMillis(duration.value) : 0
     return millis >= 1 && millis <= 0x7fff_ffff
   },
-  { expected: "a duration of 1 millisecond to 24 days, such as \"5 seconds\"" }
+  { expected: 'a duration of 1 millisecond to 24 days, such as "5 seconds"' }
 )
 
 const Text = Schema.String.check(Schema.isPattern(/^[^]{1,255}$/u, { expected: "1 to 255 characters" }))
@@ -232,13 +232,15 @@ const OptionsSchema = Schema.Struct({
   listen: Schema.String,
   peers: Schema.Record(NodeId, Schema.NullOr(Schema.String)),
   cluster: Schema.optionalKey(Text),
-  tls: Schema.optionalKey(Schema.Struct({
-    cert: Schema.String,
-    key: Schema.String,
-    ca: Schema.optionalKey(Schema.String),
-    mutual: Schema.optionalKey(Schema.Boolean),
-    verifyIdentity: Schema.optionalKey(Schema.Boolean)
-  })),
+  tls: Schema.optionalKey(
+    Schema.Struct({
+      cert: Schema.String,
+      key: Schema.String,
+      ca: Schema.optionalKey(Schema.String),
+      mutual: Schema.optionalKey(Schema.Boolean),
+      verifyIdentity: Schema.optionalKey(Schema.Boolean)
+    })
+  ),
   outboundBytes: Schema.optionalKey(Count),
   maxFrameBytes: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 64, maximum: 1024 * MiB }))),
   holdMessages: Schema.optionalKey(Count),
@@ -257,12 +259,11 @@ const decodeOptions = Schema.decodeUnknownEffect(OptionsSchema)
 
 /** The options with their defaults, or what is wrong with which. */
 const decode = (input: Options): Effect.Effect<NodeOptions, TcpOptionsInvalid> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const node = String((input as Partial<Options> | undefined)?.self)
     const invalid = (option: string, reason: string) => new TcpOptionsInvalid({ node, option, reason })
-    const options: Options = yield* Effect.mapError(
-      decodeOptions(input, { onExcessProperty: "error" }),
-      (error) => invalid(optionOf(error.message), error.message)
+    const options: Options = yield* Effect.mapError(decodeOptions(input, { onExcessProperty: "error" }), (error) =>
+      invalid(optionOf(error.message), error.message)
     )
     const address = (option: string, text: string) => {
       const parsed = Address.parse(text)

@@ -25,25 +25,31 @@ export type Send<in Message> = (to: NodeId, message: Message) => void
 /** Takes a message that arrived. Runs to the end before the next one; what it throws is logged as a defect. */
 export type Receive<in Message> = (from: NodeId, message: Message) => void
 
-export class Transport extends Context.Service<Transport, {
-  readonly self: NodeId
-  /** Every node that this transport was told of, itself included, in the order of `NodeId.Order`. */
-  readonly nodes: ReadonlyArray<NodeId>
-  /** Takes a channel for as long as the scope lives; the way to send on it comes back. */
-  readonly open: <Message>(
-    channel: Channel<Message>,
-    receive: Receive<Message>
-  ) => Effect.Effect<Send<Message>, ChannelInUse, Scope.Scope>
-  /** What happens to the links of this node, from the moment of subscription. A slow subscriber misses the oldest. */
-  readonly links: Stream.Stream<LinkEvent>
-}>()("@troupe/transport/Transport") {}
+export class Transport extends Context.Service<
+  Transport,
+  {
+    readonly self: NodeId
+    /** Every node that this transport was told of, itself included, in the order of `NodeId.Order`. */
+    readonly nodes: ReadonlyArray<NodeId>
+    /** Takes a channel for as long as the scope lives; the way to send on it comes back. */
+    readonly open: <Message>(
+      channel: Channel<Message>,
+      receive: Receive<Message>
+    ) => Effect.Effect<Send<Message>, ChannelInUse, Scope.Scope>
+    /** What happens to the links of this node, from the moment of subscription. A slow subscriber misses the oldest. */
+    readonly links: Stream.Stream<LinkEvent>
+  }
+>()("@troupe/transport/Transport") {}
 
 /**
  * The same transport, as a group of its nodes sees it: for those who share a network with nodes that take no part, such
  * as clients. `nodes` becomes the group; all can still be sent to.
  */
 export const among = (group: ReadonlyArray<NodeId>): Layer.Layer<Transport, never, Transport> =>
-  Layer.effect(Transport, Effect.map(Transport, (transport) => ({ ...transport, nodes: [...group].sort(Order) })))
+  Layer.effect(
+    Transport,
+    Effect.map(Transport, (transport) => ({ ...transport, nodes: [...group].sort(Order) }))
+  )
 
 export class ChannelInUse extends Schema.TaggedError<ChannelInUse>()("ChannelInUse", {
   node: NodeId,

@@ -45,9 +45,10 @@ export class Writer {
   text(value: string): void {
     this.reserve(value.length * 3)
     const buffer: TextBuffer = this.buffer
-    this.length += buffer.utf8Write === undefined
-      ? encoder.encodeInto(value, buffer.subarray(this.length)).written
-      : buffer.utf8Write(value, this.length)
+    this.length +=
+      buffer.utf8Write === undefined
+        ? encoder.encodeInto(value, buffer.subarray(this.length)).written
+        : buffer.utf8Write(value, this.length)
   }
 
   /** What was written, as bytes of its own. */

@@ -15,7 +15,7 @@
  *
  * A string is its length in bytes (2) and UTF-8. Magic and version stay where they are in every version.
  */
-import { Writer } from "../Writer.ts"
+import type { Writer } from "../Writer.ts"
 
 export const version = 1
 

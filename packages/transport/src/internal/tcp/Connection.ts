@@ -7,6 +7,7 @@ import * as Frames from "../frames.ts"
 import type { Route } from "./Inbox.ts"
 import type { Node } from "./Node.ts"
 import type { Peer } from "./Peer.ts"
+import * as RealTime from "./realTime.ts"
 
 /** How long a socket that this node has ended may take to close. */
 const lingerMillis = 1000
@@ -33,7 +34,7 @@ export class Connection {
   private readonly upSince: number
   /** The heartbeat at which the write under way began. */
   private writeBeat = 0
-  private timer: ReturnType<typeof setTimeout> | undefined
+  private timer: RealTime.Timer
 
   constructor(node: Node, socket: Socket, remote: string, peer: Peer | undefined) {
     this.node = node
@@ -43,7 +44,7 @@ export class Connection {
     this.dialed = peer !== undefined
     this.upSince = node.nowMillis()
     this.decoder = new Frames.FrameDecoder(Frames.maxHandshakeBytes, this.onFrame)
-    this.timer = setTimeout(this.onSilence, node.options.handshakeMillis)
+    this.timer = RealTime.after(node.options.handshakeMillis, this.onSilence)
     socket.setNoDelay(true)
     socket.on("data", this.onData)
     socket.on("error", this.onError)
@@ -82,7 +83,7 @@ export class Connection {
   }
 
   private readonly onClose = (): void => {
-    clearTimeout(this.timer)
+    this.timer.stop()
     this.node.forget(this)
     this.close("the connection was lost")
   }
@@ -129,7 +130,7 @@ export class Connection {
   private end(): void {
     this.state = "ended"
     this.decoder.stop()
-    clearTimeout(this.timer)
+    this.timer.stop()
     for (const route of this.routes) if (route !== undefined) this.node.inbox.unroute(route)
     this.routes.length = 0
   }
@@ -139,7 +140,7 @@ export class Connection {
     this.end()
     this.socket.end(bytes)
     // Destroying it at once would throw away what the other end has not read yet.
-    this.timer = setTimeout(() => this.socket.destroy(), millis)
+    this.timer = RealTime.after(millis, () => this.socket.destroy())
   }
 
   /** Tells the other end that this one stops, after everything that was sent. */
@@ -184,7 +185,7 @@ export class Connection {
   }
 
   private establish(peer: Peer, greeting: Writer): void {
-    clearTimeout(this.timer)
+    this.timer.stop()
     this.node.admitted(this)
     this.state = "live"
     this.peer = peer
@@ -231,7 +232,8 @@ export class Connection {
     if (this.state === "live") return this.onLive(type, bytes, start, end)
     if (this.state === "ended") return
     if (!this.dialed && type === Frames.Type.hello) return this.onHello(Frames.readIntroduction(bytes, start, end))
-    if (this.introduced && type === Frames.Type.welcome) return this.onWelcome(Frames.readIntroduction(bytes, start, end))
+    if (this.introduced && type === Frames.Type.welcome)
+      return this.onWelcome(Frames.readIntroduction(bytes, start, end))
     if (this.introduced && type === Frames.Type.refuse) return this.onRefuse(Frames.readRefusal(bytes, start, end))
     this.refused(`a frame of type ${type} in the handshake`)
   }

@@ -251,7 +251,7 @@ export class Inbox {
 
   private port(name: string): Port {
     let port = this.ports.get(name)
-    if (port === undefined) this.ports.set(name, port = new Port(name))
+    if (port === undefined) this.ports.set(name, (port = new Port(name)))
     return port
   }
 

@@ -13,6 +13,7 @@ import { certificateNames, judge, judgeAnswer, type Knowledge } from "./admissio
 import { Connection } from "./Connection.ts"
 import { Inbox } from "./Inbox.ts"
 import { type Lane, Peer } from "./Peer.ts"
+import * as RealTime from "./realTime.ts"
 import type { Reports } from "./Reports.ts"
 
 /** The options of `Tcp`, checked and complete. */
@@ -70,7 +71,7 @@ export class Node implements Knowledge {
   /** Accepted sockets without a handshake yet, by remote address. */
   private readonly strangers = new Map<string, Net.Socket>()
   private readonly connections = new Set<Connection>()
-  private heart: ReturnType<typeof setInterval> | undefined = undefined
+  private heart: RealTime.Timer | undefined = undefined
   private watchers: Array<() => void> = []
 
   constructor(options: NodeOptions, services: Services) {
@@ -90,7 +91,9 @@ export class Node implements Knowledge {
   }
 
   private hex32(): string {
-    return Math.floor(this.random.nextDoubleUnsafe() * 0x1_0000_0000).toString(16).padStart(8, "0")
+    return Math.floor(this.random.nextDoubleUnsafe() * 0x1_0000_0000)
+      .toString(16)
+      .padStart(8, "0")
   }
 
   nowMillis(): number {
@@ -107,12 +110,15 @@ export class Node implements Knowledge {
 
   private makeServer(): Net.Server {
     const tls = this.options.tls
-    const server = tls === undefined ? Net.createServer() : Tls.createServer({
-      ...tls.credentials,
-      requestCert: tls.mutual,
-      rejectUnauthorized: tls.mutual,
-      handshakeTimeout: this.options.handshakeMillis
-    })
+    const server =
+      tls === undefined
+        ? Net.createServer()
+        : Tls.createServer({
+            ...tls.credentials,
+            requestCert: tls.mutual,
+            rejectUnauthorized: tls.mutual,
+            handshakeTimeout: this.options.handshakeMillis
+          })
     server.on("connection", (socket: Net.Socket) => this.arrived(socket))
     server.on(tls === undefined ? "connection" : "secureConnection", (socket: Net.Socket) => this.accept(socket))
     server.on("tlsClientError", (error: Error, socket: Net.Socket) => {
@@ -141,7 +147,7 @@ export class Node implements Knowledge {
 
   /** Dials the peers and starts the heartbeat. */
   start(): void {
-    this.heart = setInterval(() => this.beat(), this.options.heartbeatMillis)
+    this.heart = RealTime.every(this.options.heartbeatMillis, () => this.beat())
     for (const peer of this.peers.values()) peer.dial()
   }
 
@@ -150,7 +156,11 @@ export class Node implements Knowledge {
     socket.on("error", () => socket.destroy())
     if (this.strangers.size >= this.options.maxHandshakes) {
       socket.destroy()
-      return this.reports.rejected(remote, `more than ${this.options.maxHandshakes} connections without a handshake`, false)
+      return this.reports.rejected(
+        remote,
+        `more than ${this.options.maxHandshakes} connections without a handshake`,
+        false
+      )
     }
     this.strangers.set(remote, socket)
     socket.once("close", () => this.strangers.delete(remote))
@@ -176,14 +186,15 @@ export class Node implements Knowledge {
   connect(peer: Peer, address: Address): Connection {
     const host = address.host === "" ? "localhost" : address.host
     const tls = this.options.tls
-    const socket = tls === undefined
-      ? Net.connect({ host, port: address.port })
-      : Tls.connect({
-        host,
-        port: address.port,
-        ...tls.credentials,
-        checkServerIdentity: (_host, certificate) => this.checkIdentity(peer.id, certificate)
-      })
+    const socket =
+      tls === undefined
+        ? Net.connect({ host, port: address.port })
+        : Tls.connect({
+            host,
+            port: address.port,
+            ...tls.credentials,
+            checkServerIdentity: (_host, certificate) => this.checkIdentity(peer.id, certificate)
+          })
     const connection = new Connection(this, socket, show(address), peer)
     this.connections.add(connection)
     socket.once(tls === undefined ? "connect" : "secureConnect", () => connection.introduce())
@@ -305,19 +316,19 @@ export class Node implements Knowledge {
   close(done: () => void): void {
     this.closing = true
     this.inbox.close()
-    clearInterval(this.heart)
+    this.heart?.stop()
     let left = this.peers.size + 1
     const settled = (): void => {
       if (--left > 0) return
-      clearTimeout(deadline)
+      deadline.stop()
       for (const connection of this.connections) connection.discard()
       for (const socket of this.strangers.values()) socket.destroy()
       this.reports.close()
       this.server.close(() => done())
     }
-    const deadline = setTimeout(() => {
+    const deadline = RealTime.after(this.options.drainMillis, () => {
       for (const peer of this.peers.values()) peer.abandon()
-    }, this.options.drainMillis)
+    })
     for (const peer of this.peers.values()) peer.drain(settled)
     settled()
   }

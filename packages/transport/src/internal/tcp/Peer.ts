@@ -12,6 +12,7 @@ import * as Frames from "../frames.ts"
 import type { Connection } from "./Connection.ts"
 import type { Source } from "./Inbox.ts"
 import type { Node } from "./Node.ts"
+import * as RealTime from "./realTime.ts"
 
 /** A channel on the way to a peer. */
 export interface Lane {
@@ -116,7 +117,8 @@ export class Peer implements Source {
       return this.node.reports.rejected(this.id, `a message on channel "${lane.name}": ${String(error)}`, true)
     }
     const length = out.length - start - 4
-    if (length > this.maxFrameBytes || out.length + this.writing > this.boundBytes) return this.undo(start, length, lane)
+    if (length > this.maxFrameBytes || out.length + this.writing > this.boundBytes)
+      return this.undo(start, length, lane)
     const buffer = out.buffer
     buffer[start] = length >>> 24
     buffer[start + 1] = length >>> 16
@@ -155,7 +157,7 @@ export class Peer implements Source {
   private flushSoon(): void {
     if (this.flushDue) return
     this.flushDue = true
-    queueMicrotask(this.flush)
+    RealTime.endOfTurn(this.flush)
   }
 
   private readonly flush = (): void => {

@@ -4,6 +4,7 @@
 import { Cause, type Clock, Effect, PubSub } from "effect"
 import type { NodeId } from "../../NodeId.ts"
 import type { DropReason, LinkEvent } from "../../Transport.ts"
+import * as RealTime from "./realTime.ts"
 
 /** What a node has done since it started. */
 export interface Counters {
@@ -61,7 +62,7 @@ export class Reports {
   private readonly strangers = new Allowance()
   private readonly defects = new Allowance()
   private readonly drops = new Map<string, { readonly peer: NodeId; readonly reason: DropReason; count: number }>()
-  private timer: ReturnType<typeof setTimeout> | undefined = undefined
+  private timer: RealTime.Timer | undefined = undefined
 
   constructor(
     node: NodeId,
@@ -97,7 +98,7 @@ export class Reports {
       if (this.drops.size >= 1024) this.tellDrops()
       this.drops.set(key, { peer, reason, count })
     }
-    this.timer ??= setTimeout(this.tellDrops, aggregateMillis)
+    this.timer ??= RealTime.after(aggregateMillis, this.tellDrops)
   }
 
   /** `peer` has sent (or was sent) what must not be. `known` tells whether it has proven to be that peer. */
@@ -108,7 +109,9 @@ export class Reports {
     if (before < eventsPerWindow) this.tell({ _tag: "Rejected", peer, reason })
     if (before < linesPerWindow) this.log(Effect.logWarning(`rejected from "${peer}": ${reason}`))
     else if (before === linesPerWindow) {
-      this.log(Effect.logWarning(`rejected more from "${peer}": not logged for the next ${windowMillis / 1000} seconds`))
+      this.log(
+        Effect.logWarning(`rejected more from "${peer}": not logged for the next ${windowMillis / 1000} seconds`)
+      )
     }
   }
 
@@ -130,7 +133,7 @@ export class Reports {
   }
 
   private readonly tellDrops = (): void => {
-    clearTimeout(this.timer)
+    this.timer?.stop()
     this.timer = undefined
     for (const { peer, reason, count } of this.drops.values()) this.tell({ _tag: "Dropped", peer, count, reason })
     this.drops.clear()

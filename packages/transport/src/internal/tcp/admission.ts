@@ -1,6 +1,5 @@
 /** Whether a node lets another one in: the rules of the handshake, as a pure function. */
-import type { NodeId } from "../../NodeId.ts"
-import { Order } from "../../NodeId.ts"
+import { type NodeId, Order } from "../../NodeId.ts"
 import { type Introduction, RefusalCode, type Refusal, version } from "../frames.ts"
 
 /** What a node knows when somebody introduces itself. */
@@ -55,7 +54,7 @@ export const certificateNames = (certificate: {
   const common = certificate.subject?.CN ?? []
   const alternatives = (certificate.subjectaltname ?? "").split(", ").flatMap((name) =>
     // A name with a comma or a quote in it is given in quotes, and is none that can be trusted here.
-    name.startsWith("DNS:") && !name.includes("\"") ? [name.slice(4)] : []
+    name.startsWith("DNS:") && !name.includes('"') ? [name.slice(4)] : []
   )
   return [...(typeof common === "string" ? [common] : common), ...alternatives]
 }
