@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 // In the workspace the packages resolve to their sources, and Node runs TypeScript as it is: no build is needed.
-import { registerHooks } from "node:module"
+import { enableCompileCache, registerHooks } from "node:module"
+
+// What was compiled once is not compiled by each process anew.
+enableCompileCache()
 
 registerHooks({
   resolve: (specifier, context, next) =>

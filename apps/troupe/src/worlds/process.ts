@@ -11,6 +11,7 @@ const orders = Effect.gen(function*() {
   const queue = yield* Queue.unbounded<Order>()
   process.on("message", (order) => Queue.offerUnsafe(queue, order as Order))
   process.on("disconnect", () => process.exit(0))
+  if (!process.connected) process.exit(0)
   // An interrupt from the keyboard reaches the whole family: the parent decides.
   process.on("SIGINT", () => {})
   const next = <Tag extends Order["_tag"]>(tag: Tag) =>

@@ -8,6 +8,7 @@
 import type { NodeId } from "@troupe/transport"
 import { Deferred, Effect } from "effect"
 import { type ChildProcess, fork } from "node:child_process"
+import { getCompileCacheDir } from "node:module"
 import type { Sighting } from "../Sighting.ts"
 import type { Tally } from "../Tally.ts"
 import { NodeFailed, type Run, settled } from "./World.ts"
@@ -81,6 +82,7 @@ const employ = (node: NodeId.NodeId, merge: Merge, failed: Deferred.Deferred<nev
       const listening = yield* Deferred.make<number>()
       const linked = yield* Deferred.make<void>()
       const child = fork(script, [], {
+        env: { ...process.env, NODE_COMPILE_CACHE: getCompileCacheDir() },
         execArgv: isSource ? ["--conditions=@troupe/source"] : [],
         stdio: ["ignore", "ignore", "pipe", "ipc"],
         serialization: "advanced"
