@@ -5,7 +5,7 @@ import { CannotRun, Usage, Violated } from "../Problem.ts"
 import type { Sighting } from "../Sighting.ts"
 import { type Outcome, Tally } from "../Tally.ts"
 import { picture, summary } from "../terminal/Picture.ts"
-import { count, number, print, type Screen, screen, whileDrawing } from "../terminal/Screen.ts"
+import { count, cut, number, print, type Screen, screen, whileDrawing } from "../terminal/Screen.ts"
 import { inMemory } from "../worlds/memory.ts"
 import { processes } from "../worlds/processes.ts"
 import { simulated } from "../worlds/simulated.ts"
@@ -117,7 +117,7 @@ const inLines = (plan: Run, transport: Transport) => {
   const tally = tallyOf(plan, transport, (tally, { _tag }) => {
     if (_tag !== "Finished" || tally.operations < next) return
     next += Math.ceil(total / 10)
-    const done = `${tally.operations} of ${count(total, demonstration.card.cost.operation)}`
+    const done = `${number(tally.operations)} of ${count(total, demonstration.card.cost.operation)}`
     process.stdout.write(`  ${done}, ${count(tally.messages, "message")}: ${summary(nodes, tally)}\n`)
   })
   return Effect.andThen(print([title(plan, transport), ""]), perform(plan, transport, tally))
@@ -198,8 +198,9 @@ const asJson = ({ elapsedMillis, outcome, plan, tally, transport, virtualMillis 
   }
 }
 
-const asText = ({ elapsedMillis, outcome, plan, tally, virtualMillis }: Report, { style }: Screen): ReadonlyArray<string> => {
+const asText = ({ elapsedMillis, outcome, plan, tally, virtualMillis }: Report, terminal: Screen): ReadonlyArray<string> => {
   const { card } = plan.demonstration
+  const { canRedraw, style } = terminal
   const { background, best, operation, worst } = card.cost
   const size = plan.nodes.length
   const formula = best.text === worst.text
@@ -224,7 +225,8 @@ const asText = ({ elapsedMillis, outcome, plan, tally, virtualMillis }: Report, 
     ...card.guarantees.map(({ description, kind, name }) => {
       const holds = outcome.properties.some((verdict) => verdict.name === name && verdict.holds)
       const mark = holds ? style.green("✓") : style.red("✗")
-      return `${mark} ${name.padEnd(width)}  ${style.dim(`${kind.padEnd(10)}  ${description}`)}`
+      const what = `${kind.padEnd(10)}  ${description}`
+      return `${mark} ${name.padEnd(width)}  ${style.dim(canRedraw ? cut(what, terminal.width - width - 5) : what)}`
     }),
     ...(outcome.violations.length === 0 ? [] : [
       "",

@@ -17,7 +17,7 @@ export const picture = (
 ): ReadonlyArray<string> => {
   const total = demonstration.operations(entries)
   const { operation } = demonstration.card.cost
-  const progress = `${tally.operations} of ${count(total, operation)}   ${count(tally.messages, "message")}`
+  const progress = `${number(tally.operations)} of ${count(total, operation)}   ${count(tally.messages, "message")}`
   const barWidth = Math.min(30, screen.width - progress.length - 6)
   return [
     cut(title, screen.width - 1),
@@ -31,20 +31,25 @@ export const picture = (
 /** A line for each node, or several nodes in a line, or a mark for each: whichever fits. */
 const stage = (nodes: ReadonlyArray<string>, tally: Tally, screen: Screen): ReadonlyArray<string> => {
   const height = Math.max(4, screen.height - 8)
+  const width = longest(nodes)
   const cells = nodes.map((node) => {
     const { detail, role } = tally.status.get(node) ?? { role: "rests" as const, detail: "" }
-    return { role, mark: marks[role], text: `${node.padEnd(longest(nodes))} ${marks[role]} ${role} ${detail}` }
+    return { role, mark: marks[role], text: `${node.padEnd(width)} ${marks[role]} ${words(role, detail)}` }
   })
   const cellWidth = 34
   const columns = nodes.length <= height ? 1 : Math.floor((screen.width - 2) / cellWidth)
   const rows = Math.ceil(nodes.length / Math.max(1, columns))
   if (columns < 1 || rows > height) return overview(cells, nodes, tally, screen)
   return Array.from({ length: rows }, (_, row) => {
-    const width = columns === 1 ? screen.width - 3 : cellWidth - 2
+    const room = columns === 1 ? screen.width - 3 : cellWidth - 2
     const line = cells.filter((_, index) => index % rows === row)
-    return `  ${line.map(({ role, text }) => paint(screen.style, role)(cut(text, width).padEnd(width))).join("  ").trimEnd()}`
+    return `  ${line.map(({ role, text }) => paint(screen.style, role)(cut(text, room).padEnd(room))).join("  ").trimEnd()}`
   })
 }
+
+/** "holds token 12"; of a node that rests, just what else there is to say. */
+const words = (role: Role, detail: string): string =>
+  detail === "" ? role : role === "rests" ? detail : `${role} ${detail}`
 
 const overview = (
   cells: ReadonlyArray<{ readonly role: Role; readonly mark: string }>,
@@ -57,7 +62,8 @@ const overview = (
   for (let from = 0; from < cells.length; from += perLine) {
     lines.push(`  ${cells.slice(from, from + perLine).map(({ mark, role }) => paint(screen.style, role)(mark)).join("")}`)
   }
-  return [...lines, "", cut(`  ${summary(nodes, tally)}`, screen.width - 1)]
+  const legend = Object.entries(marks).map(([role, mark]) => `${mark} ${role}`).join("  ")
+  return [...lines, "", cut(`  ${legend}:  ${summary(nodes, tally)}`, screen.width - 1)]
 }
 
 const longest = (nodes: ReadonlyArray<string>): number => Math.max(...nodes.map(({ length }) => length))
