@@ -41,7 +41,13 @@ const Order = Schema.Struct({
 })
 type Order = typeof Order.Type
 
-const order: Order = { id: 4711, customer: "a customer of some name", item: "an item of this shop", amount: 12.5, urgent: false }
+const order: Order = {
+  id: 4711,
+  customer: "a customer of some name",
+  item: "an item of this shop",
+  amount: 12.5,
+  urgent: false
+}
 
 const channels = {
   bytes: Channel.fromCodec<Uint8Array>("bytes", Codec.bytes),
@@ -323,11 +329,26 @@ const measure = Effect.gen(function* () {
   const floor = yield* Effect.promise(() => floorClient(ports.floor))
   const { binary, bytes, json } = yield* troupeClient(ports.troupe)
   const figures = yield* Effect.promise(async () => ({
-    depth1: await compare(() => floor.echo(1, 5000), () => bytes.echo(1, 5000)),
-    depth100: await compare(() => floor.echo(100, 100_000), () => bytes.echo(100, 100_000)),
-    oneWay: await compare(() => floor.oneWay(400_000), () => bytes.oneWay(400_000)),
-    binaryDepth100: await compare(() => floor.echo(100, 50_000), () => binary.echo(100, 50_000)),
-    jsonDepth100: await compare(() => floor.echo(100, 50_000), () => json.echo(100, 50_000))
+    depth1: await compare(
+      () => floor.echo(1, 5000),
+      () => bytes.echo(1, 5000)
+    ),
+    depth100: await compare(
+      () => floor.echo(100, 100_000),
+      () => bytes.echo(100, 100_000)
+    ),
+    oneWay: await compare(
+      () => floor.oneWay(400_000),
+      () => bytes.oneWay(400_000)
+    ),
+    binaryDepth100: await compare(
+      () => floor.echo(100, 50_000),
+      () => binary.echo(100, 50_000)
+    ),
+    jsonDepth100: await compare(
+      () => floor.echo(100, 50_000),
+      () => json.echo(100, 50_000)
+    )
   }))
   console.log(JSON.stringify(figures))
   process.exit(0)

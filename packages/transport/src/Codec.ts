@@ -55,6 +55,24 @@ const text = (bytes: Uint8Array, start: number, end: number): string => {
 const copy = (bytes: Uint8Array, start: number, end: number): Uint8Array<ArrayBuffer> =>
   Uint8Array.prototype.slice.call(bytes, start, end) as Uint8Array<ArrayBuffer>
 
+const slabBytes = 16 * 1024
+let slab = new Uint8Array(0)
+let slabUsed = 0
+
+/** A copy that shares its memory with others, never its bytes: an allocation for each small message costs more than it. */
+const pooledCopy = (bytes: Uint8Array, start: number, end: number): Uint8Array<ArrayBuffer> => {
+  const count = end - start
+  if (count > slabBytes / 16) return copy(bytes, start, end)
+  if (slabUsed + count > slab.length) {
+    slab = new Uint8Array(slabBytes)
+    slabUsed = 0
+  }
+  const at = slabUsed
+  slabUsed = at + count
+  slab.set(bytes.subarray(start, end), at)
+  return new Uint8Array(slab.buffer, at, count)
+}
+
 /** JSON in UTF-8. */
 export const json = <Message>(schema: MessageSchema<Message>): Codec<Message> => {
   const wire = Schema.toCodecJson(schema)
@@ -80,11 +98,14 @@ export const binary = <Message>(schema: MessageSchema<Message>): Codec<Message> 
   }
 }
 
-/** Bytes as they are, up to the transport's frame limit. */
+/**
+ * Bytes as they are, up to the transport's frame limit. Small ones that arrive share an `ArrayBuffer`, as Node's buffers
+ * do: copy those few of many that are kept for long.
+ */
 export const bytes: Codec<Uint8Array> = {
   name: "bytes",
   write: (message, into) => into.bytes(message),
-  read: copy
+  read: pooledCopy
 }
 
 /** One message as bytes of its own. */

@@ -74,6 +74,9 @@ export const connect = (
 export const layer = (network: Network, self: NodeId): Layer.Layer<Transport, NodeUnavailable> =>
   Layer.effect(Transport, connect(network, self))
 
+/** Under way to a port that has been opened while messages waited for it. */
+const opened = Symbol("opened")
+
 /** How many deliveries the network makes before others get their turn. */
 const messagesPerTurn = 4096
 
@@ -123,7 +126,7 @@ class MemoryNetwork implements Network {
   port(channel: Channel<any>, ports: Map<NodeId, Port>, node: NodeId): Port | undefined {
     let port = ports.get(node)
     if (port === undefined && this.nodes.includes(node)) {
-      port = { node, codec: channel.codec, receive: undefined, held: [] }
+      port = { node, codec: channel.codec, receive: undefined, opening: undefined, held: [] }
       ports.set(node, port)
     }
     return port
@@ -137,13 +140,26 @@ class MemoryNetwork implements Network {
 
   enqueue(port: Port, from: NodeId, message: unknown): boolean {
     if (this.size >= this.capacity) return false
+    this.place(port, from, message)
+    return true
+  }
+
+  private place(port: Port, from: NodeId, message: unknown): void {
     if (this.size === this.ports.length) this.grow()
     const at = (this.head + this.size++) & (this.ports.length - 1)
     this.ports[at] = port
     this.senders[at] = from
     this.messages[at] = message
     if (!this.scheduled) this.schedule()
-    return true
+  }
+
+  /** Opens a port. What waits there comes first, so what is under way to it joins what waits until that has its turn. */
+  open(port: Port, receive: Receive<any>): void {
+    if (port.held.length === 0) port.receive = receive
+    else {
+      port.opening = receive
+      this.place(port, port.node, opened)
+    }
   }
 
   private grow(): void {
@@ -190,16 +206,41 @@ class MemoryNetwork implements Network {
   }
 
   private hold(port: Port, from: NodeId, message: unknown): void {
-    if (port.held.length < this.holdMessages) port.held.push({ from, message })
-    else this.connected.get(from)?.dropped(port.node, "channel-not-open")
+    if (message === opened) this.release(port)
+    else if (port.opening !== undefined || port.held.length < this.holdMessages) port.held.push({ from, message })
+    else {
+      const receiver = this.connected.get(port.node)
+      if (receiver !== undefined) receiver.dropped(from, "channel-not-open")
+      else this.connected.get(from)?.dropped(port.node, "outbound-full")
+    }
+  }
+
+  /** Delivers what waited for a port that has been opened. Its handler may close it again meanwhile. */
+  private release(port: Port): void {
+    const held = port.held
+    let next = 0
+    for (; next < held.length && port.opening !== undefined; next++) {
+      const { from, message } = held[next]!
+      try {
+        port.opening(from, message)
+      } catch (defect) {
+        this.report(port, defect)
+      }
+    }
+    port.held = held.slice(next)
+    port.receive = port.opening
+    port.opening = undefined
   }
 }
 
 /** Where the messages of a channel arrive at a node. */
 interface Port {
   readonly node: NodeId
-  readonly codec: Codec.Codec<any>
+  /** Of the sender, until the port is opened. */
+  codec: Codec.Codec<any>
   receive: Receive<any> | undefined
+  /** The handler of a port that is open, until it has been given what waited. */
+  opening: Receive<any> | undefined
   held: Array<{ readonly from: NodeId; readonly message: unknown }>
 }
 
@@ -228,14 +269,12 @@ class MemoryNode {
       Effect.suspend(() => {
         const ports = this.network.portsOf(channel.name)
         const port = this.network.port(channel, ports, this.self)!
-        if (port.receive !== undefined) {
+        if (port.receive !== undefined || port.opening !== undefined) {
           return Effect.fail(new ChannelInUse({ node: this.self, channel: channel.name }))
         }
-        port.receive = receive
+        port.codec = channel.codec
         this.opened.add(port)
-        const held = port.held
-        port.held = []
-        for (const { from, message } of held) this.network.enqueue(port, from, message)
+        this.network.open(port, receive)
         return Effect.succeed({ port, send: this.sender(channel, ports) })
       }),
       ({ port }) => Effect.sync(() => this.release(port))
@@ -251,7 +290,7 @@ class MemoryNode {
       let delivered: unknown = message
       if (network.encode) {
         try {
-          delivered = Codec.decode(port.codec, Codec.encode(channel.codec, message))
+          delivered = reread(channel, port.codec, message)
         } catch (error) {
           return this.tell({ _tag: "Rejected", peer: to, reason: `channel "${channel.name}": ${String(error)}` })
         }
@@ -262,6 +301,7 @@ class MemoryNode {
 
   private release(port: Port): void {
     port.receive = undefined
+    port.opening = undefined
     this.opened.delete(port)
   }
 
@@ -279,4 +319,12 @@ class MemoryNode {
   dropped(peer: NodeId, reason: DropReason): void {
     this.tell({ _tag: "Dropped", peer, count: 1, reason })
   }
+}
+
+/** A message as the other end of a network would read it. */
+const reread = (channel: Channel<any>, theirs: Codec.Codec<any>, message: unknown): unknown => {
+  const bytes = Codec.encode(channel.codec, message)
+  if (theirs.name !== channel.codec.name)
+    throw new Error(`it has codec "${channel.codec.name}" here and "${theirs.name}" there`)
+  return Codec.decode(theirs, bytes)
 }
