@@ -92,7 +92,7 @@ const tagOf = (message: unknown): string =>
     ? message
     : typeof message === "object" && message !== null && "_tag" in message
     ? String(message._tag)
-    : ""
+    : "message"
 
 /** A node's share of `entries`, one after the other, each of which takes `workMillis`. */
 export const share = (

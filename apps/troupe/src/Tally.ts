@@ -30,6 +30,8 @@ export class Tally {
   messages = 0
   background = 0
   steps = 0
+  /** How often a node's state was another than before. */
+  changes = 0
   readonly byTag = new Map<string, number>()
   readonly status = new Map<NodeId.NodeId, { readonly role: Role; readonly detail: string }>()
   readonly failures: Array<Violation> = []
@@ -129,7 +131,9 @@ export class Tally {
       this.failures.push({ name: "a handler threw", detail: `${sighting.node}: ${sighting.failure}` })
     }
     this.steps++
-    if ("state" in sighting) this.check(sighting.node, sighting.state)
+    if (!("state" in sighting)) return
+    this.changes++
+    this.check(sighting.node, sighting.state)
   }
 
   /** Guarantees speak of states alone: those that did not change need no second look. */

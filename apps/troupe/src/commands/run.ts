@@ -1,4 +1,5 @@
 /** `troupe run`: an algorithm at work, on a transport of one's choice. */
+import type { Card } from "@troupe/actor"
 import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 import { CannotRun, Usage, Violated } from "../Problem.ts"
@@ -117,8 +118,9 @@ const inLines = (plan: Run, transport: Transport) => {
   const tally = tallyOf(plan, transport, (tally, { _tag }) => {
     if (_tag !== "Finished" || tally.operations < next) return
     next += Math.ceil(total / 10)
-    const done = `${number(tally.operations)} of ${count(total, demonstration.card.cost.operation)}`
-    process.stdout.write(`  ${done}, ${count(tally.messages, "message")}: ${summary(nodes, tally)}\n`)
+    const { operation } = demonstration.card.cost
+    const done = `${number(tally.operations)} of ${count(total, operation)}`
+    process.stdout.write(`  ${done}${andMessages(operation, tally)}: ${summary(nodes, tally)}\n`)
   })
   return Effect.andThen(print([title(plan, transport), ""]), perform(plan, transport, tally))
 }
@@ -173,9 +175,25 @@ const title = ({ demonstration, nodes, seed }: Run, transport: Transport, screen
   return `${bold(demonstration.card.title)}  ${count(nodes.length, "node")} ${world}`
 }
 
+/** Where the operation is a message, they are counted already. */
+const andMessages = (operation: string, { messages }: Tally): string =>
+  operation === "message" ? "" : `, ${count(messages, "message")}`
+
+const value = ({ of, text }: Card.Formula, nodes: number): string =>
+  text === String(of(nodes)) ? text : `${text} = ${number(of(nodes))}`
+
+/** What may be behind a violation, when it is not the algorithm. */
+const hintFor = ({ outcome, plan, transport }: Report): string | undefined =>
+  outcome.violations.length > 0 && transport !== "sim" && plan.demonstration.card.assumes.timing === "synchronous"
+    ? "The card assumes synchronous timing: this machine may have been slower than the timeouts allow. " +
+      "Try fewer nodes, or --transport sim."
+    : undefined
+
 const perOperation = ({ messages, operations }: Tally): number | null => operations === 0 ? null : messages / operations
 
-const asJson = ({ elapsedMillis, outcome, plan, tally, transport, virtualMillis }: Report) => {
+const asJson = (report: Report) => {
+  const { elapsedMillis, outcome, plan, tally, transport, virtualMillis } = report
+  const hint = hintFor(report)
   const { cost } = plan.demonstration.card
   const formula = (of: typeof cost.best) => ({ text: of.text, messages: of.of(plan.nodes.length) })
   return {
@@ -194,18 +212,19 @@ const asJson = ({ elapsedMillis, outcome, plan, tally, transport, virtualMillis 
     properties: outcome.properties,
     violations: outcome.violations,
     elapsedMillis,
-    ...(virtualMillis === undefined ? {} : { virtualMillis })
+    ...(virtualMillis === undefined ? {} : { virtualMillis }),
+    ...(hint === undefined ? {} : { hint })
   }
 }
 
-const asText = ({ elapsedMillis, outcome, plan, tally, virtualMillis }: Report, terminal: Screen): ReadonlyArray<string> => {
+const asText = (report: Report, terminal: Screen): ReadonlyArray<string> => {
+  const { elapsedMillis, outcome, plan, tally, virtualMillis } = report
+  const hint = hintFor(report)
   const { card } = plan.demonstration
   const { canRedraw, style } = terminal
   const { background, best, operation, worst } = card.cost
   const size = plan.nodes.length
-  const formula = best.text === worst.text
-    ? `${best.text} = ${number(best.of(size))}`
-    : `${best.text} = ${number(best.of(size))} to ${worst.text} = ${number(worst.of(size))}`
+  const formula = best.text === worst.text ? value(best, size) : `${value(best, size)} to ${value(worst, size)}`
   const measured = perOperation(tally)
   const seconds = (millis: number): string => `${(millis / 1000).toFixed(2)} s`
   const time = virtualMillis === undefined
@@ -214,7 +233,7 @@ const asText = ({ elapsedMillis, outcome, plan, tally, virtualMillis }: Report, 
   const width = Math.max(...card.guarantees.map(({ name }) => name.length))
   return [
     "",
-    `${count(tally.operations, operation)}, ${count(tally.messages, "message")}, ${time}`,
+    `${count(tally.operations, operation)}${andMessages(operation, tally)}, ${time}`,
     ...(background === undefined
       ? []
       : [style.dim(`besides, in the background: ${number(tally.background)} of ${background.join(", ")}`)]),
@@ -233,6 +252,7 @@ const asText = ({ elapsedMillis, outcome, plan, tally, virtualMillis }: Report, 
       ...outcome.violations.map(({ detail, name }) =>
         style.red(`violated: ${name}${detail === undefined ? "" : `, ${detail}`}`)
       )
-    ])
+    ]),
+    ...(hint === undefined ? [] : [hint])
   ]
 }

@@ -23,6 +23,7 @@ const rates = {
 type Rate = keyof typeof rates
 
 const maximumMillis = 86_400_000
+const maximumSeeds = 10_000_000
 
 const millis = (name: string) => Flag.Int(name).pipe(Flag.filter(isBetween(1, maximumMillis), () => `1 to ${maximumMillis} milliseconds`))
 
@@ -128,6 +129,9 @@ const parseSeeds = (text: string): Effect.Effect<Plan["seeds"], Usage> => {
   const [first, last] = [Number(a), Number(b)]
   if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last)) {
     return Effect.fail(new Usage({ reason: `--seeds ${text}: give the first and the last seed, as in --seeds 1..100.` }))
+  }
+  if (last - first >= maximumSeeds) {
+    return Effect.fail(new Usage({ reason: `--seeds ${text}: ${number(maximumSeeds)} seeds at the most.` }))
   }
   return first > last
     ? Effect.fail(new Usage({ reason: `--seeds ${text}: the first seed is above the last. Did you mean ${last}..${first}?` }))
@@ -300,7 +304,7 @@ const asJson = ({ elapsedMillis, plan, search, trace }: Report) => {
     counterexample: counterexample === undefined ? null : {
       seed: counterexample.seed,
       violations: counterexample.result.violations,
-      faults: counterexample.result.faults.map(Faults.describe),
+      faults: [...counterexample.result.faults.map(Faults.describe), ...throughout(counterexample)],
       keep: counterexample.result.faults.map(({ index }) => index),
       without: counterexample.without,
       untilMillis: counterexample.untilMillis,
@@ -332,15 +336,32 @@ const asText = ({ elapsedMillis, plan, search, trace }: Report, { style }: Scree
   ]
 }
 
+/** The faults that are at work from beginning to end, in words. */
+const throughout = ({ preset, without }: Plan): ReadonlyArray<string> => {
+  const faults = Faults.presets[preset]
+  const percent = (rate: Rate): string => `${number(100 * faults[rates[rate]])} % of messages`
+  const words: Readonly<Record<Rate, string>> = {
+    loss: `${percent("loss")} are lost`,
+    duplication: `${percent("duplication")} come twice`,
+    reordering: `${percent("reordering")} overtake`,
+    skew: `clocks are off by up to ${faults.clockSkewMillisMax} ms`,
+    drift: `clocks drift by up to ${faults.clockDriftPpmMax} ppm`
+  }
+  return (Object.keys(rates) as Array<Rate>)
+    .filter((rate) => faults[rates[rate]] > 0 && !without.includes(rate))
+    .map((rate) => words[rate])
+}
+
 const told = (example: Counterexample, trace: string | undefined): ReadonlyArray<string> => {
   const { faults, violations } = example.result
   const shrunk = example.shrinkRuns === 0 ? "" : `, shrunk in ${count(example.shrinkRuns, "run")}`
   return [
     "",
     `Seed ${example.seed}${shrunk}:`,
-    ...(faults.length === 0 ? ["  no fault of the plan is needed"] : faults.map((fault) => `  ${Faults.describe(fault)}`)),
+    ...faults.map((fault) => `  ${Faults.describe(fault)}`),
+    ...throughout(example).map((fault) => `  all the time ${fault}`),
     ...violations.map(({ atMillis, detail, name }) =>
-      `  at ${atMillis / 1000} s broken: ${name}${detail === undefined ? "" : `, ${detail}`}`
+      `  at ${Math.round(atMillis) / 1000} s broken: ${name}${detail === undefined ? "" : `, ${detail}`}`
     ),
     "",
     "Replay it:",

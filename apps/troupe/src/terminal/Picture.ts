@@ -17,7 +17,9 @@ export const picture = (
 ): ReadonlyArray<string> => {
   const total = demonstration.operations(entries)
   const { operation } = demonstration.card.cost
-  const progress = `${number(tally.operations)} of ${count(total, operation)}   ${count(tally.messages, "message")}`
+  const progress = `${number(tally.operations)} of ${count(total, operation)}${
+    operation === "message" ? "" : `   ${count(tally.messages, "message")}`
+  }`
   const barWidth = Math.min(30, screen.width - progress.length - 6)
   return [
     cut(title, screen.width - 1),

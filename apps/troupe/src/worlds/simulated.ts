@@ -1,5 +1,5 @@
 /** All nodes in a simulated world, on virtual time: the same run for the same seed. */
-import { Simulation } from "@troupe/simulation"
+import { type Property, Simulation } from "@troupe/simulation"
 import { Effect } from "effect"
 import { perform, share } from "../Sighting.ts"
 import type { Outcome, Tally } from "../Tally.ts"
@@ -19,7 +19,7 @@ export const simulated = (
       seed,
       nodes,
       program: (node) => perform(demonstration, share({ entries, node, nodes, workMillis }), tally.see),
-      properties: Simulation.fromCard(demonstration.card, demonstration.actor),
+      properties: Simulation.fromCard(demonstration.card, demonstration.actor).map((property) => onChange(property, tally)),
       test: () => settled(tally, workMillis),
       duration: "30 days"
     })
@@ -35,3 +35,19 @@ export const simulated = (
       virtualMillis: result.durationMillis
     }
   })
+
+/** Guarantees speak of states alone: no change, no second look. With many nodes a look takes its time. */
+const onChange = (property: Property, tally: Tally): Property => {
+  let changes = -1
+  let held = false
+  return {
+    ...property,
+    holds: (world) => {
+      if (tally.changes !== changes) {
+        changes = tally.changes
+        held = property.holds(world)
+      }
+      return held
+    }
+  }
+}
