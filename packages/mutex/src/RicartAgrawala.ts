@@ -48,7 +48,7 @@ export interface State {
   /** The members of the view but this node. */
   readonly others: ReadonlyArray<NodeId.NodeId>
 
-  // Lamport's clock: at least the time of every request sent or received, and never below its view's floor.
+  // Lamport's clock: at least the time of every request sent, or received in this view, and never below the view's floor.
   readonly time: number
 
   readonly phase: "idle" | "waiting" | "inside"
@@ -126,6 +126,12 @@ export const card: Card.Card<State> = {
       description: "A request or reply that is lost is not sent again.",
       faults: "lossy",
       breaks: "no starvation"
+    },
+    {
+      name: "a node that forgets",
+      description: "A node that comes back without its clock makes an early claim, which others grant beside a holder.",
+      faults: "crash",
+      breaks: "mutual exclusion"
     }
   ],
   cost: {
@@ -169,28 +175,33 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event> = {
     const claim = { time: message.time, node: from, view: message.view }
     // An older view is gone: its members ask again in the new one.
     if (claim.view < state.view) return state
-    const heard = claim.time > state.time ? { ...state, time: claim.time } : state
-    if (claim.view === state.view && maySay(heard, claim)) {
-      act.send(from, { _tag: "Reply", time: claim.time })
-      return heard
-    }
-    return { ...heard, deferred: latest(heard.deferred, claim) }
+    // A newer one is not installed yet, and its times do not count until then: claims of this view come before.
+    if (claim.view > state.view) return { ...state, deferred: latest(state.deferred, claim) }
+    const heard = hear(state, claim)
+    if (!maySay(heard, claim)) return { ...heard, deferred: latest(heard.deferred, claim) }
+    act.send(from, { _tag: "Reply", time: claim.time })
+    return heard
   },
 
   // The members have changed. Who is inside stays there; who waits asks the new members, with a later claim.
   onView: (state, view, act) => {
     if (view.number <= state.view || !view.members.includes(act.self.id)) return state
+    const deferred = state.deferred.filter((claim) => claim.view >= view.number)
     const installed: State = {
       ...state,
       view: view.number,
       others: view.members.filter((node) => node !== act.self.id),
       time: Math.max(state.time, view.number * timesPerView),
       awaiting: [],
-      deferred: state.deferred.filter((claim) => claim.view >= view.number)
+      deferred
     }
-    return answerDeferred(state.phase === "waiting" ? request(installed, act) : installed, act)
+    const caughtUp = deferred.filter((claim) => claim.view === view.number).reduce(hear, installed)
+    return answerDeferred(state.phase === "waiting" ? request(caughtUp, act) : caughtUp, act)
   }
 }
+
+/** The clock never falls behind a claim. */
+const hear = (state: State, claim: Claim): State => (claim.time > state.time ? { ...state, time: claim.time } : state)
 
 /** Whether this node has no earlier claim than `claim`, and is not inside. */
 const maySay = (state: State, claim: Claim): boolean =>
