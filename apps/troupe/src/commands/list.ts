@@ -94,21 +94,28 @@ const whole = ({ card, name }: Demonstration, { style, ...screen }: Screen): Rea
     ...field("bears", card.assumes.tolerates.join(", ")),
     ...field(
       "costs",
-      `${range(card.cost)} messages per ${card.cost.operation}` +
+      `${range(card.cost)} ${range(card.cost) === "1" ? "message" : "messages"} per ${card.cost.operation}` +
         (background.length === 0 ? "" : `; besides, all the time: ${background.join(", ")}`)
     ),
     ...entries("Guarantees", card.guarantees.map(({ description, kind, name }) => [kind, name, description])),
     ...entries("Known weaknesses", card.weaknesses.map(({ breaks, description, faults, name }) => [
       faults,
       name,
-      `${description} It costs "${breaks}".`
+      isGuarantee(card, breaks) ? `${description} It costs "${breaks}".` : description
     ])),
     "",
     style.bold("Try"),
     `  troupe run ${name}`,
-    ...[...new Set(["none", ...card.weaknesses.map(({ faults }) => faults)])].slice(-2)
-      .map((faults) => `  troupe simulate ${name} --seeds 1..100 --faults ${faults}`)
+    ...worthTrying(card).map((faults) => `  troupe simulate ${name} --seeds 1..100 --faults ${faults}`)
   ]
+}
+
+const isGuarantee = ({ guarantees }: Card.Card, text: string): boolean => guarantees.some(({ name }) => name === text)
+
+/** The worst that it bears, and the first that it does not. */
+const worthTrying = (card: Card.Card): ReadonlyArray<Card.Faults> => {
+  const weakness = card.weaknesses.find(({ breaks }) => isGuarantee(card, breaks))
+  return [card.assumes.tolerates.at(-1), weakness?.faults].filter((faults) => faults !== undefined)
 }
 
 const assumptions = ({ channels, failures, timing }: Card.Card["assumes"]): string =>

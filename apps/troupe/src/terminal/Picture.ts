@@ -60,10 +60,12 @@ const overview = (
   screen: Screen
 ): ReadonlyArray<string> => {
   const perLine = Math.max(10, Math.min(100, screen.width - 4))
+  const room = Math.max(1, screen.height - 10) * perLine
   const lines: Array<string> = []
-  for (let from = 0; from < cells.length; from += perLine) {
+  for (let from = 0; from < Math.min(cells.length, room); from += perLine) {
     lines.push(`  ${cells.slice(from, from + perLine).map(({ mark, role }) => paint(screen.style, role)(mark)).join("")}`)
   }
+  if (cells.length > room) lines.push(`  and ${number(cells.length - room)} more`)
   const legend = Object.entries(marks).map(([role, mark]) => `${mark} ${role}`).join("  ")
   return [...lines, "", cut(`  ${legend}:  ${summary(nodes, tally)}`, screen.width - 1)]
 }
