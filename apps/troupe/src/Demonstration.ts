@@ -45,17 +45,19 @@ interface Algorithm {
 }
 
 /** Entries, taken in turns by all nodes. */
-export const mutex = (
-  { card, layer, protocol }: Algorithm & {
-    readonly layer: (options: { readonly resource: string }) => Layer.Layer<Mutex, Error, Transport>
-  }
-): Demonstration => ({
+export const mutex = ({
+  card,
+  layer,
+  protocol
+}: Algorithm & {
+  readonly layer: (options: { readonly resource: string }) => Layer.Layer<Mutex, Error, Transport>
+}): Demonstration => ({
   name: protocol.name,
   card,
   actor: `${protocol.name}/demo`,
   operations: (entries) => entries,
   inTurns: true,
-  program: Effect.fnUntraced(function*(stage) {
+  program: Effect.fnUntraced(function* (stage) {
     const mutex = yield* build(Mutex, layer({ resource: "demo" }))
     while (yield* stage.next) {
       yield* stage.show("waits")
@@ -67,23 +69,28 @@ export const mutex = (
 })
 
 /** One election, by nodes that start at the same time. */
-export const election = (
-  { card, layer, protocol }: Algorithm & {
-    readonly layer: () => Layer.Layer<Election, Error, Transport>
-  }
-): Demonstration => ({
+export const election = ({
+  card,
+  layer,
+  protocol
+}: Algorithm & {
+  readonly layer: () => Layer.Layer<Election, Error, Transport>
+}): Demonstration => ({
   name: protocol.name,
   card,
   actor: protocol.name,
   operations: () => 1,
   inTurns: true,
-  program: Effect.fnUntraced(function*(stage) {
+  program: Effect.fnUntraced(function* (stage) {
     const election = yield* build(Election, layer())
-    const shown = Stream.runForEach(election.changes, Option.match({
-      onNone: () => stage.show("waits", "for a leader"),
-      onSome: ({ epoch, id }) =>
-        id === election.self ? stage.show("leads", `epoch ${epoch}`) : stage.show("rests", `follows ${id}`)
-    }))
+    const shown = Stream.runForEach(
+      election.changes,
+      Option.match({
+        onNone: () => stage.show("waits", "for a leader"),
+        onSome: ({ epoch, id }) =>
+          id === election.self ? stage.show("leads", `epoch ${epoch}`) : stage.show("rests", `follows ${id}`)
+      })
+    )
     yield* Effect.forkScoped(shown)
     // An election is over when nobody changes their mind for a while.
     const settled = election.changes.pipe(Stream.debounce("1 second"), Stream.filter(Option.isSome), Stream.runHead)
@@ -93,21 +100,26 @@ export const election = (
 })
 
 /** Stamped messages from each node to all others in turn. */
-export const clock = (
-  { card, layer, protocol }: Algorithm & {
-    readonly layer: Layer.Layer<LogicalClock, Error, Transport>
-  }
-): Demonstration => ({
+export const clock = ({
+  card,
+  layer,
+  protocol
+}: Algorithm & {
+  readonly layer: Layer.Layer<LogicalClock, Error, Transport>
+}): Demonstration => ({
   name: protocol.name,
   card,
   actor: protocol.name,
   operations: (entries) => entries,
   inTurns: false,
-  program: Effect.fnUntraced(function*(stage) {
+  program: Effect.fnUntraced(function* (stage) {
     const { nodes, self } = yield* Transport
     const clock = yield* build(LogicalClock, layer)
-    yield* Effect.forkScoped(Stream.runForEach(clock.events, ({ at, kind }) =>
-      stage.show("rests", `time ${at.time}, ${kind === "receive" ? "after a receipt" : "after a sending"}`)))
+    yield* Effect.forkScoped(
+      Stream.runForEach(clock.events, ({ at, kind }) =>
+        stage.show("rests", `time ${at.time}, ${kind === "receive" ? "after a receipt" : "after a sending"}`)
+      )
+    )
     const others = nodes.length === 1 ? nodes : nodes.filter((node) => node !== self)
     for (let i = nodes.indexOf(self); yield* stage.next; i++) {
       yield* clock.send(others[i % others.length]!)
@@ -118,5 +130,7 @@ export const clock = (
 })
 
 /** The service of a layer, which lives as long as the scope. */
-const build = <I, S, E, R>(service: Context.Key<I, S>, layer: Layer.Layer<I, E, R>): Effect.Effect<S, E, R | Scope.Scope> =>
-  Effect.map(Layer.build(layer), (context) => Context.get(context, service))
+const build = <I, S, E, R>(
+  service: Context.Key<I, S>,
+  layer: Layer.Layer<I, E, R>
+): Effect.Effect<S, E, R | Scope.Scope> => Effect.map(Layer.build(layer), (context) => Context.get(context, service))

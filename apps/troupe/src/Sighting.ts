@@ -9,11 +9,11 @@ import { type NodeId, Transport } from "@troupe/transport"
 import { Clock, Effect, Random, type Scope } from "effect"
 import type { Demonstration, Role } from "./Demonstration.ts"
 
-export type Sighting =
-  & { readonly node: NodeId.NodeId; readonly atNanos: number }
-  & (
-    /** The actor has a first state, or made a step. The state is left out where it is the same as before. */
-    | {
+export type Sighting = { readonly node: NodeId.NodeId; readonly atNanos: number } & What
+
+type What =
+  /** The actor has a first state, or made a step. The state is left out where it is the same as before. */
+  | {
       readonly _tag: "Step"
       readonly state?: unknown
       /** The tags of the messages that the step sent, and of the one that it received. */
@@ -21,11 +21,10 @@ export type Sighting =
       readonly received: string | undefined
       readonly failure?: string
     }
-    | { readonly _tag: "Shows"; readonly role: Role; readonly detail: string }
-    | { readonly _tag: "Finished" }
-    /** The program of the node has come to its end. */
-    | { readonly _tag: "Done" }
-  )
+  | { readonly _tag: "Shows"; readonly role: Role; readonly detail: string }
+  | { readonly _tag: "Finished" }
+  /** The program of the node has come to its end. */
+  | { readonly _tag: "Done" }
 
 /** How often a node begins an operation, and how long it takes. */
 export interface Pace {
@@ -34,7 +33,7 @@ export interface Pace {
 }
 
 /** Runs the part of one node, and tells what it does. */
-export const perform = Effect.fnUntraced(function*(
+export const perform = Effect.fnUntraced(function* (
   demonstration: Demonstration,
   pace: Pace,
   tell: (sighting: Sighting) => void
@@ -48,9 +47,9 @@ export const perform = Effect.fnUntraced(function*(
     finished: Effect.sync(() => tell({ ...seen(), _tag: "Finished" })),
     show: (role: Role, detail = "") => Effect.sync(() => tell({ ...seen(), _tag: "Shows", role, detail }))
   }
-  yield* demonstration.program(stage).pipe(
-    Effect.provideService(Observer, observe(demonstration.actor, seen, tell, yield* Observer))
-  )
+  yield* demonstration
+    .program(stage)
+    .pipe(Effect.provideService(Observer, observe(demonstration.actor, seen, tell, yield* Observer)))
   tell({ ...seen(), _tag: "Done" })
 })
 
@@ -75,7 +74,7 @@ const observe = (
         tell({
           ...seen(),
           _tag: "Step",
-          sent: step.actions.flatMap((action) => action._tag === "Send" ? [tagOf(action.message)] : []),
+          sent: step.actions.flatMap((action) => (action._tag === "Send" ? [tagOf(action.message)] : [])),
           received: step.input._tag === "Message" ? tagOf(step.input.message) : undefined,
           ...(step.state === latest ? {} : { state: step.state }),
           ...(step.failure === undefined ? {} : { failure: String(step.failure) })
@@ -91,18 +90,21 @@ const tagOf = (message: unknown): string =>
   typeof message === "string"
     ? message
     : typeof message === "object" && message !== null && "_tag" in message
-    ? String(message._tag)
-    : "message"
+      ? String(message._tag)
+      : "message"
 
 /** A node's share of `entries`, one after the other, each of which takes `workMillis`. */
-export const share = (
-  { entries, node, nodes, workMillis }: {
-    readonly entries: number
-    readonly node: NodeId.NodeId
-    readonly nodes: ReadonlyArray<NodeId.NodeId>
-    readonly workMillis: number
-  }
-): Pace => {
+export const share = ({
+  entries,
+  node,
+  nodes,
+  workMillis
+}: {
+  readonly entries: number
+  readonly node: NodeId.NodeId
+  readonly nodes: ReadonlyArray<NodeId.NodeId>
+  readonly workMillis: number
+}): Pace => {
   let left = Math.ceil((entries - nodes.indexOf(node)) / nodes.length)
   return {
     next: Effect.sync(() => left-- > 0),
@@ -112,7 +114,7 @@ export const share = (
 
 /** Operations at random moments, two seconds apart at the most, until a time of the run. For seeing it under faults. */
 export const untilMillis = (endMillis: number): Pace => ({
-  next: Effect.gen(function*() {
+  next: Effect.gen(function* () {
     yield* Effect.sleep(Math.ceil((yield* Random.next) * 2_000))
     return Number(yield* Clock.monotonicTimeNanos) < endMillis * 1e6
   }),

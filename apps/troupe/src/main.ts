@@ -23,7 +23,10 @@ const troupe = Command.make("troupe").pipe(
     { command: "troupe list", description: "What there is" },
     { command: "troupe run mutex/ricart-agrawala", description: "Watch five nodes share a lock" },
     { command: "troupe run election/bully --nodes 7 --transport tcp", description: "Seven processes elect a leader" },
-    { command: "troupe simulate election/bully --seeds 1..500 --faults partition", description: "Look for what breaks it" },
+    {
+      command: "troupe simulate election/bully --seeds 1..500 --faults partition",
+      description: "Look for what breaks it"
+    },
     { command: "troupe bank", description: "Clock, election and lock at work together" }
   ]),
   Command.withSubcommands([list, run, simulate, bankCommand])
@@ -38,23 +41,27 @@ const presenter: CliOutput.Presenter = {
 }
 
 const oneLine = (error: CliError.NonShowHelpErrors): string => {
-  const text = error._tag === "InvalidValue"
-    ? `${error.kind === "flag" ? "--" : ""}${error.option} ${error.value || "without a value"}: expected ${expected(error.expected)}`
-    : error.message.replace(/\s*\n\s*Did you mean this\?\s*/, ". Did you mean ").replace(/\s*\n\s*/g, " or ")
+  const text =
+    error._tag === "InvalidValue"
+      ? `${error.kind === "flag" ? "--" : ""}${error.option} ${error.value || "without a value"}: expected ${expected(error.expected)}`
+      : error.message.replace(/\s*\n\s*Did you mean this\?\s*/, ". Did you mean ").replace(/\s*\n\s*/g, " or ")
   return /[.?]$/.test(text) ? text : `${text}${text.includes("Did you mean") ? "?" : "."}`
 }
 
 const expected = (text: string): string =>
-  /^integer$|finite number/.test(text) ? "a whole number" : text.replace(/^Expected:? /, "").replaceAll("\" | \"", "\", \"")
+  /^integer$|finite number/.test(text) ? "a whole number" : text.replace(/^Expected:? /, "").replaceAll('" | "', '", "')
 
 const complain = (text: string): Effect.Effect<void> => Console.error(`troupe: ${text}`)
 
 Command.run(troupe, { version }).pipe(
   Effect.catchTag("ShowHelp", (error) =>
-    error.errors.length === 0 ? Effect.void : Effect.fail(new Usage({ reason: "" }))),
-  Effect.tapError((error) => "message" in error && error.message !== "" ? complain(error.message) : Effect.void),
+    error.errors.length === 0 ? Effect.void : Effect.fail(new Usage({ reason: "" }))
+  ),
+  Effect.tapError((error) => ("message" in error && error.message !== "" ? complain(error.message) : Effect.void)),
   Effect.provideService(CliOutput.Presenter, presenter),
-  Effect.provideService(CliConfig.CliConfig, { builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }),
+  Effect.provideService(CliConfig.CliConfig, {
+    builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions]
+  }),
   Effect.provide(NodeServices.layer),
   NodeRuntime.runMain
 )

@@ -17,8 +17,8 @@ export const ended = (child: ChildProcess): Promise<Ended> =>
   new Promise((resolve, reject) => {
     let stdout = ""
     let stderr = ""
-    child.stdout!.on("data", (chunk) => stdout += chunk)
-    child.stderr!.on("data", (chunk) => stderr += chunk)
+    child.stdout!.on("data", (chunk) => (stdout += chunk))
+    child.stderr!.on("data", (chunk) => (stderr += chunk))
     child.on("error", reject)
     child.on("close", (code) => resolve({ code, stdout, stderr }))
   })
@@ -26,7 +26,9 @@ export const ended = (child: ChildProcess): Promise<Ended> =>
 export const troupe = (...args: ReadonlyArray<string>): Promise<Ended> => ended(start(...args))
 
 /** Runs with `--json`, and reads the one object that is printed. */
-export const json = async (...args: ReadonlyArray<string>): Promise<{ readonly code: number | null; readonly value: any }> => {
+export const json = async (
+  ...args: ReadonlyArray<string>
+): Promise<{ readonly code: number | null; readonly value: any }> => {
   const { code, stderr, stdout } = await troupe(...args, "--json")
   if (stderr !== "") throw new Error(stderr)
   return { code, value: JSON.parse(stdout) }

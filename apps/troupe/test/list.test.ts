@@ -12,7 +12,13 @@ describe("troupe list", () => {
 
   it("shows a whole card", async () => {
     const { stdout } = await troupe("list", "election/bully")
-    for (const part of ["Garcia-Molina", "synchronous timing", "at most one leader", "split brain", "N−1 to N²−1 messages"]) {
+    for (const part of [
+      "Garcia-Molina",
+      "synchronous timing",
+      "at most one leader",
+      "split brain",
+      "N−1 to N²−1 messages"
+    ]) {
       expect(stdout).toContain(part)
     }
   })
@@ -26,7 +32,9 @@ describe("troupe list", () => {
       assumes: { failures: "crash-recovery" },
       cost: { operation: "election", best: "N−1", worst: "N²−1", background: ["Heartbeat"] }
     })
-    expect(bully.weaknesses).toContainEqual(expect.objectContaining({ name: "split brain", breaks: "at most one leader" }))
+    expect(bully.weaknesses).toContainEqual(
+      expect.objectContaining({ name: "split brain", breaks: "at most one leader" })
+    )
     expect(bully.guarantees).toContainEqual({
       name: "at most one leader",
       kind: "always",

@@ -5,7 +5,10 @@ import { ended, json, start, troupe } from "./command.ts"
 /** The processes that a process has started. */
 const childrenOf = (pid: number): ReadonlyArray<number> => {
   try {
-    return execFileSync("pgrep", ["-P", String(pid)], { encoding: "utf8" }).trim().split("\n").map(Number)
+    return execFileSync("pgrep", ["-P", String(pid)], { encoding: "utf8" })
+      .trim()
+      .split("\n")
+      .map(Number)
   } catch {
     return []
   }
@@ -31,7 +34,17 @@ const until = async <A>(what: string, look: () => A | undefined): Promise<A> => 
 
 /** A run that takes long, and its nodes. */
 const longRun = async () => {
-  const run = start("run", "mutex/ricart-agrawala", "--transport", "tcp", "--nodes", "3", "--entries", "1000000", "--json")
+  const run = start(
+    "run",
+    "mutex/ricart-agrawala",
+    "--transport",
+    "tcp",
+    "--nodes",
+    "3",
+    "--entries",
+    "1000000",
+    "--json"
+  )
   const nodes = await until("nodes", () => {
     const found = childrenOf(run.pid!)
     return found.length === 3 ? found : undefined
@@ -39,14 +52,23 @@ const longRun = async () => {
   return { run, nodes, end: ended(run) }
 }
 
-const gone = (pids: ReadonlyArray<number>) => until("end of the nodes", () => pids.some(isRunning) ? undefined : true)
+const gone = (pids: ReadonlyArray<number>) => until("end of the nodes", () => (pids.some(isRunning) ? undefined : true))
 
 describe("troupe run", () => {
   it.each(["memory", "sim", "tcp"])(
     "mutex/ricart-agrawala: an entry costs 2(N−1) messages on %s (Ricart & Agrawala 1981, §4)",
     async (transport) => {
       const { code, value } = await json(
-        "run", "mutex/ricart-agrawala", "--nodes", "5", "--entries", "200", "--transport", transport, "--seed", "7"
+        "run",
+        "mutex/ricart-agrawala",
+        "--nodes",
+        "5",
+        "--entries",
+        "200",
+        "--transport",
+        transport,
+        "--seed",
+        "7"
       )
       expect(code).toBe(0)
       expect(value).toMatchObject({
@@ -106,7 +128,7 @@ describe("troupe run", () => {
     const { end, nodes } = await longRun()
     process.kill(nodes[1]!, "SIGKILL")
     const { code, stderr, stdout } = await end
-    expect(stderr).toBe("troupe: Node \"n2\" failed: its process ended early (SIGKILL)\n")
+    expect(stderr).toBe('troupe: Node "n2" failed: its process ended early (SIGKILL)\n')
     expect({ code, stdout }).toEqual({ code: 3, stdout: "" })
     await gone(nodes)
   })

@@ -15,7 +15,11 @@ const traced = async (...args: ReadonlyArray<string>) => {
 }
 
 /** The printed command without `npx troupe`, and without where its trace goes. */
-const again = (replay: string): ReadonlyArray<string> => replay.replace(/ --trace .*$/, "").split(" ").slice(2)
+const again = (replay: string): ReadonlyArray<string> =>
+  replay
+    .replace(/ --trace .*$/, "")
+    .split(" ")
+    .slice(2)
 
 describe("troupe simulate", () => {
   it("finds nothing where the card's assumptions hold", async () => {
@@ -67,11 +71,18 @@ describe("troupe simulate", () => {
 
   it("tells of it in words", async () => {
     const { code, stderr, stdout } = await troupe(
-      "simulate", "election/bully", "--seeds", "1..3", "--faults", "partition"
+      "simulate",
+      "election/bully",
+      "--seeds",
+      "1..3",
+      "--faults",
+      "partition"
     )
     expect({ code, stderr }).toEqual({ code: 1, stderr: "" })
     expect(stdout).toMatch(/at most one leader broke in \d runs?, first in seed \d; known weakness: split brain/)
     expect(stdout).toMatch(/at [\d.]+ s \{[n\d ]+\} .* for [\d.]+ s/)
-    expect(stdout).toMatch(/npx troupe simulate election\/bully --seeds \d\.\.\d --faults partition --keep [\d,]+ --until \d+/)
+    expect(stdout).toMatch(
+      /npx troupe simulate election\/bully --seeds \d\.\.\d --faults partition --keep [\d,]+ --until \d+/
+    )
   })
 })

@@ -2,22 +2,25 @@ import { describe, expect, it } from "vitest"
 import { troupe } from "./command.ts"
 
 const mistakes: ReadonlyArray<readonly [string, string]> = [
-  ["run mutex/ricart-agrawal", "There is no algorithm \"mutex/ricart-agrawal\". Did you mean \"mutex/ricart-agrawala\"?"],
-  ["run bully", "Did you mean \"election/bully\"? `troupe list` shows all."],
-  ["list nothing/like-it-at-all", "There is no algorithm \"nothing/like-it-at-all\". `troupe list` shows all."],
+  ["run mutex/ricart-agrawal", 'There is no algorithm "mutex/ricart-agrawal". Did you mean "mutex/ricart-agrawala"?'],
+  ["run bully", 'Did you mean "election/bully"? `troupe list` shows all.'],
+  ["list nothing/like-it-at-all", 'There is no algorithm "nothing/like-it-at-all". `troupe list` shows all.'],
   ["run", "Missing required argument: algorithm"],
-  ["run election/bully --transport udp", "--transport udp: expected \"memory\", \"tcp\", \"sim\""],
+  ["run election/bully --transport udp", '--transport udp: expected "memory", "tcp", "sim"'],
   ["run election/bully --nodes 0", "--nodes 0: expected a number of nodes from 1 to 1000"],
   ["run election/bully --nodes 1001", "--nodes 1001: expected a number of nodes from 1 to 1000"],
   ["run election/bully --nodes five", "--nodes five: expected a whole number"],
   ["run election/bully --nodes 65 --transport tcp", "64 nodes at the most, not 65"],
   ["run mutex/ricart-agrawala --entries -1", "--entries -1: expected a number of entries from 1 to 1000000"],
   ["run mutex/ricart-agrawala --seed x", "--seed x: expected a whole number"],
-  ["run mutex/ricart-agrawala --entrys 5", "Unrecognized flag: --entrys in command troupe run. Did you mean --entries?"],
-  ["runn", "Unknown subcommand \"runn\" for \"troupe\". Did you mean run?"],
+  [
+    "run mutex/ricart-agrawala --entrys 5",
+    "Unrecognized flag: --entrys in command troupe run. Did you mean --entries?"
+  ],
+  ["runn", 'Unknown subcommand "runn" for "troupe". Did you mean run?'],
   ["simulate election/bully --seeds 5", "--seeds 5: give the first and the last seed, as in --seeds 1..100"],
   ["simulate election/bully --seeds 9..1", "the first seed is above the last. Did you mean 1..9?"],
-  ["simulate election/bully --faults rain", "--faults rain: expected \"none\", \"lossy\""],
+  ["simulate election/bully --faults rain", '--faults rain: expected "none", "lossy"'],
   ["simulate election/bully --keep all", "--keep all: give the numbers of faults"],
   ["simulate election/bully --without rain", "--without rain: give some of loss,duplication,reordering"],
   ["simulate election/bully --trace /no/such/directory/t", "it cannot be written, its directory does not exist"]

@@ -12,8 +12,14 @@ const mutex = algorithms.find(({ name }) => name === "mutex/ricart-agrawala")!
 const inside = { phase: "inside", claim: { time: 1, node: "n1", view: 0 } }
 const idle = { ...inside, phase: "idle" }
 
-const step = (node: string, atNanos: number, state: unknown): Sighting =>
-  ({ _tag: "Step", node, atNanos, state, sent: [], received: undefined })
+const step = (node: string, atNanos: number, state: unknown): Sighting => ({
+  _tag: "Step",
+  node,
+  atNanos,
+  state,
+  sent: [],
+  received: undefined
+})
 
 describe("the merged view of several processes", () => {
   it("puts in order what was seen, as soon as no process can report anything earlier", () => {
@@ -38,7 +44,15 @@ describe("the guarantees of a card", () => {
 
   it("fail with a handler that throws", () => {
     const tally = new Tally(mutex, ["n1"])
-    tally.see({ _tag: "Step", node: "n1", atNanos: 1, state: inside, sent: [], received: "Reply", failure: "Error: no" })
+    tally.see({
+      _tag: "Step",
+      node: "n1",
+      atNanos: 1,
+      state: inside,
+      sent: [],
+      received: "Reply",
+      failure: "Error: no"
+    })
     expect(tally.outcome().violations).toEqual([{ name: "a handler threw", detail: "n1: Error: no" }])
   })
 })

@@ -6,7 +6,7 @@ import type { Demonstration } from "../Demonstration.ts"
 import { Usage } from "../Problem.ts"
 
 export const algorithm = Argument.String("algorithm").pipe(
-  Argument.withDescription("Which one, as in \"mutex/ricart-agrawala\". `troupe list` shows all")
+  Argument.withDescription('Which one, as in "mutex/ricart-agrawala". `troupe list` shows all')
 )
 
 export const json = Flag.Boolean("json").pipe(
@@ -33,9 +33,8 @@ export const find = (name: string): Effect.Effect<Demonstration, Usage> => {
   const nearest = algorithms
     .map((algorithm) => ({ name: algorithm.name, distance: nameDistance(name, algorithm.name) }))
     .sort((a, b) => a.distance - b.distance)[0]
-  const hint = nearest !== undefined && nearest.distance <= Math.max(2, name.length / 2)
-    ? `Did you mean "${nearest.name}"? `
-    : ""
+  const hint =
+    nearest !== undefined && nearest.distance <= Math.max(2, name.length / 2) ? `Did you mean "${nearest.name}"? ` : ""
   return Effect.fail(new Usage({ reason: `There is no algorithm "${name}". ${hint}\`troupe list\` shows all.` }))
 }
 

@@ -10,7 +10,7 @@ import { algorithm, find, json } from "./arguments.ts"
 export const list = Command.make(
   "list",
   { algorithm: algorithm.pipe(Argument.optional), json },
-  Effect.fnUntraced(function*(given) {
+  Effect.fnUntraced(function* (given) {
     const terminal = yield* screen
     if (Option.isSome(given.algorithm)) {
       const found = yield* find(given.algorithm.value)
@@ -19,7 +19,9 @@ export const list = Command.make(
     yield* given.json ? Console.log(JSON.stringify(algorithms.map(plain), null, 2)) : print(short(terminal))
   })
 ).pipe(
-  Command.withDescription("Shows every algorithm with its card: what it assumes, guarantees and costs, and where it breaks"),
+  Command.withDescription(
+    "Shows every algorithm with its card: what it assumes, guarantees and costs, and where it breaks"
+  ),
   Command.withExamples([
     { command: "troupe list", description: "A line for each algorithm" },
     { command: "troupe list election/bully", description: "The whole card of one" },
@@ -97,12 +99,18 @@ const whole = ({ card, name }: Demonstration, { style, ...screen }: Screen): Rea
       `${range(card.cost)} ${range(card.cost) === "1" ? "message" : "messages"} per ${card.cost.operation}` +
         (background.length === 0 ? "" : `; besides, all the time: ${background.join(", ")}`)
     ),
-    ...entries("Guarantees", card.guarantees.map(({ description, kind, name }) => [kind, name, description])),
-    ...entries("Known weaknesses", card.weaknesses.map(({ breaks, description, faults, name }) => [
-      faults,
-      name,
-      isGuarantee(card, breaks) ? `${description} It costs "${breaks}".` : description
-    ])),
+    ...entries(
+      "Guarantees",
+      card.guarantees.map(({ description, kind, name }) => [kind, name, description])
+    ),
+    ...entries(
+      "Known weaknesses",
+      card.weaknesses.map(({ breaks, description, faults, name }) => [
+        faults,
+        name,
+        isGuarantee(card, breaks) ? `${description} It costs "${breaks}".` : description
+      ])
+    ),
     "",
     style.bold("Try"),
     `  troupe run ${name}`,
@@ -122,10 +130,10 @@ const assumptions = ({ channels, failures, timing }: Card.Card["assumes"]): stri
   [
     `${timing} timing`,
     {
-      "none": "no node fails",
+      none: "no node fails",
       "crash-stop": "nodes may crash, for good",
       "crash-recovery": "nodes may crash and come back",
-      "byzantine": "nodes may do anything"
+      byzantine: "nodes may do anything"
     }[failures],
     `messages ${channels.loss ? "may be lost" : "are not lost"}, ${channels.duplication ? "may come twice" : "come once"}, ${
       channels.order === "any" ? "in any order" : "in the order of sending"

@@ -17,7 +17,7 @@ const maximumProcesses = 64
 const maximumEntries = 1_000_000
 
 const transports = ["memory", "tcp", "sim"] as const
-type Transport = typeof transports[number]
+type Transport = (typeof transports)[number]
 
 const flags = {
   algorithm,
@@ -29,13 +29,18 @@ const flags = {
     Flag.withDefault("memory")
   ),
   seed: Flag.Int("seed").pipe(
-    Flag.filter((seed) => Number.isSafeInteger(seed), () => "a whole number"),
+    Flag.filter(
+      (seed) => Number.isSafeInteger(seed),
+      () => "a whole number"
+    ),
     Flag.withDescription("With sim, one seed is one run. Default: 1"),
     Flag.withDefault(1)
   ),
   entries: Flag.Int("entries").pipe(
     Flag.filter(isBetween(1, maximumEntries), () => `a number of entries from 1 to ${maximumEntries}`),
-    Flag.withDescription("How many times a lock is taken or a message sent, by all nodes together; an election is one. Default: 50"),
+    Flag.withDescription(
+      "How many times a lock is taken or a message sent, by all nodes together; an election is one. Default: 50"
+    ),
     Flag.withDefault(50)
   ),
   json
@@ -44,7 +49,7 @@ const flags = {
 export const run = Command.make(
   "run",
   flags,
-  Effect.fnUntraced(function*(given) {
+  Effect.fnUntraced(function* (given) {
     const demonstration = yield* find(given.algorithm)
     if (given.transport === "tcp" && given.nodes > maximumProcesses) {
       const reason = `With --transport tcp each node is a process: ${maximumProcesses} nodes at the most, not ${given.nodes}.`
@@ -80,7 +85,7 @@ export const run = Command.make(
 )
 
 /** How long an operation takes, so that a run takes about eight seconds and each is seen. */
-const watchable = (entries: number, atOnce: number): number => Math.min(800, 8_000 * atOnce / entries)
+const watchable = (entries: number, atOnce: number): number => Math.min(800, (8_000 * atOnce) / entries)
 
 // ---------------------------------------------------------------------------------------------------- ways to watch
 
@@ -93,16 +98,23 @@ interface Watched {
 }
 
 const perform = (plan: Run, transport: Transport, tally: Tally): Effect.Effect<Watched, CannotRun> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const start = performance.now()
-    const outcome: Outcome & { readonly virtualMillis?: number } =
-      yield* { memory: inMemory, tcp: processes, sim: simulated }[transport](plan, tally)
+    const outcome: Outcome & { readonly virtualMillis?: number } = yield* {
+      memory: inMemory,
+      tcp: processes,
+      sim: simulated
+    }[transport](plan, tally)
     const { virtualMillis } = outcome
     const elapsedMillis = Math.round(performance.now() - start)
     return { outcome, tally, elapsedMillis, ...(virtualMillis === undefined ? {} : { virtualMillis }) }
   }).pipe(Effect.mapError((error) => new CannotRun({ reason: error.message })))
 
-const tallyOf = ({ demonstration, nodes }: Run, transport: Transport, onSighting?: (tally: Tally, sighting: Sighting) => void) =>
+const tallyOf = (
+  { demonstration, nodes }: Run,
+  transport: Transport,
+  onSighting?: (tally: Tally, sighting: Sighting) => void
+) =>
   new Tally(demonstration, nodes, {
     checks: transport !== "sim",
     ...(onSighting === undefined ? {} : { onSighting })
@@ -130,10 +142,8 @@ const live = (plan: Run, transport: Transport, screen: Screen) => {
   const tally = tallyOf(plan, transport)
   const heading = title(plan, transport, screen)
   const starting = transport === "tcp" ? `  starting ${count(plan.nodes.length, "process").replace("ss", "sse")}` : ""
-  return whileDrawing(
-    perform(plan, transport, tally),
-    process.stdout,
-    () => tally.steps === 0 ? [heading, "", starting] : picture(plan, tally, heading, screen)
+  return whileDrawing(perform(plan, transport, tally), process.stdout, () =>
+    tally.steps === 0 ? [heading, "", starting] : picture(plan, tally, heading, screen)
   )
 }
 
@@ -142,11 +152,15 @@ const filmSightings = 200_000
 
 /** A simulated run is over at once, so what was seen is shown afterwards, at a speed that can be followed. */
 const film = (plan: Run, screen: Screen) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const seen: Array<Sighting> = []
-    const watched = yield* perform(plan, "sim", tallyOf(plan, "sim", (_, sighting) => {
-      if (seen.length < filmSightings) seen.push(sighting)
-    }))
+    const watched = yield* perform(
+      plan,
+      "sim",
+      tallyOf(plan, "sim", (_, sighting) => {
+        if (seen.length < filmSightings) seen.push(sighting)
+      })
+    )
     const endNanos = seen.at(-1)?.atNanos ?? 0
     const lastsMillis = Math.min(10_000, Math.max(4_000, endNanos / 1e6))
     const shown = tallyOf(plan, "sim")
@@ -189,7 +203,8 @@ const hintFor = ({ outcome, plan, transport }: Report): string | undefined =>
       "Try fewer nodes, or --transport sim."
     : undefined
 
-const perOperation = ({ messages, operations }: Tally): number | null => operations === 0 ? null : messages / operations
+const perOperation = ({ messages, operations }: Tally): number | null =>
+  operations === 0 ? null : messages / operations
 
 const asJson = (report: Report) => {
   const { elapsedMillis, outcome, plan, tally, transport, virtualMillis } = report
@@ -227,9 +242,10 @@ const asText = (report: Report, terminal: Screen): ReadonlyArray<string> => {
   const formula = best.text === worst.text ? value(best, size) : `${value(best, size)} to ${value(worst, size)}`
   const measured = perOperation(tally)
   const seconds = (millis: number): string => `${(millis / 1000).toFixed(2)} s`
-  const time = virtualMillis === undefined
-    ? seconds(elapsedMillis)
-    : `${seconds(virtualMillis)} of virtual time, simulated in ${seconds(elapsedMillis)}`
+  const time =
+    virtualMillis === undefined
+      ? seconds(elapsedMillis)
+      : `${seconds(virtualMillis)} of virtual time, simulated in ${seconds(elapsedMillis)}`
   const width = Math.max(...card.guarantees.map(({ name }) => name.length))
   return [
     "",
@@ -247,12 +263,14 @@ const asText = (report: Report, terminal: Screen): ReadonlyArray<string> => {
       const what = `${kind.padEnd(10)}  ${description}`
       return `${mark} ${name.padEnd(width)}  ${style.dim(canRedraw ? cut(what, terminal.width - width - 5) : what)}`
     }),
-    ...(outcome.violations.length === 0 ? [] : [
-      "",
-      ...outcome.violations.map(({ detail, name }) =>
-        style.red(`violated: ${name}${detail === undefined ? "" : `, ${detail}`}`)
-      )
-    ]),
+    ...(outcome.violations.length === 0
+      ? []
+      : [
+          "",
+          ...outcome.violations.map(({ detail, name }) =>
+            style.red(`violated: ${name}${detail === undefined ? "" : `, ${detail}`}`)
+          )
+        ]),
     ...(hint === undefined ? [] : [hint])
   ]
 }

@@ -10,7 +10,7 @@ import { names } from "../worlds/World.ts"
 import { algorithm, find, isBetween, json, nodes } from "./arguments.ts"
 
 const presets = ["none", "lossy", "crash", "partition", "chaos"] as const
-type Preset = typeof presets[number]
+type Preset = (typeof presets)[number]
 
 /** Faults that are no events of a plan: a replay leaves them out by name. */
 const rates = {
@@ -25,7 +25,8 @@ type Rate = keyof typeof rates
 const maximumMillis = 86_400_000
 const maximumSeeds = 10_000_000
 
-const millis = (name: string) => Flag.Int(name).pipe(Flag.filter(isBetween(1, maximumMillis), () => `1 to ${maximumMillis} milliseconds`))
+const millis = (name: string) =>
+  Flag.Int(name).pipe(Flag.filter(isBetween(1, maximumMillis), () => `1 to ${maximumMillis} milliseconds`))
 
 const flags = {
   algorithm,
@@ -41,7 +42,9 @@ const flags = {
   ),
   trace: Flag.String("trace").pipe(
     Flag.withMetavar("FILE"),
-    Flag.withDescription("Write each step of the failing run, as the printed command replays it; of the first run when none fails"),
+    Flag.withDescription(
+      "Write each step of the failing run, as the printed command replays it; of the first run when none fails"
+    ),
     Flag.optional
   ),
   keep: Flag.String("keep").pipe(
@@ -83,7 +86,7 @@ interface Plan {
 export const simulate = Command.make(
   "simulate",
   flags,
-  Effect.fnUntraced(function*(given) {
+  Effect.fnUntraced(function* (given) {
     const plan: Plan = {
       demonstration: yield* find(given.algorithm),
       nodes: given.nodes,
@@ -113,8 +116,14 @@ export const simulate = Command.make(
   ),
   Command.withShortDescription("Runs an algorithm under faults, over many seeds"),
   Command.withExamples([
-    { command: "troupe simulate election/bully --seeds 1..2000 --faults crash", description: "Inside its assumptions: it holds" },
-    { command: "troupe simulate election/bully --seeds 1..2000 --faults partition", description: "Outside: finds the split brain" },
+    {
+      command: "troupe simulate election/bully --seeds 1..2000 --faults crash",
+      description: "Inside its assumptions: it holds"
+    },
+    {
+      command: "troupe simulate election/bully --seeds 1..2000 --faults partition",
+      description: "Outside: finds the split brain"
+    },
     {
       command: "troupe simulate election/bully --seeds 7..7 --faults partition --trace run.trace",
       description: "One seed, step by step"
@@ -128,13 +137,17 @@ const parseSeeds = (text: string): Effect.Effect<Plan["seeds"], Usage> => {
   const [, a, b] = /^(-?\d+)\.\.(-?\d+)$/.exec(text) ?? []
   const [first, last] = [Number(a), Number(b)]
   if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last)) {
-    return Effect.fail(new Usage({ reason: `--seeds ${text}: give the first and the last seed, as in --seeds 1..100.` }))
+    return Effect.fail(
+      new Usage({ reason: `--seeds ${text}: give the first and the last seed, as in --seeds 1..100.` })
+    )
   }
   if (last - first >= maximumSeeds) {
     return Effect.fail(new Usage({ reason: `--seeds ${text}: ${number(maximumSeeds)} seeds at the most.` }))
   }
   return first > last
-    ? Effect.fail(new Usage({ reason: `--seeds ${text}: the first seed is above the last. Did you mean ${last}..${first}?` }))
+    ? Effect.fail(
+        new Usage({ reason: `--seeds ${text}: the first seed is above the last. Did you mean ${last}..${first}?` })
+      )
     : Effect.succeed({ first, last })
 }
 
@@ -142,8 +155,8 @@ const parseKeep = (text: string): Effect.Effect<ReadonlyArray<number>, Usage> =>
   text === "none"
     ? Effect.succeed([])
     : /^\d+(,\d+)*$/.test(text)
-    ? Effect.succeed(text.split(",").map(Number))
-    : Effect.fail(new Usage({ reason: `--keep ${text}: give the numbers of faults, as in --keep 0,3, or none.` }))
+      ? Effect.succeed(text.split(",").map(Number))
+      : Effect.fail(new Usage({ reason: `--keep ${text}: give the numbers of faults, as in --keep 0,3, or none.` }))
 
 const parseWithout = (text: string): Effect.Effect<ReadonlyArray<Rate>, Usage> => {
   const parts = text.split(",")
@@ -187,7 +200,7 @@ interface Search {
 const explore = (plan: Plan, terminal: Screen, showProgress: boolean): Effect.Effect<Search, CannotRun> => {
   const total = plan.seeds.last - plan.seeds.first + 1
   let progress = { runs: 0, failed: 0 }
-  const search = Effect.gen(function*() {
+  const search = Effect.gen(function* () {
     const { failures, shrunk, ...counts } = yield* Simulation.search({
       ...optionsOf(plan),
       seeds: plan.seeds,
@@ -200,12 +213,18 @@ const explore = (plan: Plan, terminal: Screen, showProgress: boolean): Effect.Ef
     return { ...counts, counterexample: counterexampleOf(plan, failures[0], shrunk) }
   }).pipe(Effect.mapError((error) => new CannotRun({ reason: error.message })))
   if (!showProgress) return search
-  return whileDrawing(search, process.stderr, () => {
-    const what = progress.runs === total && progress.failed > 0
-      ? "shrinking the first failure"
-      : `${number(progress.runs)} of ${count(total, "run")}, ${number(progress.failed)} failed`
-    return [`  ${bar(progress.runs / total, Math.min(40, terminal.width - 50))}  ${what}`]
-  }, { erase: true })
+  return whileDrawing(
+    search,
+    process.stderr,
+    () => {
+      const what =
+        progress.runs === total && progress.failed > 0
+          ? "shrinking the first failure"
+          : `${number(progress.runs)} of ${count(total, "run")}, ${number(progress.failed)} failed`
+      return [`  ${bar(progress.runs / total, Math.min(40, terminal.width - 50))}  ${what}`]
+    },
+    { erase: true }
+  )
 }
 
 /** The smallest run there is; of a replay, the run that was asked for. */
@@ -217,7 +236,8 @@ const counterexampleOf = (
   if (first === undefined || shrunk === undefined) return undefined
   if (plan.isReplay) return { ...plan, seed: first.seed, result: first, shrinkRuns: 0 }
   const { replay, result, runs } = shrunk
-  const isLeftOut = (rate: Rate): boolean => Faults.presets[plan.preset][rates[rate]] > 0 && replay.faults[rates[rate]] === 0
+  const isLeftOut = (rate: Rate): boolean =>
+    Faults.presets[plan.preset][rates[rate]] > 0 && replay.faults[rates[rate]] === 0
   return {
     ...plan,
     seed: replay.seed,
@@ -232,10 +252,12 @@ const counterexampleOf = (
 // -------------------------------------------------------------------------------------------------------- the trace
 
 const checkWritable = (file: string) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
     yield* Effect.scoped(files.open(file, { flag: "a" }))
-  }).pipe(Effect.mapError((error) => new Usage({ reason: `--trace ${file}: it cannot be written, ${reasonOf(error)}.` })))
+  }).pipe(
+    Effect.mapError((error) => new Usage({ reason: `--trace ${file}: it cannot be written, ${reasonOf(error)}.` }))
+  )
 
 const reasonOf = ({ reason }: { readonly reason: { readonly _tag: string } }): string =>
   ({
@@ -245,7 +267,7 @@ const reasonOf = ({ reason }: { readonly reason: { readonly _tag: string } }): s
   })[reason._tag] ?? `the system says ${reason._tag}`
 
 const writeTrace = (plan: Plan & { readonly seed: number }, file: string) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
     const lines: Array<string> = []
     yield* Simulation.run({ ...optionsOf(plan), seed: plan.seed, trace: (line) => lines.push(line) })
@@ -301,17 +323,20 @@ const asJson = ({ elapsedMillis, plan, search, trace }: Report) => {
       firstSeed,
       knownWeakness: knownAs(plan, name) ?? null
     })),
-    counterexample: counterexample === undefined ? null : {
-      seed: counterexample.seed,
-      violations: counterexample.result.violations,
-      faults: [...counterexample.result.faults.map(Faults.describe), ...throughout(counterexample)],
-      keep: counterexample.result.faults.map(({ index }) => index),
-      without: counterexample.without,
-      untilMillis: counterexample.untilMillis,
-      plannedMillis: counterexample.plannedMillis,
-      shrinkRuns: counterexample.shrinkRuns,
-      replay: replayCommand(counterexample, trace ?? "run.trace")
-    },
+    counterexample:
+      counterexample === undefined
+        ? null
+        : {
+            seed: counterexample.seed,
+            violations: counterexample.result.violations,
+            faults: [...counterexample.result.faults.map(Faults.describe), ...throughout(counterexample)],
+            keep: counterexample.result.faults.map(({ index }) => index),
+            without: counterexample.without,
+            untilMillis: counterexample.untilMillis,
+            plannedMillis: counterexample.plannedMillis,
+            shrinkRuns: counterexample.shrinkRuns,
+            replay: replayCommand(counterexample, trace ?? "run.trace")
+          },
     trace: trace ?? null,
     elapsedMillis
   }
@@ -320,14 +345,15 @@ const asJson = ({ elapsedMillis, plan, search, trace }: Report) => {
 const asText = ({ elapsedMillis, plan, search, trace }: Report, { style }: Screen): ReadonlyArray<string> => {
   const { broken, counterexample, delivered, failed, runs } = search
   const { card } = plan.demonstration
-  const rate = failed === 0 ? "" : ` (${number(100 * failed / runs)} %)`
+  const rate = failed === 0 ? "" : ` (${number((100 * failed) / runs)} %)`
   const mark = failed === 0 ? style.green("✓") : style.red("✗")
   return [
     `${style.bold(card.title)}  ${count(plan.nodes, "node")}, faults: ${plan.preset}, seeds ${plan.seeds.first}..${plan.seeds.last}`,
     "",
     `${mark} ${count(runs, "run")}, ${number(failed)} failed${rate}; ${count(delivered, "message")} in ${(elapsedMillis / 1000).toFixed(1)} s`,
-    ...broken.map(({ firstSeed, name, runs }) =>
-      `  ${style.red(name)} broke in ${count(runs, "run")}, first in seed ${firstSeed}; ${verdict(plan, name)}`
+    ...broken.map(
+      ({ firstSeed, name, runs }) =>
+        `  ${style.red(name)} broke in ${count(runs, "run")}, first in seed ${firstSeed}; ${verdict(plan, name)}`
     ),
     ...(counterexample === undefined ? [] : told(counterexample, trace)),
     ...(trace === undefined
@@ -360,8 +386,9 @@ const told = (example: Counterexample, trace: string | undefined): ReadonlyArray
     `Seed ${example.seed}${shrunk}:`,
     ...faults.map((fault) => `  ${Faults.describe(fault)}`),
     ...throughout(example).map((fault) => `  all the time ${fault}`),
-    ...violations.map(({ atMillis, detail, name }) =>
-      `  at ${Math.round(atMillis) / 1000} s broken: ${name}${detail === undefined ? "" : `, ${detail}`}`
+    ...violations.map(
+      ({ atMillis, detail, name }) =>
+        `  at ${Math.round(atMillis) / 1000} s broken: ${name}${detail === undefined ? "" : `, ${detail}`}`
     ),
     "",
     "Replay it:",

@@ -6,7 +6,7 @@ import { bar, count, cut, number, type Screen, type Style } from "./Screen.ts"
 
 const marks: Readonly<Record<Role, string>> = { leads: "★", holds: "●", waits: "…", rests: "·" }
 
-const paint = (style: Style, role: Role): (text: string) => string =>
+const paint = (style: Style, role: Role): ((text: string) => string) =>
   ({ leads: style.yellow, holds: style.green, waits: (text: string) => text, rests: style.dim })[role]
 
 export const picture = (
@@ -45,7 +45,10 @@ const stage = (nodes: ReadonlyArray<string>, tally: Tally, screen: Screen): Read
   return Array.from({ length: rows }, (_, row) => {
     const room = columns === 1 ? screen.width - 3 : cellWidth - 2
     const line = cells.filter((_, index) => index % rows === row)
-    return `  ${line.map(({ role, text }) => paint(screen.style, role)(cut(text, room).padEnd(room))).join("  ").trimEnd()}`
+    return `  ${line
+      .map(({ role, text }) => paint(screen.style, role)(cut(text, room).padEnd(room)))
+      .join("  ")
+      .trimEnd()}`
   })
 }
 
@@ -63,10 +66,17 @@ const overview = (
   const room = Math.max(1, screen.height - 10) * perLine
   const lines: Array<string> = []
   for (let from = 0; from < Math.min(cells.length, room); from += perLine) {
-    lines.push(`  ${cells.slice(from, from + perLine).map(({ mark, role }) => paint(screen.style, role)(mark)).join("")}`)
+    lines.push(
+      `  ${cells
+        .slice(from, from + perLine)
+        .map(({ mark, role }) => paint(screen.style, role)(mark))
+        .join("")}`
+    )
   }
   if (cells.length > room) lines.push(`  and ${number(cells.length - room)} more`)
-  const legend = Object.entries(marks).map(([role, mark]) => `${mark} ${role}`).join("  ")
+  const legend = Object.entries(marks)
+    .map(([role, mark]) => `${mark} ${role}`)
+    .join("  ")
   return [...lines, "", cut(`  ${legend}:  ${summary(nodes, tally)}`, screen.width - 1)]
 }
 

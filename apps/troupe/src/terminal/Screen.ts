@@ -21,9 +21,12 @@ export interface Style {
 
 type Paint = (text: string) => string
 
-export const screen: Effect.Effect<Screen> = Effect.gen(function*() {
+export const screen: Effect.Effect<Screen> = Effect.gen(function* () {
   const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities
-  const paint = (code: number): Paint => (text) => canColor ? `\u001b[${code}m${text}\u001b[0m` : text
+  const paint =
+    (code: number): Paint =>
+    (text) =>
+      canColor ? `\u001b[${code}m${text}\u001b[0m` : text
   return {
     width: process.stdout.columns ?? 100,
     height: process.stdout.rows ?? 24,
@@ -100,7 +103,7 @@ export const number = (value: number): string => value.toLocaleString("en-US", {
 /** `one entry`, `5 entries`. */
 export const count = (value: number, word: string): string => `${number(value)} ${value === 1 ? word : plural(word)}`
 
-const plural = (word: string): string => word.endsWith("y") ? `${word.slice(0, -1)}ies` : `${word}s`
+const plural = (word: string): string => (word.endsWith("y") ? `${word.slice(0, -1)}ies` : `${word}s`)
 
 /** A bar of `width` characters, `part` of which is filled. */
 export const bar = (part: number, width: number): string => {

@@ -35,7 +35,7 @@ const stalledAfterMillis = 15_000
  * missing, when nothing has happened for 15 seconds but what happens in the background.
  */
 export const settled = (tally: Tally, workMillis: number): Effect.Effect<void> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     let seen = -1
     let quietMillis = 0
     while (!tally.isOver) {

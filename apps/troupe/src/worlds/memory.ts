@@ -6,7 +6,7 @@ import type { Tally } from "../Tally.ts"
 import { type Run, settled } from "./World.ts"
 
 export const inMemory = ({ demonstration, entries, nodes, seed, workMillis }: Run, tally: Tally) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const network = Memory.network({ nodes })
     const transports = yield* Effect.forEach(nodes, (node) => Memory.connect(network, node))
     const programs = Effect.forEach(

@@ -7,7 +7,7 @@ import { algorithms } from "../algorithms.ts"
 import { perform, share, type Sighting } from "../Sighting.ts"
 import type { Order, Word } from "./processes.ts"
 
-const orders = Effect.gen(function*() {
+const orders = Effect.gen(function* () {
   const queue = yield* Queue.unbounded<Order>()
   process.on("message", (order) => Queue.offerUnsafe(queue, order as Order))
   process.on("disconnect", () => process.exit(0))
@@ -18,7 +18,8 @@ const orders = Effect.gen(function*() {
     Effect.flatMap(Queue.take(queue), (order) =>
       order._tag === tag
         ? Effect.succeed(order as Extract<Order, { readonly _tag: Tag }>)
-        : Effect.die(new Error(`expected the order "${tag}", got "${order._tag}"`)))
+        : Effect.die(new Error(`expected the order "${tag}", got "${order._tag}"`))
+    )
   return { next }
 })
 
@@ -28,7 +29,7 @@ const say = (word: Word): Effect.Effect<void> =>
     process.send!(word, () => resume(Effect.void))
   })
 
-const node = Effect.gen(function*() {
+const node = Effect.gen(function* () {
   const { next } = yield* orders
   const { algorithm, cluster, entries, nodes, seed, self, workMillis } = yield* next("Begin")
   const demonstration = algorithms.find(({ name }) => name === algorithm)!
@@ -57,10 +58,9 @@ const node = Effect.gen(function*() {
     return say({ _tag: "Saw", sightings, upToNanos: Number(process.hrtime.bigint()) })
   })
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(report, Effect.sleep("20 millis"))))
-  yield* perform(demonstration, share({ entries, node: self, nodes, workMillis }), (sighting) => batch.push(sighting)).pipe(
-    Effect.provideService(Transport, transport),
-    Random.withSeed(`${seed}/${self}`)
-  )
+  yield* perform(demonstration, share({ entries, node: self, nodes, workMillis }), (sighting) =>
+    batch.push(sighting)
+  ).pipe(Effect.provideService(Transport, transport), Random.withSeed(`${seed}/${self}`))
   yield* next("Stop")
 })
 

@@ -16,15 +16,15 @@ import { NodeFailed, type Run, settled } from "./World.ts"
 /** What a node is told. */
 export type Order =
   | {
-    readonly _tag: "Begin"
-    readonly algorithm: string
-    readonly cluster: string
-    readonly self: NodeId.NodeId
-    readonly nodes: ReadonlyArray<NodeId.NodeId>
-    readonly entries: number
-    readonly seed: number
-    readonly workMillis: number
-  }
+      readonly _tag: "Begin"
+      readonly algorithm: string
+      readonly cluster: string
+      readonly self: NodeId.NodeId
+      readonly nodes: ReadonlyArray<NodeId.NodeId>
+      readonly entries: number
+      readonly seed: number
+      readonly workMillis: number
+    }
   | { readonly _tag: "Connect"; readonly ports: Readonly<Record<NodeId.NodeId, number>> }
   | { readonly _tag: "Start" }
   | { readonly _tag: "Stop" }
@@ -44,7 +44,7 @@ const script = new URL(isSource ? "process.ts" : "process.js", import.meta.url)
 const silentAfterMillis = 10_000
 
 export const processes = (run: Run, tally: Tally) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const { demonstration, entries, nodes, seed, workMillis } = run
     const failed = yield* Deferred.make<never, NodeFailed>()
     const merge = new Merge(nodes)
@@ -52,11 +52,18 @@ export const processes = (run: Run, tally: Tally) =>
     const tellAll = (order: (node: NodeId.NodeId) => Order) =>
       Effect.sync(() => staff.forEach(({ child, node }) => child.send(order(node))))
 
-    const work = Effect.gen(function*() {
+    const work = Effect.gen(function* () {
       const cluster = `run-${process.pid}`
-      yield* tellAll((self) => (
-        { _tag: "Begin", algorithm: demonstration.name, cluster, self, nodes, entries, seed, workMillis }
-      ))
+      yield* tellAll((self) => ({
+        _tag: "Begin",
+        algorithm: demonstration.name,
+        cluster,
+        self,
+        nodes,
+        entries,
+        seed,
+        workMillis
+      }))
       const ports = yield* allOf(staff, ({ listening }) => listening, "did not start")
       yield* tellAll(() => ({ _tag: "Connect", ports: Object.fromEntries(nodes.map((node, i) => [node, ports[i]!])) }))
       yield* allOf(staff, ({ linked }) => linked, "did not connect to all others")
@@ -78,7 +85,7 @@ interface Employee {
 /** Starts the process of a node. It is gone when the scope closes, and ends by itself when this process dies. */
 const employ = (node: NodeId.NodeId, merge: Merge, failed: Deferred.Deferred<never, NodeFailed>) =>
   Effect.acquireRelease(
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const listening = yield* Deferred.make<number>()
       const linked = yield* Deferred.make<void>()
       const child = fork(script, [], {
@@ -134,21 +141,29 @@ const allOf = <A>(
   what: (employee: Employee) => Deferred.Deferred<A>,
   missed: string
 ): Effect.Effect<ReadonlyArray<A>, NodeFailed> =>
-  Effect.forEach(staff, (employee) =>
-    Effect.timeoutOrElse(Deferred.await(what(employee)), {
-      duration: 30_000 + 1_000 * staff.length,
-      orElse: () => Effect.fail(new NodeFailed({ node: employee.node, reason: `its process ${missed} in time` }))
-    }), { concurrency: "unbounded" })
+  Effect.forEach(
+    staff,
+    (employee) =>
+      Effect.timeoutOrElse(Deferred.await(what(employee)), {
+        duration: 30_000 + 1_000 * staff.length,
+        orElse: () => Effect.fail(new NodeFailed({ node: employee.node, reason: `its process ${missed} in time` }))
+      }),
+    { concurrency: "unbounded" }
+  )
 
 /** Hands on what the nodes saw, as it becomes certain, and fails when one of them says nothing any more. */
 const follow = (merge: Merge, tally: Tally): Effect.Effect<never, NodeFailed> =>
-  Effect.forever(Effect.suspend(() => {
-    for (const sighting of merge.take()) tally.see(sighting)
-    const silent = merge.silentFor(silentAfterMillis)
-    return silent === undefined
-      ? Effect.sleep("20 millis")
-      : Effect.fail(new NodeFailed({ node: silent, reason: `its process has said nothing for ${silentAfterMillis / 1000} s` }))
-  }))
+  Effect.forever(
+    Effect.suspend(() => {
+      for (const sighting of merge.take()) tally.see(sighting)
+      const silent = merge.silentFor(silentAfterMillis)
+      return silent === undefined
+        ? Effect.sleep("20 millis")
+        : Effect.fail(
+            new NodeFailed({ node: silent, reason: `its process has said nothing for ${silentAfterMillis / 1000} s` })
+          )
+    })
+  )
 
 /** Brings what several nodes saw into one order. */
 export class Merge {

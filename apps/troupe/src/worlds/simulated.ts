@@ -14,12 +14,14 @@ export const simulated = (
   { demonstration, entries, nodes, seed, workMillis }: Run,
   tally: Tally
 ): Effect.Effect<Simulated, Simulation.SimulationError> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const result = yield* Simulation.run({
       seed,
       nodes,
       program: (node) => perform(demonstration, share({ entries, node, nodes, workMillis }), tally.see),
-      properties: Simulation.fromCard(demonstration.card, demonstration.actor).map((property) => onChange(property, tally)),
+      properties: Simulation.fromCard(demonstration.card, demonstration.actor).map((property) =>
+        onChange(property, tally)
+      ),
       test: () => settled(tally, workMillis),
       duration: "30 days"
     })
