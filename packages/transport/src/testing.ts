@@ -19,7 +19,7 @@
  *   console.log(`kept: ${name}`)
  * }
  */
-import { Duration, Effect, Exit, Schema, Scope, Stream } from "effect"
+import { type Duration, Effect, Exit, Schema, Scope, Stream } from "effect"
 import * as Channel from "./Channel.ts"
 import * as Codec from "./Codec.ts"
 import type { NodeId } from "./NodeId.ts"

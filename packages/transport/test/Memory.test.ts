@@ -1,7 +1,7 @@
 import { Channel, Codec, Memory, type LinkEvent } from "@troupe/transport"
 import { conformance, type TransportMaker } from "@troupe/transport/testing"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Effect, Logger, Schema } from "effect"
 import { arrivals, events } from "./support.ts"
 
 const maker =
@@ -14,7 +14,7 @@ const maker =
 
 for (const encode of ["never", "always"] as const) {
   describe(`a memory network, encode: ${encode}`, () => {
-    for (const { name, run } of conformance) it.live(name, () => run(maker(encode)))
+    for (const { name, run } of conformance) it.live(name, () => Effect.provide(run(maker(encode)), Logger.layer([])))
   })
 }
 

@@ -48,3 +48,14 @@ export const arrivals = <Message>(node: Transport["Service"], channel: Channel.C
     yield* node.open(channel, (_, message) => log.add(message))
     return log
   })
+
+/** A small seeded generator (mulberry32): numbers from 0 (included) to 1 (excluded). */
+export const random = (seed: number): (() => number) => {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let bits = Math.imul(state ^ (state >>> 15), state | 1)
+    bits = (bits + Math.imul(bits ^ (bits >>> 7), bits | 61)) ^ bits
+    return ((bits ^ (bits >>> 14)) >>> 0) / 0x1_0000_0000
+  }
+}

@@ -23,8 +23,10 @@ export class Port {
   held: Array<Waiting> = []
   /** How many messages of a sender wait here. A sender must not use up what others may. */
   readonly waiting = new Map<Source, number>()
-  /** Messages in the inbox's queue that must come before those that arrive now. */
+  /** Messages for it in the inbox's queue. */
   queued = 0
+  /** Those of them that peers have sent, which must come before what arrives now. */
+  replaying = 0
   /** Connections that have a number for it. */
   routes = 0
 
@@ -132,10 +134,13 @@ export class Inbox {
   /** A message of a peer. Its bytes are read or copied before this returns. */
   arrive(source: Source, route: Route, bytes: Uint8Array, start: number, end: number): void {
     const port = route.port
-    if (port.receive !== undefined && port.queued === 0) {
-      if (route.codec !== port.codec && !this.agree(source, route)) return
-      this.deliver(port, source, bytes, start, end)
-    } else if (!this.closed) this.wait(port, source, route, bytes, start, end)
+    if (port.receive === undefined) return this.wait(port, source, route, bytes, start, end)
+    if (port.replaying > 0) {
+      this.runQueued(this.queue.length - this.head)
+      if (port.receive === undefined) return this.wait(port, source, route, bytes, start, end)
+    }
+    if (route.codec !== port.codec && !this.agree(source, route)) return
+    this.deliver(port, source, bytes, start, end)
   }
 
   /** A message of the node to itself. */
@@ -184,6 +189,7 @@ export class Inbox {
   }
 
   private wait(port: Port, source: Source, route: Route, bytes: Uint8Array, start: number, end: number): void {
+    if (this.closed) return
     const size = end - start + overheadBytes
     const before = port.waiting.get(source) ?? 0
     if (before >= this.bounds.holdMessages || source.waitingBytes + size > this.bounds.holdBytes) {
@@ -191,13 +197,13 @@ export class Inbox {
     }
     port.waiting.set(source, before + 1)
     source.waitingBytes += size
-    const waiting = { port, source, route, message: Uint8Array.prototype.slice.call(bytes, start, end), size }
-    if (port.receive === undefined) port.held.push(waiting)
-    else this.enqueue(waiting)
+    const message = Uint8Array.prototype.slice.call(bytes, start, end)
+    port.held.push({ port, source, route, message, size })
   }
 
   private enqueue(waiting: Waiting): void {
     waiting.port.queued++
+    if (waiting.source !== this.self) waiting.port.replaying++
     this.queue.push(waiting)
     if (!this.scheduled) this.schedule()
   }
@@ -208,25 +214,25 @@ export class Inbox {
   }
 
   private readonly run = (): void => {
-    for (let left = messagesPerTurn; left > 0 && this.head < this.queue.length; left--) {
+    this.runQueued(messagesPerTurn)
+    this.scheduled = false
+    if (this.queue.length > 0) this.schedule()
+  }
+
+  private runQueued(most: number): void {
+    for (let left = most; left > 0 && this.head < this.queue.length; left--) {
       const waiting = this.queue[this.head]!
       this.queue[this.head++] = undefined as never
       this.runOne(waiting)
     }
-    this.scheduled = false
-    if (this.head === this.queue.length) {
-      this.queue = []
-      this.head = 0
-    } else {
-      this.queue = this.queue.slice(this.head)
-      this.head = 0
-      this.schedule()
-    }
+    this.queue = this.head === this.queue.length ? [] : this.queue.slice(this.head)
+    this.head = 0
   }
 
   private runOne(waiting: Waiting): void {
     const { message, port, route, source } = waiting
     port.queued--
+    if (source !== this.self) port.replaying--
     if (port.receive === undefined) return this.hold(waiting)
     if (route === undefined) {
       this.selfMessages--

@@ -313,7 +313,13 @@ export class Peer implements Source {
     if (link !== undefined) {
       if (this.writing === 0 && this.out.length === 0) link.goodbye()
       else this.flush()
-    } else if (!this.hasWaiting || !(this.dialing !== undefined || this.awaited)) this.settled()
+    } else if (!this.expectsLink()) this.settled()
+  }
+
+  /** Whether to wait for a link: for what there is to send, or because the peer may think already that there is one. */
+  private expectsLink(): boolean {
+    if (this.dialing !== undefined) return this.dialing.introduced || this.hasWaiting
+    return this.awaited && this.hasWaiting
   }
 
   /** Gives up what is left. */
