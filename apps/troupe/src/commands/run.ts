@@ -169,7 +169,7 @@ const film = (plan: Run, screen: Screen) =>
     const frame = (): ReadonlyArray<string> => {
       const nowNanos = Math.min(1, (performance.now() - start) / lastsMillis) * endNanos
       while (next < seen.length && seen[next]!.atNanos <= nowNanos) shown.see(seen[next++]!)
-      const heading = `${title(plan, "sim", screen)}  ${screen.style.dim(`${(nowNanos / 1e9).toFixed(1)} s of virtual time`)}`
+      const heading = title(plan, "sim", screen, `, ${(nowNanos / 1e9).toFixed(1)} s of virtual time`)
       return picture(plan, shown, heading, screen)
     }
     yield* whileDrawing(Effect.sleep(lastsMillis), process.stdout, frame)
@@ -183,10 +183,12 @@ interface Report extends Watched {
   readonly transport: Transport
 }
 
-const title = ({ demonstration, nodes, seed }: Run, transport: Transport, screen?: Screen): string => {
+/** The name of the algorithm, and what it runs on; where there is a screen, in a line of it. */
+const title = ({ demonstration, nodes, seed }: Run, transport: Transport, screen?: Screen, more = ""): string => {
   const world = { memory: "in memory", tcp: "over TCP, each a process", sim: `simulated, seed ${seed}` }[transport]
-  const bold = screen?.style.bold ?? ((text: string) => text)
-  return `${bold(demonstration.card.title)}  ${count(nodes.length, "node")} ${world}`
+  const name = demonstration.card.title
+  const rest = `  ${count(nodes.length, "node")} ${world}${more}`
+  return screen === undefined ? name + rest : screen.style.bold(name) + cut(rest, screen.width - 1 - name.length)
 }
 
 /** Where the operation is a message, they are counted already. */

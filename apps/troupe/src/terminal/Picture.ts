@@ -22,7 +22,7 @@ export const picture = (
   }`
   const barWidth = Math.min(30, screen.width - progress.length - 6)
   return [
-    cut(title, screen.width - 1),
+    title,
     "",
     ...stage(nodes, tally, screen),
     "",
@@ -63,7 +63,7 @@ const overview = (
   screen: Screen
 ): ReadonlyArray<string> => {
   const perLine = Math.max(10, Math.min(100, screen.width - 4))
-  const room = Math.max(1, screen.height - 10) * perLine
+  const room = Math.max(1, screen.height - 11) * perLine
   const lines: Array<string> = []
   for (let from = 0; from < Math.min(cells.length, room); from += perLine) {
     lines.push(
@@ -77,7 +77,8 @@ const overview = (
   const legend = Object.entries(marks)
     .map(([role, mark]) => `${mark} ${role}`)
     .join("  ")
-  return [...lines, "", cut(`  ${legend}:  ${summary(nodes, tally)}`, screen.width - 1)]
+  const fit = (text: string): string => cut(`  ${text}`, screen.width - 1)
+  return [...lines, fit(legend), "", fit(summary(nodes, tally))]
 }
 
 const longest = (nodes: ReadonlyArray<string>): number => Math.max(...nodes.map(({ length }) => length))
