@@ -1,7 +1,7 @@
 import { LamportTimestamp } from "@troupe/clocks"
 import { Effect, Random } from "effect"
 import { describe, expect, it } from "vitest"
-import * as Bank from "../src/bank/Bank.ts"
+import type * as Bank from "../src/bank/Bank.ts"
 import * as Ledger from "../src/bank/Ledger.ts"
 import { audit } from "../src/bank/Report.ts"
 import * as Simulated from "../src/bank/staff/simulated.ts"

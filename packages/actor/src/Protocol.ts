@@ -2,7 +2,17 @@
  * A distributed algorithm as a pure machine.
  *
  * An algorithm is one `Protocol`: what its nodes say to each other, the state of a node, and a handler for each kind of
- * input. A handler takes the state and returns the next one; what it wants done it asks of `act`. Here is a whole one:
+ * input. A handler takes the state and returns the next one; what it wants done it asks of `act`.
+ *
+ * The contract, which the driver keeps and a handler may rely on:
+ *
+ * 1. One input at a time. A handler runs to its end before the next input of its node, whatever sends it.
+ * 2. What a handler asked for is done after it has returned and its state is stored, in the order of asking.
+ * 3. Messages reach a peer at most once and, while the link lives, in order; the card says what else must hold.
+ * 4. Time and chance come in from outside: timers through `onTimeout`, readings through `act.now` and `act.random`.
+ * 5. A handler that throws changes nothing: the node restarts from `init`, as after a crash.
+ *
+ * In return a handler does no I/O, keeps no variable outside its state, and never changes the state that it was given.
  *
  * @example
  * import { type Protocol } from "@troupe/actor"
@@ -27,16 +37,6 @@
  *     return { pongs: state.pongs + 1 }
  *   }
  * }
- *
- * The contract, which the driver keeps and a handler may rely on:
- *
- * 1. One input at a time. A handler runs to its end before the next input of its node, whatever sends it.
- * 2. What a handler asked for is done after it has returned and its state is stored, in the order of asking.
- * 3. Messages reach a peer at most once and, while the link lives, in order; the card says what else must hold.
- * 4. Time and chance come in from outside: timers through `onTimeout`, readings through `act.now` and `act.random`.
- * 5. A handler that throws changes nothing: the node restarts from `init`, as after a crash.
- *
- * In return a handler does no I/O, keeps no variable outside its state, and never changes the state that it was given.
  */
 import type { Codec, NodeId } from "@troupe/transport"
 import type { Card } from "./Card.ts"

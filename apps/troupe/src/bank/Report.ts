@@ -1,7 +1,7 @@
 /**
  * The audit of a run: what must hold, each with the figures that show it.
  */
-import { type Run } from "./Bank.ts"
+import type { Run } from "./Bank.ts"
 import * as Ledger from "./Ledger.ts"
 
 export interface Check {
