@@ -103,20 +103,18 @@ export const chaos: Faults = {
 export const presets = { none, lossy, crash, partition, chaos }
 
 /** An event of a plan. `index` names it when a run is repeated without others. */
-export type Event =
-  & { readonly index: number; readonly atMillis: number }
-  & (
-    | { readonly _tag: "Crash"; readonly node: NodeId.NodeId; readonly forMillis: number }
-    | { readonly _tag: "Pause"; readonly node: NodeId.NodeId; readonly forMillis: number }
-    | {
+export type Event = { readonly index: number; readonly atMillis: number } & (
+  | { readonly _tag: "Crash"; readonly node: NodeId.NodeId; readonly forMillis: number }
+  | { readonly _tag: "Pause"; readonly node: NodeId.NodeId; readonly forMillis: number }
+  | {
       readonly _tag: "Partition"
       readonly side: ReadonlyArray<NodeId.NodeId>
       /** `"from"`: only what `side` sends is lost; `"to"`: only what is sent to it. */
       readonly direction: "both" | "from" | "to"
       readonly forMillis: number
     }
-    | { readonly _tag: "ClockJump"; readonly node: NodeId.NodeId; readonly byMillis: number }
-  )
+  | { readonly _tag: "ClockJump"; readonly node: NodeId.NodeId; readonly byMillis: number }
+)
 
 /**
  * The events that a seed draws for a run. They start in the first 60 % of it and are over by 70 %, so that the rest
@@ -138,7 +136,7 @@ export const plan = (options: {
     make: (prng: Prng, atMillis: number) => Record<string, unknown>
   ): void => {
     const prng = new Prng(seed, `plan/${name}`)
-    const count = Math.round(perMinute * durationMillis / 60_000)
+    const count = Math.round((perMinute * durationMillis) / 60_000)
     for (let i = 0; i < count; i++) {
       const atMillis = Math.round(prng.between(0, lastStart))
       events.push({ atMillis, ...make(prng, atMillis) })
@@ -159,7 +157,10 @@ export const plan = (options: {
   }))
   draw("partition", nodes.length < 2 ? 0 : faults.partitionsPerMinute, (prng, atMillis) => {
     const size = 1 + prng.below(nodes.length - 1)
-    const side = nodes.map((node) => ({ node, by: prng.next() })).sort((a, b) => a.by - b.by).slice(0, size)
+    const side = nodes
+      .map((node) => ({ node, by: prng.next() }))
+      .sort((a, b) => a.by - b.by)
+      .slice(0, size)
     return {
       _tag: "Partition",
       side: side.map(({ node }) => node).sort(NodeId.Order),
@@ -172,9 +173,7 @@ export const plan = (options: {
     node: prng.pick(nodes),
     byMillis: Math.round(prng.between(-faults.clockJumpMillisMax, faults.clockJumpMillisMax))
   }))
-  return events
-    .sort((a, b) => a.atMillis - b.atMillis)
-    .map((event, index) => ({ index, ...event }) as unknown as Event)
+  return events.sort((a, b) => a.atMillis - b.atMillis).map((event, index) => ({ index, ...event }) as unknown as Event)
 }
 
 /** An event in words: "at 1.5 s n3 crashes for 2 s". */

@@ -133,8 +133,10 @@ export class ForeignAsync extends Schema.TaggedError<ForeignAsync>()("ForeignAsy
   madeAt: Schema.String
 }) {
   override get message(): string {
-    return `Seed ${this.seed}: the run depends on a ${this.kind} of the real world, made at ${this.madeAt}. ` +
+    return (
+      `Seed ${this.seed}: the run depends on a ${this.kind} of the real world, made at ${this.madeAt}. ` +
       `Put it behind a service, and provide one that answers by Clock, Random or Transport.`
+    )
   }
 }
 
@@ -144,7 +146,7 @@ export type SimulationError = InvalidOptions | Deadlock | ForeignAsync
 const stepsPerTurn = 20_000
 
 /** One run. Fails only when it could not be run; broken properties are in the result. */
-export const run = Effect.fnUntraced(function*<E, A = void>(
+export const run = Effect.fnUntraced(function* <E, A = void>(
   options: Options<E, A>
 ): Effect.fn.Return<Result<A>, SimulationError> {
   const setup = yield* prepare(options)
@@ -167,7 +169,7 @@ export const run = Effect.fnUntraced(function*<E, A = void>(
   let testExit: Exit.Exit<A, unknown> | undefined
   const isOver = (): boolean => testExit !== undefined || watch.stopped || world.failures.length > 0
   const tracker = ForeignTracker.track(() => world.running)
-  return yield* Effect.gen(function*() {
+  return yield* Effect.gen(function* () {
     world.start()
     if (options.test !== undefined) {
       world.fork(options.test(simulator(world)), (exit) => {
@@ -179,7 +181,8 @@ export const run = Effect.fnUntraced(function*<E, A = void>(
       stopped = world.advance(stepsPerTurn, Math.round(durationMillis * 1e6), isOver)
       if (stopped === "budget") yield* Effect.yieldNow
     }
-    const ended = stopped === "over" ? (testExit === undefined ? "violation" : "test") : stopped === "quiet" ? "quiet" : "time"
+    const ended =
+      stopped === "over" ? (testExit === undefined ? "violation" : "test") : stopped === "quiet" ? "quiet" : "time"
     watch.finish(world, ended !== "violation")
     const failed = world.failures.map(({ cause, node }) => ({
       name: "a program failed",
@@ -208,10 +211,14 @@ export const run = Effect.fnUntraced(function*<E, A = void>(
       return yield* new Deadlock({ seed: options.seed, atMillis: world.nowMillis })
     }
     return result
-  }).pipe(Effect.ensuring(Effect.sync(() => {
-    tracker.stop()
-    world.close()
-  })))
+  }).pipe(
+    Effect.ensuring(
+      Effect.sync(() => {
+        tracker.stop()
+        world.close()
+      })
+    )
+  )
 })
 
 interface Setup {
@@ -225,7 +232,7 @@ interface Setup {
 /** Of a plan: it is made before the run. */
 const eventsMax = 100_000
 
-const prepare = Effect.fnUntraced(function*<E, A>(options: Options<E, A>): Effect.fn.Return<Setup, InvalidOptions> {
+const prepare = Effect.fnUntraced(function* <E, A>(options: Options<E, A>): Effect.fn.Return<Setup, InvalidOptions> {
   const refuse = (reason: string) => new InvalidOptions({ reason })
   const { keep, scheduled = [], seed, yieldProbability = 0 } = options
   if (!Number.isSafeInteger(seed)) return yield* refuse(`the seed ${seed} is not a whole number`)
@@ -245,16 +252,19 @@ const prepare = Effect.fnUntraced(function*<E, A>(options: Options<E, A>): Effec
   const durationMillis = yield* lengthOf("duration", options.duration ?? "1 minute")
   const planned = yield* lengthOf("planned", options.planned ?? durationMillis)
   const { clockJumpsPerMinute, crashesPerMinute, partitionsPerMinute, pausesPerMinute } = faults
-  const events = (clockJumpsPerMinute + crashesPerMinute + partitionsPerMinute + pausesPerMinute) * planned / 60_000
+  const events = ((clockJumpsPerMinute + crashesPerMinute + partitionsPerMinute + pausesPerMinute) * planned) / 60_000
   if (events > eventsMax) return yield* refuse(`a plan of ${Math.round(events)} faults is above ${eventsMax}`)
-  const plan = Faults.plan({ seed, nodes, faults, durationMillis: planned }).filter(({ index }) =>
-    keep === undefined || keep.includes(index)
+  const plan = Faults.plan({ seed, nodes, faults, durationMillis: planned }).filter(
+    ({ index }) => keep === undefined || keep.includes(index)
   )
   for (const event of scheduled) {
     const unknown = ("side" in event ? event.side : [event.node]).find((node) => !nodes.includes(node))
     if (unknown !== undefined) return yield* refuse(`a scheduled ${event._tag} names "${unknown}", which is no node`)
     const times = [event.atMillis, "forMillis" in event ? event.forMillis : 0]
-    if (!times.every((time) => time >= 0 && Number.isFinite(time)) || ("byMillis" in event && !Number.isFinite(event.byMillis))) {
+    if (
+      !times.every((time) => time >= 0 && Number.isFinite(time)) ||
+      ("byMillis" in event && !Number.isFinite(event.byMillis))
+    ) {
       return yield* refuse(`a scheduled ${event._tag} has a time that is not a number of milliseconds from 0`)
     }
   }
@@ -326,7 +336,11 @@ class Watch {
   finish(world: World, whole: boolean): void {
     if (!whole) return
     for (const property of this.properties) {
-      if (property.kind === "eventually" ? !this.holds(property, world) : property.kind === "sometimes" && !this.seen.has(property)) {
+      if (
+        property.kind === "eventually"
+          ? !this.holds(property, world)
+          : property.kind === "sometimes" && !this.seen.has(property)
+      ) {
         this.break(property, world)
       }
     }
@@ -403,7 +417,7 @@ export const search = <E, A = void>(
     readonly onProgress?: (progress: { readonly runs: number; readonly failed: number }) => Effect.Effect<void>
   }
 ): Effect.Effect<Search<A>, SimulationError> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const { onProgress, seeds, ...rest } = options
     if (!(seeds.first <= seeds.last)) {
       return yield* Effect.fail(new InvalidOptions({ reason: `no seed is between ${seeds.first} and ${seeds.last}` }))
@@ -451,7 +465,7 @@ const dispensable = [
  * they are not needed, and no longer than needed. Takes at most 200 runs.
  */
 export const shrink = <E, A>(options: Options<E, A>, failing: Result<A>): Effect.Effect<Shrunk<A>, SimulationError> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const broken = failing.violations[0]?.name
     if (broken === undefined) return yield* new InvalidOptions({ reason: `seed ${failing.seed} broke no property` })
     const plannedMillis = Duration.toMillis(options.planned ?? options.duration ?? "1 minute")
@@ -461,9 +475,11 @@ export const shrink = <E, A>(options: Options<E, A>, failing: Result<A>): Effect
     let faults: Partial<Faults.Faults> = options.faults ?? {}
     let runs = 0
     const { trace: _, ...quiet } = options
-    const tryRun = Effect.fnUntraced(function*(
-      change: { readonly keep?: Array<number>; readonly durationMillis?: number; readonly faults?: Partial<Faults.Faults> }
-    ) {
+    const tryRun = Effect.fnUntraced(function* (change: {
+      readonly keep?: Array<number>
+      readonly durationMillis?: number
+      readonly faults?: Partial<Faults.Faults>
+    }) {
       if (runs >= 200) return false
       runs++
       const result = yield* run({
@@ -481,15 +497,18 @@ export const shrink = <E, A>(options: Options<E, A>, failing: Result<A>): Effect
       return true
     })
 
-    // Fewer events: halves, then quarters, down to single ones.
-    for (let size = Math.ceil(keep.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+    for (const rate of dispensable) {
+      if ((faults[rate] ?? 0) > 0) yield* tryRun({ faults: { ...faults, [rate]: 0 } })
+    }
+    // Fewer events: halves, then quarters, down to single ones for as long as one can go.
+    for (let size = Math.ceil(keep.length / 2); size >= 1;) {
+      const before = keep.length
       for (let from = 0; from < keep.length;) {
         const without = [...keep.slice(0, from), ...keep.slice(from + size)]
         if (!(yield* tryRun({ keep: without }))) from += size
       }
-    }
-    for (const rate of dispensable) {
-      if ((faults[rate] ?? 0) > 0) yield* tryRun({ faults: { ...faults, [rate]: 0 } })
+      if (size === 1 && keep.length === before) break
+      size = Math.ceil(size / 2)
     }
     // A broken `always` needs no time after it. For what comes too late, time is part of the failure.
     const brokenAt = best.violations.find(({ name }) => name === broken)!.atMillis

@@ -44,11 +44,15 @@ const callStack = (): ReadonlyArray<string> => {
   const stack = new Error().stack ?? ""
   Error.stackTraceLimit = before
   // Without the message, this function and the hook.
-  return stack.split("\n").slice(3).map((line) => line.trim())
+  return stack
+    .split("\n")
+    .slice(3)
+    .map((line) => line.trim())
 }
 
 /** Frames that are not the user's. */
-const library = /node:|<anonymous>\)?$|[\\/]node_modules[\\/]|[\\/]packages[\\/](simulation|actor|transport)[\\/](src|dist)[\\/]/
+const library =
+  /node:|<anonymous>\)?$|[\\/]node_modules[\\/]|[\\/]packages[\\/](simulation|actor|transport)[\\/](src|dist)[\\/]/
 
 const callSite = (stack: ReadonlyArray<string>): string => {
   const line = stack.find((line) => line.startsWith("at ") && !library.test(line)) ?? stack[0] ?? "a place unknown"

@@ -4,7 +4,7 @@
  * Everything that happens is either a ready task of a fiber or an event at a virtual time. Ready tasks run first, in an
  * order that the seed picks; when none is left, time jumps to the next event. Nothing else moves the world.
  */
-import type { Card, Observer as ObserverModule } from "@troupe/actor"
+import { type Card, Observer } from "@troupe/actor"
 import {
   type Channel,
   ChannelInUse,
@@ -29,7 +29,6 @@ import {
   Scope,
   Stream
 } from "effect"
-import { Observer } from "@troupe/actor"
 import type * as Faults from "../Faults.ts"
 import type * as Property from "../Property.ts"
 import { Heap, type Timed } from "./Heap.ts"
@@ -81,7 +80,6 @@ class Life {
   readonly linkListeners = new Set<(event: LinkEvent) => void>()
   /** Runs the program. */
   main: Fiber.Fiber<unknown, unknown> | undefined
-  done = false
 
   constructor(node: SimulatedNode | undefined) {
     this.node = node
@@ -93,7 +91,7 @@ class Life {
 
   port(channel: string): Port {
     let port = this.ports.get(channel)
-    if (port === undefined) this.ports.set(channel, port = new Port(this))
+    if (port === undefined) this.ports.set(channel, (port = new Port(this)))
     return port
   }
 }
@@ -172,13 +170,14 @@ export class World implements Property.World {
     this.delayMinNanos = Math.round(delayMillisMin * 1e6)
     this.delaySpanNanos = Math.max(0, Math.round((delayMillisMax - delayMillisMin) * 1e6))
     const clocks = new Prng(options.seed, "clocks")
-    this.nodes = options.nodes.map((id, index) =>
-      new SimulatedNode(
-        id,
-        index,
-        1 + clocks.between(-clockDriftPpmMax, clockDriftPpmMax) / 1e6,
-        clocks.between(-clockSkewMillisMax, clockSkewMillisMax)
-      )
+    this.nodes = options.nodes.map(
+      (id, index) =>
+        new SimulatedNode(
+          id,
+          index,
+          1 + clocks.between(-clockDriftPpmMax, clockDriftPpmMax) / 1e6,
+          clocks.between(-clockSkewMillisMax, clockSkewMillisMax)
+        )
     )
     for (const node of this.nodes) this.byId.set(node.id, node)
   }
@@ -206,10 +205,7 @@ export class World implements Property.World {
   /** Runs `effect` in the world but on no node: what drives a test. */
   fork<A, E>(effect: Effect.Effect<A, E, any>, onExit: (exit: Exit.Exit<A, E>) => void): void {
     this.within(() => {
-      const context = Context.merge(this.options.context, this.seams(this.control, "control"))
-      const fiber = Effect.runForkWith(context as Context.Context<any>)(effect)
-      this.control.main = fiber
-      fiber.addObserver(onExit)
+      this.soon(this.control, Context.merge(this.options.context, this.seams(this.control, "control")), effect, onExit)
     })
   }
 
@@ -274,11 +270,6 @@ export class World implements Property.World {
 
   private runAllReady(): void {
     for (let left = tasksAnInstant; left > 0 && this.ready.length > 0; left--) this.runReady()
-  }
-
-  /** Whether some program waits for something. */
-  get isWaiting(): boolean {
-    return this.nodes.some(({ life }) => life !== undefined && !life.done)
   }
 
   private within<A>(run: () => A): A {
@@ -358,12 +349,26 @@ export class World implements Property.World {
       Context.add(Scope.Scope, life.scope),
       Context.add(Observer, this.observer(life))
     )
-    life.main = Effect.runForkWith(context as Context.Context<any>)(Effect.suspend(() => this.options.program(node.id)))
-    life.main.addObserver((exit) => {
-      if (!life.alive) return
-      life.done = true
-      if (Exit.isFailure(exit) && !this.closing) this.failures.push({ node: node.id, cause: exit.cause })
+    const program = Effect.suspend(() => this.options.program(node.id))
+    this.soon(life, context, program, (exit) => {
+      if (!life.alive || this.closing) return
+      if (Exit.isFailure(exit)) this.failures.push({ node: node.id, cause: exit.cause })
     })
+  }
+
+  /** Starts the main fiber of a life, when its turn comes. */
+  private soon<A, E>(
+    life: Life,
+    context: Context.Context<never>,
+    effect: Effect.Effect<A, E, any>,
+    onExit: (exit: Exit.Exit<A, E>) => void
+  ): void {
+    const task = (): void => {
+      const fiber = Effect.runForkWith(context as Context.Context<any>)(effect)
+      life.main = fiber
+      fiber.addObserver(onExit)
+    }
+    this.ready.push({ life, task })
   }
 
   readonly crash = (id: NodeId.NodeId): void => {
@@ -418,17 +423,18 @@ export class World implements Property.World {
 
   private find(id: NodeId.NodeId): SimulatedNode {
     const node = this.byId.get(id)
-    if (node === undefined) throw new RangeError(`"${id}" is not a node of this world: ${this.options.nodes.join(", ")}`)
+    if (node === undefined)
+      throw new RangeError(`"${id}" is not a node of this world: ${this.options.nodes.join(", ")}`)
     return node
   }
 
   // ---------------------------------------------------------------------------------------------------- the faults
 
   /** Cuts every link from a node of `from` to one of `to`. Returns how to mend that. */
-  readonly cut = (from: ReadonlyArray<NodeId.NodeId>, to: ReadonlyArray<NodeId.NodeId>): () => void => {
+  readonly cut = (from: ReadonlyArray<NodeId.NodeId>, to: ReadonlyArray<NodeId.NodeId>): (() => void) => {
     const change = (by: number): void => {
       for (const source of from) {
-        const cuts = this.find(source).cuts ??= new Int32Array(this.nodes.length)
+        const cuts = (this.find(source).cuts ??= new Int32Array(this.nodes.length))
         for (const target of to) if (target !== source) cuts[this.find(target).index]! += by
       }
     }
@@ -500,7 +506,11 @@ export class World implements Property.World {
         // Whoever wakes a fiber of a crashed node: it gets no further than to wait for a turn that never comes.
         if (!life.alive) return true
         this.touch()
-        return this.order.chance(yieldProbability) || fiber.currentOpCount >= fiber.cache.maxOpsBeforeYield
+        // The first operation is the end of the wait, the second what waited: a yield before it would be one for nothing.
+        const mayYield = fiber.currentOpCount > 2
+        return (
+          (mayYield && this.order.chance(yieldProbability)) || fiber.currentOpCount >= fiber.cache.maxOpsBeforeYield
+        )
       },
       makeDispatcher: () => {
         const scheduleTask = (task: () => void): void => {
@@ -521,9 +531,8 @@ export class World implements Property.World {
   private clock(life: Life): Clock.Clock {
     const world = this
     const node = life.node
-    const local = (): number => node === undefined ? world.nowNanos : Math.floor(world.nowNanos * node.rate)
-    const millis = (): number =>
-      Math.floor(epochMillis + local() / 1e6 + (node === undefined ? 0 : node.offsetMillis))
+    const local = (): number => (node === undefined ? world.nowNanos : Math.floor(world.nowNanos * node.rate))
+    const millis = (): number => Math.floor(epochMillis + local() / 1e6 + (node === undefined ? 0 : node.offsetMillis))
     const clock: Clock.Clock = {
       currentTimeMillisUnsafe: millis,
       currentTimeMillis: Effect.sync(() => millis()),
@@ -609,7 +618,7 @@ export class World implements Property.World {
       }
       return
     }
-    const lastArrival = node.lastArrival ??= new Float64Array(this.nodes.length)
+    const lastArrival = (node.lastArrival ??= new Float64Array(this.nodes.length))
     const overtakes = this.network.chance(reorderProbability)
     let atNanos = this.nowNanos + this.delay()
     if (!overtakes) {
@@ -673,14 +682,14 @@ export class World implements Property.World {
     this.byId.get(from)?.life?.tell({ _tag: "Dropped", peer: port.life.node!.id, count: 1, reason })
   }
 
-  private observer(life: Life): ObserverModule {
+  private observer(life: Life): Observer {
     const entries = new Map<string, { node: NodeId.NodeId; alive: boolean; state: unknown }>()
     return {
       onSpawn: ({ actor, node, state }) => {
         let states = this.snapshots.get(actor)
-        if (states === undefined) this.snapshots.set(actor, states = [])
+        if (states === undefined) this.snapshots.set(actor, (states = []))
         let entry = states.find((other) => other.node === node)
-        if (entry === undefined) states.push(entry = { node, alive: true, state })
+        if (entry === undefined) states.push((entry = { node, alive: true, state }))
         else Object.assign(entry, { alive: true, state })
         entries.set(actor, entry)
       },
@@ -740,19 +749,21 @@ class Delivery implements Happening {
 
 const render = (value: unknown): string =>
   JSON.stringify(value, (_key, inner) =>
-    typeof inner === "bigint" ? `${inner}n` : inner instanceof Map || inner instanceof Set ? [...inner] : inner)
+    typeof inner === "bigint" ? `${inner}n` : inner instanceof Map || inner instanceof Set ? [...inner] : inner
+  )
 
-const describeStep = (step: Parameters<ObserverModule["onStep"]>[0]): string => {
+const describeStep = (step: Parameters<Observer["onStep"]>[0]): string => {
   const { input } = step
-  const what = input._tag === "Message"
-    ? `Message of ${input.from} ${render(input.message)}`
-    : input._tag === "Command"
-    ? `Command ${render(input.command)}`
-    : input._tag === "Timeout"
-    ? `Timeout ${input.timer}`
-    : input._tag === "View"
-    ? `View ${render(input.view)}`
-    : "Start"
-  const emitted = step.actions.flatMap((action) => action._tag === "Emit" ? [` emits ${render(action.event)}`] : [])
+  const what =
+    input._tag === "Message"
+      ? `Message of ${input.from} ${render(input.message)}`
+      : input._tag === "Command"
+        ? `Command ${render(input.command)}`
+        : input._tag === "Timeout"
+          ? `Timeout ${input.timer}`
+          : input._tag === "View"
+            ? `View ${render(input.view)}`
+            : "Start"
+  const emitted = step.actions.flatMap((action) => (action._tag === "Emit" ? [` emits ${render(action.event)}`] : []))
   return `${what}${emitted.join("")}${step.failure === undefined ? "" : ` fails: ${String(step.failure)}`}`
 }
