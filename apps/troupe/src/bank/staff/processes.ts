@@ -62,17 +62,28 @@ const staff = (tellers: ReadonlyArray<string>, addresses: Readonly<Record<string
     })
   )
 
-/** A free loopback port for each name. They are taken all at once, so that no two get the same. */
+/**
+ * A free loopback port for each name, held until all are found. None is of the range that the system hands to outgoing
+ * connections: a teller that is down for a while finds its port free.
+ */
 const addressesOf = (names: ReadonlyArray<string>): Effect.Effect<Readonly<Record<string, string>>> =>
   Effect.promise(async () => {
-    const servers = await Promise.all(names.map(() =>
-      new Promise<Net.Server>((resolve, reject) => {
-        const server = Net.createServer()
-        server.once("error", reject)
-        server.listen(0, "127.0.0.1", () => resolve(server))
-      })
-    ))
-    const addresses = names.map((name, index) => [name, `127.0.0.1:${(servers[index]!.address() as Net.AddressInfo).port}`])
-    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-    return Object.fromEntries(addresses)
+    const held: Array<Net.Server> = []
+    const addresses: Record<string, string> = {}
+    let port = 10_000 + (process.pid * 16) % 20_000
+    for (const name of names) {
+      let server: Net.Server | undefined
+      while (server === undefined) server = await listening(++port)
+      held.push(server)
+      addresses[name] = `127.0.0.1:${port}`
+    }
+    await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))))
+    return addresses
+  })
+
+const listening = (port: number): Promise<Net.Server | undefined> =>
+  new Promise((resolve) => {
+    const server = Net.createServer()
+    server.once("error", () => resolve(undefined))
+    server.listen(port, "127.0.0.1", () => resolve(server))
   })
