@@ -1,11 +1,10 @@
 /** Nodes on loopback, and peers made of a bare socket that say what no node would. */
-import type { NodeId } from "@troupe/transport"
+import { type NodeId, Writer } from "@troupe/transport"
 import * as Tcp from "@troupe/transport/Tcp"
 import { Effect, type Scope } from "effect"
 import { readFileSync } from "node:fs"
 import * as Net from "node:net"
-import * as Frames from "../src/internal/frames.ts"
-import { Writer } from "../src/Writer.ts"
+import * as Frames from "@troupe/transport/internal/frames"
 import { Log } from "./support.ts"
 
 type Bounds = Omit<Partial<Tcp.Options>, "self" | "peers">
