@@ -53,6 +53,12 @@ const expected = (text: string): string =>
 
 const complain = (text: string): Effect.Effect<void> => Console.error(`troupe: ${text}`)
 
+// Whoever read the output, `head` say, has seen enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error
+  process.exit(141)
+})
+
 Command.run(troupe, { version }).pipe(
   Effect.catchTag("ShowHelp", (error) =>
     error.errors.length === 0 ? Effect.void : Effect.fail(new Usage({ reason: "" }))
