@@ -4,7 +4,8 @@
 import type * as Tcp from "@troupe/transport/Tcp"
 import { Console, Effect, Option, Random, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
-import * as Bank from "./Bank.ts"
+import { CannotRun, Usage, Violated } from "../Problem.ts"
+import type * as Bank from "./Bank.ts"
 import * as Ledger from "./Ledger.ts"
 import { audit, type Check, costs } from "./Report.ts"
 import * as InMemory from "./staff/memory.ts"
@@ -49,7 +50,7 @@ export const bankCommand = Command.make(
   Effect.fnUntraced(function*(given) {
     const transfers = yield* Option.match(given.input, {
       onNone: () => Random.withSeed(Transfer.generate(given.transfers), given.seed),
-      onSome: Transfer.read
+      onSome: (file) => Effect.mapError(Transfer.read(file), ({ message }) => new Usage({ reason: message }))
     })
     const options: Bank.Options = {
       transfers,
@@ -59,16 +60,14 @@ export const bankCommand = Command.make(
       returnAtMillis: 6_000,
       say: (line) => given.json ? Effect.void : Console.log(line)
     }
-    const run = yield* start(given.transport, given.seed, options)
+    const run = yield* start(given.transport, given.seed, options).pipe(
+      Effect.mapError(({ message }) => new CannotRun({ reason: message }))
+    )
     const checks = audit(run, transfers.length)
     yield* given.json
       ? Console.log(JSON.stringify(summary(given.transport, run, checks)))
       : Effect.forEach(report(given.transport, run, checks), (line) => Console.log(line))
-    if (checks.some(({ holds }) => !holds)) {
-      yield* Effect.sync(() => {
-        process.exitCode = 1
-      })
-    }
+    if (checks.some(({ holds }) => !holds)) yield* new Violated()
   })
 ).pipe(
   Command.withDescription(
