@@ -8,7 +8,7 @@
  * Source: L. Lamport, "Time, Clocks, and the Ordering of Events in a Distributed System", CACM 21(7), 1978.
  */
 import { Actor, type Card, type Protocol } from "@troupe/actor"
-import { NodeId, type ChannelInUse, type Transport } from "@troupe/transport"
+import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer, Schema } from "effect"
 import * as LamportTimestamp from "./LamportTimestamp.ts"
 import { LogicalClock, type Stamped } from "./LogicalClock.ts"
