@@ -389,7 +389,11 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
     }
   }
 
-  private observe(input: Input, actions: ReadonlyArray<Action>, failed: { readonly failure: unknown } | undefined): void {
+  private observe(
+    input: Input,
+    actions: ReadonlyArray<Action>,
+    failed: { readonly failure: unknown } | undefined
+  ): void {
     const step = { node: this.node, actor: this.name, input, state: this.current, actions }
     try {
       this.observer!.onStep(failed === undefined ? step : { ...step, failure: failed.failure })

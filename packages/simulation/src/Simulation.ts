@@ -306,23 +306,24 @@ class Watch {
   private readonly broken = new Map<Property.Property, { readonly atMillis: number; readonly detail?: string }>()
   private readonly seen = new Set<Property.Property>()
   /** What is open of those that are looked at after each step of an actor, and also after each task and event. */
-  readonly afterSteps: Set<Property.Property>
-  readonly afterAll: Set<Property.Property>
+  afterSteps: ReadonlyArray<Property.Property>
+  afterAll: ReadonlyArray<Property.Property>
   stopped = false
 
   constructor(properties: ReadonlyArray<Property.Property>, stopAtViolation: boolean) {
     this.properties = properties
     this.stopAtViolation = stopAtViolation
-    this.afterSteps = new Set(properties.filter(({ kind }) => kind !== "eventually"))
-    this.afterAll = new Set([...this.afterSteps].filter(({ ofSnapshots }) => ofSnapshots !== true))
+    this.afterSteps = properties.filter(({ kind }) => kind !== "eventually")
+    this.afterAll = this.afterSteps.filter(({ ofSnapshots }) => ofSnapshots !== true)
   }
 
-  look(world: World, open: ReadonlySet<Property.Property>): void {
-    for (const property of open) {
+  look(world: World, open: ReadonlyArray<Property.Property>): void {
+    for (let i = 0; i < open.length; i++) {
+      const property = open[i]!
       const holds = this.holds(property, world)
       if (holds === (property.kind === "always") && !this.broken.has(property)) continue
-      this.afterSteps.delete(property)
-      this.afterAll.delete(property)
+      this.afterSteps = this.afterSteps.filter((other) => other !== property)
+      this.afterAll = this.afterAll.filter((other) => other !== property)
       if (holds) this.seen.add(property)
       else {
         this.break(property, world)
