@@ -275,7 +275,11 @@ const without = (nodes: ReadonlyArray<NodeId.NodeId>, node: NodeId.NodeId): Read
 
 /**
  * A `Mutex` by Ricart and Agrawala's algorithm, among the nodes of the transport or, where a `Membership` is provided,
- * among its members. `resource` names the lock: nodes that use the same name exclude each other.
+ * among its members. `resource` names the lock: nodes that use the same name exclude each other, and every node of the
+ * group must build the layer, or those that do wait for its reply.
+ *
+ * Of a `Membership` it takes views numbered from 1. A node that crashed must come back in a view of a higher number, for
+ * it has forgotten its clock. A view that leaves out a node which is still inside lets another in: fence by the token.
  */
 export const layer = (options: { readonly resource: string }): Layer.Layer<Mutex, ChannelInUse, Transport> =>
   Layer.effect(
