@@ -89,6 +89,7 @@ export const json = <Message>(schema: MessageSchema<Message>): Codec<Message> =>
 /** Positional fields without names. Both ends need the same schema: another layout is refused, never misread. */
 export const binary = <Message>(schema: MessageSchema<Message>): Codec<Message> => {
   const wire = SchemaBinary.toCodec(schema, { fingerprint: true })
+  SchemaJITCompiler.enable(wire.ast)
   const encodeMessage = Schema.encodeSync(wire)
   const decodeMessage = Schema.decodeSync(wire)
   return {

@@ -189,7 +189,8 @@ export class Connection {
     this.node.admitted(this)
     this.state = "live"
     this.peer = peer
-    this.decoder.maxFrameBytes = this.node.options.maxFrameBytes
+    // A declaration needs some room, however small the messages are.
+    this.decoder.maxFrameBytes = Math.max(this.node.options.maxFrameBytes, Frames.maxHandshakeBytes)
     peer.establish(this, greeting)
   }
 

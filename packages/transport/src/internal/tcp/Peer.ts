@@ -332,8 +332,10 @@ export class Peer implements Source {
   private settled(): void {
     const onSettled = this.onSettled
     this.onSettled = undefined
-    if (this.outMessages > 0) this.node.reports.dropped(this.id, "link-lost", this.outMessages)
+    const left = this.outMessages + this.writingMessages
+    if (left > 0) this.node.reports.dropped(this.id, "link-lost", left)
     this.outMessages = 0
+    this.writingMessages = 0
     this.out = new Writer(0)
     onSettled?.()
   }
