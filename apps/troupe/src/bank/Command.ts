@@ -73,7 +73,7 @@ export const bankCommand = Command.make(
   Command.withDescription(
     "Runs the bank: five tellers with a clock, an election and a lock apply transfers to a ledger while their leader is killed"
   ),
-  Command.withShortDescription("Run the main job: a bank whose leader is killed"),
+  Command.withShortDescription("Runs the main job: a bank whose leader is killed"),
   Command.withExamples([
     { command: "troupe bank", description: "Ten seconds in one process" },
     { command: "troupe bank --transport tcp", description: "Five processes, and a real kill -9" },
