@@ -65,6 +65,8 @@ export interface Options<E, A = void> {
    * Default: 0.01.
    */
   readonly yieldProbability?: number
+  /** How many messages wait for a channel that its node has not opened; one more is dropped. Default: 4,096. */
+  readonly holdMessages?: number
   /** Ends the run at the first broken `always`. Default: true. */
   readonly stopAtViolation?: boolean
   /** Takes each line of the trace. Without it none is made. */
@@ -157,7 +159,7 @@ export const run = Effect.fnUntraced(function* <E, A = void>(
     nodes,
     faults,
     yieldProbability: options.yieldProbability ?? 0.01,
-    holdMessages: 4096,
+    holdMessages: options.holdMessages ?? 4096,
     trace: options.trace,
     program: options.program,
     context: yield* Effect.context<never>()
