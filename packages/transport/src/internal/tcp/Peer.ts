@@ -74,11 +74,6 @@ export class Peer implements Source {
     return this.out.length + this.writing - this.written
   }
 
-  /** How many bytes of memory what waits takes. */
-  get capacityBytes(): number {
-    return this.out.buffer.length + this.other.buffer.length
-  }
-
   // ------------------------------------------------------------------------------------------------------ messages
 
   /** The lane of a channel, made when it is first sent on. `undefined`: this peer has all the lanes it may have. */
