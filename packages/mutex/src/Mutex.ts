@@ -27,9 +27,9 @@ export class Mutex extends Context.Service<
      * put `Effect.timeout` around it to wait less. The lock is released when `body` ends, fails, dies or is interrupted;
      * an interruption while waiting withdraws the request. Not re-entrant: a `withLock` inside the body of the same lock
      * waits for itself.
-   *
-   * The body is interrupted when this node's part of the algorithm fails and starts anew: it may not be alone any more.
-   * When that has failed for good, `withLock` dies of `ActorFailed`; whoever waits when the layer closes is interrupted.
+     *
+     * The body is interrupted when this node's part of the algorithm fails and starts anew: it may not be alone any more.
+     * When that has failed for good, `withLock` dies of `ActorFailed`; whoever waits when the layer closes is interrupted.
      */
     readonly withLock: <A, E, R>(body: (token: FencingToken) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   }

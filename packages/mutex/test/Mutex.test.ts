@@ -100,6 +100,25 @@ describe("withLock, over fifty seeds", () => {
       )
   )
 
+  it.live("is not lost when an interruption comes just as it is granted", () =>
+    each((seed) =>
+      Effect.gen(function* () {
+        const { tokens, visit } = ledger()
+        const use = (mutex: Lock) =>
+          Effect.gen(function* () {
+            for (let turns = 0; turns < 20; turns++) {
+              const fiber = yield* Effect.forkChild(mutex.withLock(() => Effect.void))
+              for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow
+              yield* Fiber.interrupt(fiber)
+            }
+            yield* mutex.withLock(visit)
+          })
+        yield* simulate({ seed, nodes: 1, program: using(use) })
+        expect(tokens).toHaveLength(1)
+      })
+    )
+  )
+
   it.live("two locks of different names exclude nobody from each other", () =>
     Effect.gen(function* () {
       let both = 0
