@@ -23,7 +23,12 @@ describe("the ledger", () => {
   it("applies a write under a higher token", () => {
     const ledger = Ledger.make([first], 100)
     expect(Ledger.apply(ledger, write(1, first))).toBe("applied")
-    expect(ledger.balances).toEqual(new Map([["alice", 70], ["bob", 130]]))
+    expect(ledger.balances).toEqual(
+      new Map([
+        ["alice", 70],
+        ["bob", 130]
+      ])
+    )
   })
 
   it("refuses a token lower than one that it has seen, and moves nothing", () => {
@@ -80,7 +85,11 @@ describe("a file of transfers", () => {
     ["an amount below 1", `{"from":"a","to":"b","amount":0}`, /:1: /],
     ["a fraction", `{"from":"a","to":"b","amount":1.5}`, /:1: /],
     ["one account at both ends", `{"from":"a","to":"a","amount":1}`, /:1: "a" is both ends/],
-    ["an id that was used", `{"id":"x","from":"a","to":"b","amount":1}\n{"id":"x","from":"a","to":"b","amount":1}`, /:2: the id "x" is that of line 1/],
+    [
+      "an id that was used",
+      `{"id":"x","from":"a","to":"b","amount":1}\n{"id":"x","from":"a","to":"b","amount":1}`,
+      /:2: the id "x" is that of line 1/
+    ],
     ["nothing", "\n", /holds no transfer/]
   ])("with %s is refused, and the line named", (_what, text, message) => {
     expect(refusal(text)).toMatch(message)
@@ -91,19 +100,21 @@ describe("the bank", () => {
   const tellers = ["n1", "n2", "n3", "n4", "n5"]
 
   const simulate = (seed: number, count = 200) =>
-    Effect.runPromise(Effect.gen(function*() {
-      const said: Array<string> = []
-      const transfers = yield* Random.withSeed(Transfer.generate(count), seed)
-      const run = yield* Simulated.run(tellers, seed, {
-        transfers,
-        openingCents: 100_000,
-        paceMillis: 7_000,
-        killAtMillis: 3_000,
-        returnAtMillis: 6_000,
-        say: (line) => Effect.sync(() => void said.push(line))
+    Effect.runPromise(
+      Effect.gen(function* () {
+        const said: Array<string> = []
+        const transfers = yield* Random.withSeed(Transfer.generate(count), seed)
+        const run = yield* Simulated.run(tellers, seed, {
+          transfers,
+          openingCents: 100_000,
+          paceMillis: 7_000,
+          killAtMillis: 3_000,
+          returnAtMillis: 6_000,
+          say: (line) => Effect.sync(() => void said.push(line))
+        })
+        return { run, said, failed: audit(run, count).filter(({ holds }) => !holds) }
       })
-      return { run, said, failed: audit(run, count).filter(({ holds }) => !holds) }
-    }))
+    )
 
   it("passes its audit over many seeds, with its leader killed and back", async () => {
     for (let seed = 1; seed <= 60; seed++) {
@@ -122,17 +133,24 @@ describe("the bank", () => {
   it("has an audit that finds each kind of wrong", async () => {
     const { run } = await simulate(1, 50)
     const names = (changed: Partial<Bank.Run>) =>
-      audit({ ...run, ...changed }, 50).filter(({ holds }) => !holds).map(({ name }) => name)
+      audit({ ...run, ...changed }, 50)
+        .filter(({ holds }) => !holds)
+        .map(({ name }) => name)
     const [first, second] = run.ledger.entries
     const ledger = (changed: Partial<Ledger.Ledger>) => ({ ledger: { ...run.ledger, ...changed } })
     expect(names({})).toEqual([])
     expect(names({ openingTotal: run.openingTotal + 1 })).toEqual(["money is conserved"])
     expect(names(ledger({ outcomes: new Map() }))).toEqual(["every transfer is carried out once"])
     expect(names(ledger({ refused: [] }))).toEqual(["stale tokens are refused"])
-    expect(names(ledger({ entries: [second!, first!, ...run.ledger.entries.slice(2)] }))).toEqual(["tokens strictly increase"])
-    expect(names({ stays: [...run.stays, { token: -1, fromNanos: 0, toNanos: Infinity }] })).toEqual(["no two in the section"])
-    expect(names(ledger({ entries: [{ ...first!, sent: second!.taken }, ...run.ledger.entries.slice(1)] })))
-      .toEqual(["effects are later than causes"])
+    expect(names(ledger({ entries: [second!, first!, ...run.ledger.entries.slice(2)] }))).toEqual([
+      "tokens strictly increase"
+    ])
+    expect(names({ stays: [...run.stays, { token: -1, fromNanos: 0, toNanos: Infinity }] })).toEqual([
+      "no two in the section"
+    ])
+    expect(names(ledger({ entries: [{ ...first!, sent: second!.taken }, ...run.ledger.entries.slice(1)] }))).toEqual([
+      "effects are later than causes"
+    ])
     expect(names({ leaders: run.leaders.slice(0, 1) })).toEqual(["leadership passes on"])
   })
 })

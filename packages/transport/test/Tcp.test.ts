@@ -4,7 +4,7 @@ import { conformance, type TransportMaker } from "@troupe/transport/testing"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Logger, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import * as Frames from "@troupe/transport/internal/frames"
+import * as Frames from "../src/internal/frames.ts"
 import { arrivals, events, Log } from "./support.ts"
 import { declare, empty, frame, hello, node, ofType, pair, pem, proxy, raw, rawPeer, tls } from "./tcpSupport.ts"
 

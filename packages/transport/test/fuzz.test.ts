@@ -2,7 +2,7 @@
 import { Channel, Codec } from "@troupe/transport"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Logger, Schema } from "effect"
-import * as Frames from "@troupe/transport/internal/frames"
+import * as Frames from "../src/internal/frames.ts"
 import { arrivals, random } from "./support.ts"
 import { declare, empty, frame, hello, node, raw } from "./tcpSupport.ts"
 

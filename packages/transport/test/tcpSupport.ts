@@ -4,7 +4,7 @@ import * as Tcp from "@troupe/transport/Tcp"
 import { Effect, type Scope } from "effect"
 import { readFileSync } from "node:fs"
 import * as Net from "node:net"
-import * as Frames from "@troupe/transport/internal/frames"
+import * as Frames from "../src/internal/frames.ts"
 import { Log } from "./support.ts"
 
 type Bounds = Omit<Partial<Tcp.Options>, "self" | "peers">

@@ -13,14 +13,17 @@ import { channel, type Message } from "./Office.ts"
 import type { Transfer } from "./Transfer.ts"
 
 /** Starts and kills tellers: the difference between the worlds that the bank runs in. */
-export class Staff extends Context.Service<Staff, {
-  readonly tellers: ReadonlyArray<string>
-  readonly start: (teller: string) => Effect.Effect<void, StaffFailed>
-  /** At once, without a last word: `kill -9` where the teller is a process. */
-  readonly kill: (teller: string) => Effect.Effect<void>
-  /** Fails when a teller ends that nobody killed. */
-  readonly failed: Effect.Effect<never, StaffFailed>
-}>()("@troupe/cli/bank/Staff") {}
+export class Staff extends Context.Service<
+  Staff,
+  {
+    readonly tellers: ReadonlyArray<string>
+    readonly start: (teller: string) => Effect.Effect<void, StaffFailed>
+    /** At once, without a last word: `kill -9` where the teller is a process. */
+    readonly kill: (teller: string) => Effect.Effect<void>
+    /** Fails when a teller ends that nobody killed. */
+    readonly failed: Effect.Effect<never, StaffFailed>
+  }
+>()("@troupe/cli/bank/Staff") {}
 
 export class StaffFailed extends Schema.TaggedError<StaffFailed>()("StaffFailed", {
   teller: Schema.String,
@@ -61,7 +64,11 @@ export interface Run {
   readonly tellers: ReadonlyArray<string>
   /** When a leader was first seen, in the order of epochs. */
   readonly leaders: ReadonlyArray<{ readonly id: string; readonly epoch: number; readonly atMillis: number }>
-  readonly views: ReadonlyArray<{ readonly number: number; readonly members: ReadonlyArray<string>; readonly atMillis: number }>
+  readonly views: ReadonlyArray<{
+    readonly number: number
+    readonly members: ReadonlyArray<string>
+    readonly atMillis: number
+  }>
   readonly killed: { readonly teller: string; readonly atMillis: number; readonly returnedAtMillis: number }
   /** The token of the killed teller's write that arrived late; none, if it had no entry before the latest. */
   readonly late: number | undefined
@@ -76,7 +83,7 @@ export interface Run {
 /** Nothing done for so long, and the run is given up. */
 const patienceMillis = 20_000
 
-export const run = Effect.fnUntraced(function*(options: Options) {
+export const run = Effect.fnUntraced(function* (options: Options) {
   const { openingCents, say, transfers } = options
   const staff = yield* Staff
   const transport = yield* Transport
@@ -145,7 +152,8 @@ export const run = Effect.fnUntraced(function*(options: Options) {
         })
       case "Balance":
         return Effect.sync(() => {
-          if (message.epoch < (leaders.at(-1)?.epoch ?? 0)) return tell(`${from} is no leader any more, its balance line is refused`)
+          if (message.epoch < (leaders.at(-1)?.epoch ?? 0))
+            return tell(`${from} is no leader any more, its balance line is refused`)
           balances++
           tell(
             `${from}: balance ${cents(Ledger.total(ledger))} over ${ledger.balances.size} accounts, ` +
@@ -170,7 +178,7 @@ export const run = Effect.fnUntraced(function*(options: Options) {
     send(teller, { _tag: "Submit", transfer })
   }
 
-  const handOut = Effect.gen(function*() {
+  const handOut = Effect.gen(function* () {
     const beganAt = elapsed()
     while (handedOut < transfers.length) {
       const due = Math.min(
@@ -192,17 +200,21 @@ export const run = Effect.fnUntraced(function*(options: Options) {
     }
   }
 
-  const print = Effect.gen(function*() {
+  const print = Effect.gen(function* () {
     for (const line of lines.splice(0)) yield* say(line)
   })
 
-  const watch = Effect.gen(function*() {
+  const watch = Effect.gen(function* () {
     yield* print
     if (elapsed() - lastDoneAt > 5_000) {
       again(({ atMillis }) => elapsed() - atMillis > 5_000)
     }
     if (done < transfers.length && elapsed() - lastDoneAt > patienceMillis) {
-      return yield* new BankStuck({ left: transfers.length - done, of: transfers.length, seconds: patienceMillis / 1000 })
+      return yield* new BankStuck({
+        left: transfers.length - done,
+        of: transfers.length,
+        seconds: patienceMillis / 1000
+      })
     }
     yield* Effect.sleep("50 millis")
   }).pipe(Effect.forever)
@@ -211,7 +223,7 @@ export const run = Effect.fnUntraced(function*(options: Options) {
 
   let late: Ledger.Entry | undefined
   let killed: Run["killed"] = { teller: "", atMillis: 0, returnedAtMillis: 0 }
-  const accident = Effect.gen(function*() {
+  const accident = Effect.gen(function* () {
     yield* Effect.sleep(`${options.killAtMillis} millis`)
     const victim = leaders.at(-1)!.id
     const atMillis = sinceOpening()
@@ -238,15 +250,18 @@ export const run = Effect.fnUntraced(function*(options: Options) {
   })
 
   yield* Effect.forEach(staff.tellers, staff.start, { discard: true, concurrency: "unbounded" })
-  const job = Effect.gen(function*() {
+  const job = Effect.gen(function* () {
     yield* Deferred.await(ready).pipe(
       Effect.timeoutOrElse({
         duration: "60 seconds",
-        orElse: () => Effect.fail(new StaffFailed({ teller: "group", reason: "the tellers did not form a group in a minute" }))
+        orElse: () =>
+          Effect.fail(new StaffFailed({ teller: "group", reason: "the tellers did not form a group in a minute" }))
       })
     )
     openedAt = lastDoneAt = elapsed()
-    tell(`the bank opens: ${staff.tellers.length} tellers, ${transfers.length} transfers, ${cents(openingTotal)} in all`)
+    tell(
+      `the bank opens: ${staff.tellers.length} tellers, ${transfers.length} transfers, ${cents(openingTotal)} in all`
+    )
     yield* Effect.all([handOut, accident, Deferred.await(finished)], { concurrency: "unbounded", discard: true })
     // The one that came back leads again, if it is the highest.
     yield* Effect.sleep("1500 millis")

@@ -17,7 +17,7 @@ const tellers = ["n1", "n2", "n3", "n4", "n5"]
 
 const flags = {
   input: Flag.String("input").pipe(
-    Flag.withDescription("A file of transfers, one JSON object a line: {\"from\":\"alice\",\"to\":\"bob\",\"amount\":250}"),
+    Flag.withDescription('A file of transfers, one JSON object a line: {"from":"alice","to":"bob","amount":250}'),
     Flag.optional
   ),
   transport: Flag.Literals("transport", ["memory", "tcp", "sim"]).pipe(
@@ -47,7 +47,7 @@ const flags = {
 export const bankCommand = Command.make(
   "bank",
   flags,
-  Effect.fnUntraced(function*(given) {
+  Effect.fnUntraced(function* (given) {
     const transfers = yield* Option.match(given.input, {
       onNone: () => Random.withSeed(Transfer.generate(given.transfers), given.seed),
       onSome: (file) => Effect.mapError(Transfer.read(file), ({ message }) => new Usage({ reason: message }))
@@ -58,7 +58,7 @@ export const bankCommand = Command.make(
       paceMillis: 7_000,
       killAtMillis: 3_000,
       returnAtMillis: 6_000,
-      say: (line) => given.json ? Effect.void : Console.log(line)
+      say: (line) => (given.json ? Effect.void : Console.log(line))
     }
     const run = yield* start(given.transport, given.seed, options).pipe(
       Effect.mapError(({ message }) => new CannotRun({ reason: message }))
@@ -100,7 +100,7 @@ const start = (
 const report = (transport: string, run: Bank.Run, checks: ReadonlyArray<Check>): ReadonlyArray<string> => [
   "",
   `The bank on ${transport}, ${(run.durationMillis / 1000).toFixed(1)} s: ` +
-  `${run.ledger.entries.length} entries (${perTeller(run)}), ${run.balances} balance lines, ${run.resubmitted} transfers submitted again`,
+    `${run.ledger.entries.length} entries (${perTeller(run)}), ${run.balances} balance lines, ${run.resubmitted} transfers submitted again`,
   "",
   ...checks.map(({ detail, holds, name }) => `  ${holds ? "✓" : "✗"} ${name}: ${detail}`),
   "",

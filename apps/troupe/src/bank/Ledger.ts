@@ -28,7 +28,12 @@ export interface Ledger {
 }
 
 export const make = (transfers: ReadonlyArray<Transfer>, openingCents: number): Ledger => ({
-  balances: new Map(transfers.flatMap(({ from, to }) => [[from, openingCents], [to, openingCents]])),
+  balances: new Map(
+    transfers.flatMap(({ from, to }) => [
+      [from, openingCents],
+      [to, openingCents]
+    ])
+  ),
   outcomes: new Map(),
   entries: [],
   refused: []
@@ -43,10 +48,7 @@ export const total = (ledger: Ledger): number => {
 export const highestToken = (ledger: Ledger): FencingToken => ledger.entries.at(-1)?.token ?? -1
 
 /** Applies a write under its token. A repeated message, with the token and transfer of the latest entry, is one write. */
-export const apply = (
-  ledger: Ledger,
-  write: Omit<Entry, "outcome">
-): Entry["outcome"] | "refused" => {
+export const apply = (ledger: Ledger, write: Omit<Entry, "outcome">): Entry["outcome"] | "refused" => {
   const { node, token, transfer } = write
   const latest = ledger.entries.at(-1)
   if (latest !== undefined && token <= latest.token) {

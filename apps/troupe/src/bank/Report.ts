@@ -33,17 +33,23 @@ export const audit = (run: Run, transfers: number): ReadonlyArray<Check> => {
     {
       name: "tokens strictly increase",
       holds: unordered < 0,
-      detail: unordered < 0
-        ? `${entries.length} entries, tokens ${entries[0]?.token ?? "none"} to ${entries.at(-1)?.token ?? "none"}`
-        : `token ${entries[unordered]!.token} after ${entries[unordered - 1]!.token}`
+      detail:
+        unordered < 0
+          ? `${entries.length} entries, tokens ${entries[0]?.token ?? "none"} to ${entries.at(-1)?.token ?? "none"}`
+          : `token ${entries[unordered]!.token} after ${entries[unordered - 1]!.token}`
     },
     {
       name: "stale tokens are refused",
-      holds: (run.late === undefined || refused.some(({ token }) => token === run.late)) &&
+      holds:
+        (run.late === undefined || refused.some(({ token }) => token === run.late)) &&
         refused.every(({ highest, token }) => token <= highest),
-      detail: refused.length === 0
-        ? "none came"
-        : refused.slice(0, 3).map(({ highest, node, token }) => `${token} of ${node} after ${highest}`).join(", ")
+      detail:
+        refused.length === 0
+          ? "none came"
+          : refused
+              .slice(0, 3)
+              .map(({ highest, node, token }) => `${token} of ${node} after ${highest}`)
+              .join(", ")
     },
     {
       name: "no two in the section",
@@ -57,9 +63,12 @@ export const audit = (run: Run, transfers: number): ReadonlyArray<Check> => {
     },
     {
       name: "leadership passes on",
-      holds: run.leaders.some(({ atMillis, id }) => id !== run.killed.teller && atMillis >= run.killed.atMillis) &&
+      holds:
+        run.leaders.some(({ atMillis, id }) => id !== run.killed.teller && atMillis >= run.killed.atMillis) &&
         run.leaders.every(({ epoch }, index) => index === 0 || epoch > run.leaders[index - 1]!.epoch),
-      detail: run.leaders.map(({ atMillis, epoch, id }) => `${id} from ${seconds(atMillis)} (epoch ${epoch})`).join(", ")
+      detail: run.leaders
+        .map(({ atMillis, epoch, id }) => `${id} from ${seconds(atMillis)} (epoch ${epoch})`)
+        .join(", ")
     }
   ]
 }
@@ -80,11 +89,14 @@ export const costs = (run: Run): string => {
   const { killed, leaders, views } = run
   const successor = leaders.find(({ atMillis }) => atMillis >= killed.atMillis)
   const view = views.find(({ atMillis, members }) => atMillis >= killed.atMillis && !members.includes(killed.teller))
-  const after = (at: number | undefined): string => at === undefined ? "never" : `${seconds(at - killed.atMillis)} after the kill`
-  return `Ricart–Agrawala needs everyone's answer, so a dead node would starve it. The leader therefore publishes views of ` +
+  const after = (at: number | undefined): string =>
+    at === undefined ? "never" : `${seconds(at - killed.atMillis)} after the kill`
+  return (
+    `Ricart–Agrawala needs everyone's answer, so a dead node would starve it. The leader therefore publishes views of ` +
     `who is alive, and each request asks the members of the present view. That took ${views.length} views, a message ` +
     `a node to the leader five times a second, and a pause: new leader ${after(successor?.atMillis)}, new view ` +
     `${after(view?.atMillis)}. A node wrongly taken for dead could overlap the next holder; the fencing tokens make that harmless.`
+  )
 }
 
 const seconds = (millis: number): string => `${(millis / 1000).toFixed(1)} s`

@@ -35,7 +35,10 @@ export interface State {
   readonly highest: number
   readonly members: ReadonlyArray<Member>
   /** On the leader: how many beats ago each node was heard, and what it said. */
-  readonly heard: ReadonlyMap<NodeId.NodeId, { readonly beatsAgo: number; readonly incarnation: number; readonly view: number }>
+  readonly heard: ReadonlyMap<
+    NodeId.NodeId,
+    { readonly beatsAgo: number; readonly incarnation: number; readonly view: number }
+  >
   /** Beats since this node leads. */
   readonly beats: number
 }
@@ -106,13 +109,20 @@ const publish = (state: State, act: Act): State => {
   const { id, nodes } = act.self
   const number = (Math.floor(state.highest / nodes.length) + 1) * nodes.length + nodes.indexOf(id)
   const view = { _tag: "View", number, members } as const
-  act.sendAll(members.flatMap(({ node }) => node === id ? [] : [node]), view)
+  act.sendAll(
+    members.flatMap(({ node }) => (node === id ? [] : [node])),
+    view
+  )
   return install({ ...state, highest: number }, view, act)
 }
 
-const install = (state: State, view: { readonly number: number; readonly members: ReadonlyArray<Member> }, act: Act): State => {
-  const isMember = view.members.some(({ incarnation, node }) =>
-    node === act.self.id && incarnation === act.self.options.incarnation
+const install = (
+  state: State,
+  view: { readonly number: number; readonly members: ReadonlyArray<Member> },
+  act: Act
+): State => {
+  const isMember = view.members.some(
+    ({ incarnation, node }) => node === act.self.id && incarnation === act.self.options.incarnation
   )
   if (!isMember) return state
   act.emit({ number: view.number, members: view.members.map(({ node }) => node) })
@@ -120,21 +130,23 @@ const install = (state: State, view: { readonly number: number; readonly members
 }
 
 const sameMembers = (a: ReadonlyArray<Member>, b: ReadonlyArray<Member>): boolean =>
-  a.length === b.length && a.every(({ incarnation, node }, index) =>
-    node === b[index]!.node && incarnation === b[index]!.incarnation
-  )
+  a.length === b.length &&
+  a.every(({ incarnation, node }, index) => node === b[index]!.node && incarnation === b[index]!.incarnation)
 
 /** The `Membership` that the leader of the `Election` publishes. */
 export const layer: Layer.Layer<Membership, ChannelInUse, Transport | Election> = Layer.effect(
   Membership,
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const election = yield* Election
     const incarnation = yield* Random.nextIntBetween(1, Number.MAX_SAFE_INTEGER)
     const roster = yield* Actor.spawn(protocol, { options: { incarnation } })
-    yield* Effect.forkScoped(Stream.runForEach(election.changes, (leader) =>
-      Effect.sync(() =>
-        roster.tell({ _tag: "Leader", leader: Option.getOrUndefined(Option.map(leader, ({ id }) => id)) })
-      )))
+    yield* Effect.forkScoped(
+      Stream.runForEach(election.changes, (leader) =>
+        Effect.sync(() =>
+          roster.tell({ _tag: "Leader", leader: Option.getOrUndefined(Option.map(leader, ({ id }) => id)) })
+        )
+      )
+    )
     return {
       views: Stream.callback<Protocol.View>(
         (queue) =>

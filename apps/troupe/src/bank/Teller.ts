@@ -24,7 +24,7 @@ export const layers = (tellers: ReadonlyArray<string>) =>
 const resendAfter = "1 second"
 
 /** Runs until it is interrupted, or its node dies. */
-export const program = Effect.gen(function*() {
+export const program = Effect.gen(function* () {
   const transport = yield* Transport
   const election = yield* Election
   const membership = yield* Membership
@@ -32,7 +32,9 @@ export const program = Effect.gen(function*() {
   const clock = yield* LogicalClock
 
   const submitted = yield* Queue.make<Transfer>({ capacity: 65_536, strategy: "dropping" })
-  let answer: { readonly token: FencingToken; readonly arrived: Deferred.Deferred<Message & { _tag: "Answer" }> } | undefined
+  let answer:
+    | { readonly token: FencingToken; readonly arrived: Deferred.Deferred<Message & { _tag: "Answer" }> }
+    | undefined
 
   const send = yield* transport.open(channel, (_from, message) => {
     if (message._tag === "Submit") Queue.offerUnsafe(submitted, message.transfer)
@@ -42,7 +44,7 @@ export const program = Effect.gen(function*() {
   })
 
   const write = (token: FencingToken, transfer: Transfer) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const arrived = yield* Deferred.make<Message & { _tag: "Answer" }>()
       answer = { token, arrived }
       const sent = yield* clock.tick
@@ -56,31 +58,36 @@ export const program = Effect.gen(function*() {
     })
 
   const carryOut = (transfer: Transfer) =>
-    mutex.withLock((token) =>
-      Effect.gen(function*() {
-        const enteredNanos = Number(yield* Clock.monotonicTimeNanos)
-        const outcome = yield* write(token, transfer)
-        const leftNanos = Number(yield* Clock.monotonicTimeNanos)
-        return { token, outcome, enteredNanos, leftNanos }
-      })
-    ).pipe(
-      // Refused: another has entered meanwhile, for this node was taken for dead. Ask again.
-      Effect.repeat({ until: ({ outcome }) => outcome !== "refused" }),
-      Effect.tap(({ enteredNanos, leftNanos, token }) =>
-        Effect.sync(() => send(bankNode, { _tag: "Done", id: transfer.id, token, enteredNanos, leftNanos }))
+    mutex
+      .withLock((token) =>
+        Effect.gen(function* () {
+          const enteredNanos = Number(yield* Clock.monotonicTimeNanos)
+          const outcome = yield* write(token, transfer)
+          const leftNanos = Number(yield* Clock.monotonicTimeNanos)
+          return { token, outcome, enteredNanos, leftNanos }
+        })
       )
-    )
+      .pipe(
+        // Refused: another has entered meanwhile, for this node was taken for dead. Ask again.
+        Effect.repeat({ until: ({ outcome }) => outcome !== "refused" }),
+        Effect.tap(({ enteredNanos, leftNanos, token }) =>
+          Effect.sync(() => send(bankNode, { _tag: "Done", id: transfer.id, token, enteredNanos, leftNanos }))
+        )
+      )
 
   let view: { readonly number: number; readonly members: ReadonlyArray<string> } = { number: 0, members: [] }
   const joined = yield* Deferred.make<void>()
   const status = Effect.map(election.leader, (leader) =>
-    send(bankNode, { _tag: "Status", leader: Option.getOrNull(leader), view: view.number, members: [...view.members] }))
+    send(bankNode, { _tag: "Status", leader: Option.getOrNull(leader), view: view.number, members: [...view.members] })
+  )
 
-  yield* Effect.forkScoped(Stream.runForEach(membership.views, (next) => {
-    view = next
-    Deferred.doneUnsafe(joined, Effect.void)
-    return status
-  }))
+  yield* Effect.forkScoped(
+    Stream.runForEach(membership.views, (next) => {
+      view = next
+      Deferred.doneUnsafe(joined, Effect.void)
+      return status
+    })
+  )
   yield* Effect.forkScoped(Stream.runForEach(election.changes, () => status))
   yield* Effect.forkScoped(
     election.leader.pipe(

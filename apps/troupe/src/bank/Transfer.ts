@@ -37,16 +37,16 @@ export const maximumTransfers = 1_000_000
 
 /** Reads one transfer a line. Blank lines don't count; the first bad line fails, and nothing is applied. */
 export const read = (file: string): Effect.Effect<ReadonlyArray<Transfer>, BadTransfers, FileSystem.FileSystem> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
-    const text = yield* fs.readFileString(file).pipe(
-      Effect.mapError((error) => new BadTransfers({ file, line: 0, reason: `cannot be read: ${error.message}` }))
-    )
+    const text = yield* fs
+      .readFileString(file)
+      .pipe(Effect.mapError((error) => new BadTransfers({ file, line: 0, reason: `cannot be read: ${error.message}` })))
     return yield* parse(file, text)
   })
 
 export const parse = (file: string, text: string): Effect.Effect<ReadonlyArray<Transfer>, BadTransfers> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const transfers: Array<Transfer> = []
     const lineOf = new Map<string, number>()
     for (const [index, content] of text.split("\n").entries()) {
@@ -72,12 +72,15 @@ export const parse = (file: string, text: string): Effect.Effect<ReadonlyArray<T
 
 /** `count` transfers between ten accounts, drawn from the `Random` service. */
 export const generate = (count: number): Effect.Effect<ReadonlyArray<Transfer>> =>
-  Effect.forEach(Array.from({ length: count }, (_, index) => index), (index) =>
-    Effect.gen(function*() {
-      const from = yield* Random.nextIntBetween(0, names.length, { halfOpen: true })
-      const step = yield* Random.nextIntBetween(1, names.length, { halfOpen: true })
-      const amount = yield* Random.nextIntBetween(1, 10_000)
-      return { id: `t${index + 1}`, from: names[from]!, to: names[(from + step) % names.length]!, amount }
-    }))
+  Effect.forEach(
+    Array.from({ length: count }, (_, index) => index),
+    (index) =>
+      Effect.gen(function* () {
+        const from = yield* Random.nextIntBetween(0, names.length, { halfOpen: true })
+        const step = yield* Random.nextIntBetween(1, names.length, { halfOpen: true })
+        const amount = yield* Random.nextIntBetween(1, 10_000)
+        return { id: `t${index + 1}`, from: names[from]!, to: names[(from + step) % names.length]!, amount }
+      })
+  )
 
 const names = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy"]

@@ -14,13 +14,13 @@ export const layer = (tellers: ReadonlyArray<string>) => {
 const staff = (network: Memory.Network, tellers: ReadonlyArray<string>) =>
   Layer.effect(
     Staff,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const scope = yield* Scope.Scope
       const running = new Map<string, { readonly line: Scope.Closeable; readonly desk: Scope.Closeable }>()
       return {
         tellers,
         start: (name) =>
-          Effect.gen(function*() {
+          Effect.gen(function* () {
             const line = yield* Scope.fork(scope)
             const desk = yield* Scope.fork(scope)
             running.set(name, { line, desk })

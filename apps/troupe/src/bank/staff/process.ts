@@ -9,10 +9,12 @@ const orphaned = Effect.callback<never>(() => {
   process.on("disconnect", () => process.exit(0))
 })
 
-NodeRuntime.runMain(Effect.gen(function*() {
-  const { addresses, self, tellers } = yield* Schema.decodeUnknownEffect(Assignment)(process.argv[2])
-  yield* Effect.scoped(teller(tellers)).pipe(
-    Effect.provide(Tcp.layer({ self, listen: addresses[self]!, peers: addresses, cluster: "bank" })),
-    Effect.raceFirst(orphaned)
-  )
-}))
+NodeRuntime.runMain(
+  Effect.gen(function* () {
+    const { addresses, self, tellers } = yield* Schema.decodeUnknownEffect(Assignment)(process.argv[2])
+    yield* Effect.scoped(teller(tellers)).pipe(
+      Effect.provide(Tcp.layer({ self, listen: addresses[self]!, peers: addresses, cluster: "bank" })),
+      Effect.raceFirst(orphaned)
+    )
+  })
+)

@@ -7,11 +7,13 @@ import { Staff, StaffFailed } from "../Bank.ts"
 import { bankNode } from "../Office.ts"
 
 /** What a teller's process is told, as its argument. */
-export const Assignment = Schema.fromJsonString(Schema.Struct({
-  self: Schema.String,
-  tellers: Schema.Array(Schema.String),
-  addresses: Schema.Record(Schema.String, Schema.String)
-}))
+export const Assignment = Schema.fromJsonString(
+  Schema.Struct({
+    self: Schema.String,
+    tellers: Schema.Array(Schema.String),
+    addresses: Schema.Record(Schema.String, Schema.String)
+  })
+)
 
 /** What a teller's process runs: a source when this is one. */
 const isSource = import.meta.url.endsWith(".ts")
@@ -19,16 +21,19 @@ const script = new URL(isSource ? "process.ts" : "process.js", import.meta.url)
 
 /** The bank's own transport, and its staff. */
 export const layer = (tellers: ReadonlyArray<string>) =>
-  Layer.unwrap(Effect.map(addressesOf([...tellers, bankNode]), (addresses) =>
-    Layer.merge(
-      Tcp.layer({ self: bankNode, listen: addresses[bankNode]!, peers: addresses, cluster: "bank" }),
-      staff(tellers, addresses)
-    )))
+  Layer.unwrap(
+    Effect.map(addressesOf([...tellers, bankNode]), (addresses) =>
+      Layer.merge(
+        Tcp.layer({ self: bankNode, listen: addresses[bankNode]!, peers: addresses, cluster: "bank" }),
+        staff(tellers, addresses)
+      )
+    )
+  )
 
 const staff = (tellers: ReadonlyArray<string>, addresses: Readonly<Record<string, string>>) =>
   Layer.effect(
     Staff,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const running = new Map<string, ChildProcess>()
       const failed = yield* Deferred.make<never, StaffFailed>()
       yield* Effect.addFinalizer(() => Effect.sync(() => running.forEach((child) => child.kill("SIGKILL"))))
@@ -70,7 +75,7 @@ const addressesOf = (names: ReadonlyArray<string>): Effect.Effect<Readonly<Recor
   Effect.promise(async () => {
     const held: Array<Net.Server> = []
     const addresses: Record<string, string> = {}
-    let port = 10_000 + (process.pid * 16) % 20_000
+    let port = 10_000 + ((process.pid * 16) % 20_000)
     for (const name of names) {
       let server: Net.Server | undefined
       while (server === undefined) server = await listening(++port)

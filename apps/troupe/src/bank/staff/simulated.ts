@@ -10,7 +10,7 @@ export const run = (
   seed: number,
   options: Bank.Options
 ): Effect.Effect<Bank.Run, Bank.BankError> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const simulator = yield* Deferred.make<Simulation.Simulator>()
     const outcome = yield* Deferred.make<Bank.Run, Bank.BankError>()
     // The world starts every node, and starts it again after a crash.
@@ -27,10 +27,10 @@ export const run = (
       program: (node) =>
         node === bankNode
           ? Bank.run(options).pipe(
-            Effect.provideService(Bank.Staff, staff),
-            Effect.exit,
-            Effect.flatMap((exit) => Deferred.done(outcome, exit))
-          )
+              Effect.provideService(Bank.Staff, staff),
+              Effect.exit,
+              Effect.flatMap((exit) => Deferred.done(outcome, exit))
+            )
           : teller(tellers),
       test: (handle) => Effect.andThen(Deferred.succeed(simulator, handle), Effect.exit(Deferred.await(outcome)))
     }).pipe(Effect.orDie)
