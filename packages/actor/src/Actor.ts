@@ -201,8 +201,9 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
   private current: State
   /** The latest, for a protocol that starts again. */
   private view: View | undefined = undefined
-  /** What the handler under way has asked for so far. */
-  private asked: Array<Action<Message, Event, Timer>> = []
+  /** What the handler under way has asked for: the first `askedCount`. An array that is emptied would grow anew each step. */
+  private readonly asked: Array<Action<Message, Event, Timer>> = []
+  private askedCount = 0
   /** What arrived while a step was under way. */
   private waiting: Array<Input<Message, Command, Timer>> = []
   private status: "idle" | "busy" | "stopped" = "busy"
@@ -281,24 +282,24 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
   // ------------------------------------------------------------------------------------------ what a handler may ask
 
   send(to: NodeId.NodeId, message: Message): void {
-    this.asked.push({ _tag: "Send", to, message })
+    this.asked[this.askedCount++] = { _tag: "Send", to, message }
   }
 
   sendAll(to: ReadonlyArray<NodeId.NodeId>, message: Message): void {
-    for (let i = 0; i < to.length; i++) this.asked.push({ _tag: "Send", to: to[i]!, message })
+    for (let i = 0; i < to.length; i++) this.send(to[i]!, message)
   }
 
   setTimer(timer: Timer, delayMillis: number): void {
     if (Number.isNaN(delayMillis)) throw new RangeError(`the delay of timer "${timer}" is not a number`)
-    this.asked.push({ _tag: "SetTimer", timer, delayMillis })
+    this.asked[this.askedCount++] = { _tag: "SetTimer", timer, delayMillis }
   }
 
   clearTimer(timer: Timer): void {
-    this.asked.push({ _tag: "ClearTimer", timer })
+    this.asked[this.askedCount++] = { _tag: "ClearTimer", timer }
   }
 
   emit(event: Event): void {
-    this.asked.push({ _tag: "Emit", event })
+    this.asked[this.askedCount++] = { _tag: "Emit", event }
   }
 
   now(): number {
@@ -356,11 +357,11 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
     } catch (failure) {
       return this.restart(input, failure)
     }
-    const asked = this.asked
-    if (this.observer !== undefined) this.observe(input, asked.slice(), undefined)
+    const { asked, askedCount } = this
+    if (this.observer !== undefined) this.observe(input, asked.slice(0, askedCount), undefined)
     // Nothing is asked for while this runs: the actor is busy, and its handlers alone ask. A listener may stop it.
-    for (let i = 0; i < asked.length && this.status === "busy"; i++) this.perform(asked[i]!)
-    if (asked.length > 0) asked.length = 0
+    for (let i = 0; i < askedCount && this.status === "busy"; i++) this.perform(asked[i]!)
+    this.askedCount = 0
   }
 
   private perform(action: Action<Message, Event, Timer>): void {
@@ -403,7 +404,7 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
   }
 
   private restart(input: Input, failure: unknown): void {
-    this.asked.length = 0
+    this.askedCount = 0
     this.timers.clearAll()
     this.log(`the handler of a ${input._tag} threw: the protocol starts again`, Cause.die(failure))
     const now = Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
