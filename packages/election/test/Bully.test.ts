@@ -2,7 +2,7 @@ import { Protocol } from "@troupe/actor"
 import { Bully } from "@troupe/election"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { explore } from "./explore.ts"
+import { explore } from "@troupe/tools/explore"
 import { sharingEpochs } from "./mutants.ts"
 import { nodesOf, run, states } from "./system.ts"
 

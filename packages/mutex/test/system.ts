@@ -4,7 +4,7 @@ import { Mutex, RicartAgrawala } from "@troupe/mutex"
 import { Simulation } from "@troupe/simulation"
 import type { Transport } from "@troupe/transport"
 import { Context, Duration, Effect, Layer, type Scope } from "effect"
-import { type Explored, explore } from "./explore.ts"
+import { type Explored, explore } from "@troupe/tools/explore"
 
 export const nodesOf = (count: number): ReadonlyArray<string> => Array.from({ length: count }, (_, i) => `n${i + 1}`)
 
