@@ -26,14 +26,14 @@ export interface Guarantee<in State> {
   readonly holds: (snapshot: Snapshot<State>) => boolean
 }
 
-/** Something that goes wrong outside the assumptions, with the faults that show it. */
+/** Something that goes wrong outside the assumptions, or is not promised though one might think so. */
 export interface Weakness {
   readonly name: string
   readonly description: string
   /** The fault preset of the simulator under which it shows. */
   readonly faults: Faults
-  /** The guarantee that is lost. */
-  readonly breaks: string
+  /** The guarantee that is lost, by its name; none where it never was one. */
+  readonly breaks?: string
 }
 
 /** The presets of faults that a card speaks about: `chaos` is all of the others at once. */

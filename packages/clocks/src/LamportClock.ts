@@ -76,8 +76,7 @@ export const card: Card.Card<State> = {
     {
       name: "the converse is false",
       description: "C(A) < C(B) does not mean that A happened before B: they may be concurrent.",
-      faults: "none",
-      breaks: "no guarantee: it is what people take the clock condition for"
+      faults: "none"
     }
   ],
   cost: {

@@ -145,8 +145,7 @@ export const card: Card.Card<State> = {
     {
       name: "forgotten epochs",
       description: "When every node that knows the latest epoch is down, epochs begin anew: they are not kept on disk.",
-      faults: "crash",
-      breaks: "no guarantee: epochs grow only while a node that knows the latest is up"
+      faults: "crash"
     }
   ],
   cost: {

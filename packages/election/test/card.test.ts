@@ -72,7 +72,7 @@ describe("each weakness of the card is reproduced", () => {
   it.live("split brain: two leaders under partition; the seed gives the same trace again", () =>
     Effect.gen(function* () {
       const [weakness] = card.weaknesses.filter(({ name }) => name === "split brain")
-      const properties = guarantee(weakness!.breaks)
+      const properties = guarantee(weakness!.breaks!)
       const found = yield* search({ nodes: 5, faults: weakness!.faults, seeds: 20, properties })
       expect(found.failed).toBeGreaterThan(0)
       expect(found.shrunk!.result.faults).toHaveLength(1)

@@ -69,7 +69,7 @@ describe("each weakness of the card is reproduced", () => {
       const stubborn = (mutex: Lock) => enter(mutex, 20, stay)
       const patient = (mutex: Lock) =>
         Effect.forEach(nodesOf(10), () => Effect.timeoutOption(enter(mutex, 1, stay), "5 seconds"), { discard: true })
-      const properties = guarantee(weakness.breaks)
+      const properties = guarantee(weakness.breaks!)
       expect(properties).toHaveLength(1)
       const use = weakness.breaks === "no starvation" ? stubborn : patient
       const found = yield* search({ nodes: 5, faults: weakness.faults, seeds: 200, use, properties })

@@ -108,7 +108,7 @@ const whole = ({ card, name }: Demonstration, { style, ...screen }: Screen): Rea
       card.weaknesses.map(({ breaks, description, faults, name }) => [
         faults,
         name,
-        isGuarantee(card, breaks) ? `${description} It costs "${breaks}".` : description
+        breaks === undefined ? description : `${description} It costs "${breaks}".`
       ])
     ),
     "",
@@ -118,11 +118,9 @@ const whole = ({ card, name }: Demonstration, { style, ...screen }: Screen): Rea
   ]
 }
 
-const isGuarantee = ({ guarantees }: Card.Card, text: string): boolean => guarantees.some(({ name }) => name === text)
-
 /** The worst that it bears, and the first that it does not. */
 const worthTrying = (card: Card.Card): ReadonlyArray<Card.Faults> => {
-  const weakness = card.weaknesses.find(({ breaks }) => isGuarantee(card, breaks))
+  const weakness = card.weaknesses.find(({ breaks }) => breaks !== undefined)
   return [card.assumes.tolerates.at(-1), weakness?.faults].filter((faults) => faults !== undefined)
 }
 
