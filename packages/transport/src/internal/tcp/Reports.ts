@@ -29,6 +29,17 @@ const windowMillis = 10_000
 /** How long drops are added up before they are told. */
 const aggregateMillis = 10
 
+/** How much of a reason is told: some of it may be the words of a peer, and as long as a frame. */
+const reasonLength = 500
+
+/** Text that cannot forge a line of a log, move a terminal's cursor, or keep what it was cut from in memory. */
+const printable = (text: string): string => {
+  const short = text.length > reasonLength ? `${text.slice(0, reasonLength)}…` : text
+  return short.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) =>
+    character === "\n" ? " " : `\\u{${character.codePointAt(0)!.toString(16)}}`
+  )
+}
+
 /** The allowance of one party: of a peer, or of all strangers together. */
 export class Allowance {
   private since = -Infinity
@@ -85,8 +96,9 @@ export class Reports {
   }
 
   down(peer: NodeId, reason: string): void {
-    this.tell({ _tag: "Down", peer, reason })
-    this.log(Effect.logDebug(`link to "${peer}" is down: ${reason}`))
+    const told = printable(reason)
+    this.tell({ _tag: "Down", peer, reason: told })
+    this.log(Effect.logDebug(`link to "${peer}" is down: ${told}`))
   }
 
   dropped(peer: NodeId, reason: DropReason, count: number): void {
@@ -106,8 +118,10 @@ export class Reports {
     this.counters.rejected++
     const allowance = (known ? this.allowances.get(peer) : undefined) ?? this.strangers
     const before = allowance.take(this.nowMillis())
-    if (before < eventsPerWindow) this.tell({ _tag: "Rejected", peer, reason })
-    if (before < linesPerWindow) this.log(Effect.logWarning(`rejected from "${peer}": ${reason}`))
+    if (before >= eventsPerWindow) return
+    const told = printable(reason)
+    this.tell({ _tag: "Rejected", peer, reason: told })
+    if (before < linesPerWindow) this.log(Effect.logWarning(`rejected from "${peer}": ${told}`))
     else if (before === linesPerWindow) {
       this.log(
         Effect.logWarning(`rejected more from "${peer}": not logged for the next ${windowMillis / 1000} seconds`)
@@ -121,7 +135,7 @@ export class Reports {
   }
 
   debug(text: string): void {
-    this.log(Effect.logDebug(text))
+    this.log(Effect.logDebug(printable(text)))
   }
 
   warn(text: string): void {
