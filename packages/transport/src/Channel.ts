@@ -25,8 +25,12 @@ export const make = <Message>(
 
 /** A channel with a codec made by hand, such as `Codec.bytes`. */
 export const fromCodec = <Message>(name: string, codec: Codec.Codec<Message>): Channel<Message> => {
-  if (name.length === 0 || name.length > 255) {
-    throw new RangeError(`a channel's name has 1 to 255 characters, this one has ${name.length}`)
-  }
+  checkName("channel", name)
+  checkName("codec", codec.name)
   return { name, codec }
+}
+
+const checkName = (what: string, { length }: string): void => {
+  if (length === 0 || length > 255)
+    throw new RangeError(`a ${what}'s name has 1 to 255 characters, this one has ${length}`)
 }

@@ -13,7 +13,7 @@
  * | notice | what the sender refused of what it got (string) |
  * | ping, pong, goodbye | nothing |
  *
- * A string is its length in bytes (2) and UTF-8. Magic and version stay where they are in every version.
+ * A string is its length in bytes (2) and UTF-8; the names in a declaration have 1 to 255 characters. Magic and version stay where they are in every version.
  */
 import type { Writer } from "../Writer.ts"
 
@@ -27,6 +27,9 @@ export const dataHeaderBytes = headerBytes + 2
 
 /** The largest hello, welcome or refuse: what a peer may send that nobody knows yet. */
 export const maxHandshakeBytes = 4096
+
+/** The longest name of a channel or a codec, in characters. */
+export const maxNameLength = 255
 
 /** Channel numbers go from 0 to this, excluded. */
 export const maxChannels = 4096
@@ -288,6 +291,12 @@ class Reader {
     return utf8.decode(this.bytes.subarray(at, at + length))
   }
 
+  name(): string {
+    const name = this.string()
+    if (name.length === 0 || name.length > maxNameLength) throw new RangeError(`a name of ${name.length} characters`)
+    return name
+  }
+
   finish<A>(value: A): A {
     if (this.at !== this.end) throw new RangeError("it goes on after its end")
     return value
@@ -319,7 +328,7 @@ export const readRefusal = (bytes: Uint8Array, start: number, end: number): Refu
 
 export const readDeclaration = (bytes: Uint8Array, start: number, end: number): Declaration => {
   const reader = new Reader(bytes, start, end)
-  return reader.finish({ number: reader.uint16(), name: reader.string(), codec: reader.string() })
+  return reader.finish({ number: reader.uint16(), name: reader.name(), codec: reader.name() })
 }
 
 export const readNotice = (bytes: Uint8Array, start: number, end: number): string => {
