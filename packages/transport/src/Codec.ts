@@ -13,13 +13,13 @@
  * const bytes = Codec.encode(codec, { term: 3, granted: true })
  * console.log(Codec.decode(codec, bytes)) // { term: 3, granted: true }
  */
-import { Schema } from "effect"
+import { Schema, SchemaAST } from "effect"
 import { SchemaBinary } from "effect/encoding"
 import { SchemaJITCompiler } from "effect/schema"
 import { Writer } from "./Writer.ts"
 
 export interface Codec<in out Message> {
-  /** Named in the handshake of a channel, so that two ends that disagree say so. */
+  /** 1 to 255 characters. Named in the handshake of a channel, so that two ends that disagree say so. */
   readonly name: string
   /** Appends one message. Throws a `SchemaError` when the message is not of the schema; nothing is appended then. */
   readonly write: (message: Message, into: Writer) => void
@@ -73,10 +73,16 @@ const pooledCopy = (bytes: Uint8Array, start: number, end: number): Uint8Array<A
   return new Uint8Array(slab.buffer, at, count)
 }
 
+/** Compiles both ways of a schema, where the platform allows it: each is a tree of its own. */
+const compile = ({ ast }: Schema.Top): void => {
+  SchemaJITCompiler.enable(ast)
+  SchemaJITCompiler.enable(SchemaAST.flip(ast))
+}
+
 /** JSON in UTF-8. */
 export const json = <Message>(schema: MessageSchema<Message>): Codec<Message> => {
   const wire = Schema.toCodecJson(schema)
-  SchemaJITCompiler.enable(wire.ast)
+  compile(wire)
   const encodeMessage = Schema.encodeSync(wire)
   const decodeMessage = Schema.decodeUnknownSync(wire)
   return {
@@ -89,13 +95,15 @@ export const json = <Message>(schema: MessageSchema<Message>): Codec<Message> =>
 /** Positional fields without names. Both ends need the same schema: another layout is refused, never misread. */
 export const binary = <Message>(schema: MessageSchema<Message>): Codec<Message> => {
   const wire = SchemaBinary.toCodec(schema, { fingerprint: true })
-  SchemaJITCompiler.enable(wire.ast)
+  compile(wire)
   const encodeMessage = Schema.encodeSync(wire)
   const decodeMessage = Schema.decodeSync(wire)
   return {
     name: "binary",
     write: (message, into) => into.bytes(encodeMessage(message)),
-    read: (bytes, start, end) => decodeMessage(copy(bytes, start, end))
+    // What it keeps, it copies with `slice`, which gives a view of a Buffer: not of a plain array.
+    read: ({ buffer, byteOffset }, start, end) =>
+      decodeMessage(new Uint8Array(buffer as ArrayBuffer, byteOffset + start, end - start))
   }
 }
 

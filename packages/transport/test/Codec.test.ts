@@ -85,6 +85,21 @@ describe("the binary codec", () => {
   })
 })
 
+describe("the codecs of a schema", () => {
+  const Blob = Schema.Struct({ name: Schema.String, bytes: Schema.Uint8Array, more: Schema.Array(Schema.Uint8Array) })
+  const blob = { name: "é", bytes: Uint8Array.of(1, 2, 3), more: [Uint8Array.of(4), new Uint8Array(0)] }
+
+  for (const codec of [Codec.json(Blob), Codec.binary(Blob)]) {
+    it(`keep nothing of the bytes that they read, and add no key: ${codec.name}`, () => {
+      const extended = { ...blob, secret: 1 }
+      const wire = Buffer.from(Codec.encode(codec, extended))
+      const got = codec.read(wire, 0, wire.length)
+      wire.fill(0xff)
+      expect(got).toEqual(blob)
+    })
+  }
+})
+
 describe("the bytes codec", () => {
   it("gives back bytes of their own", () => {
     for (const length of [0, 1, 64, 100, 1024, 1025, 100_000]) {
@@ -121,5 +136,6 @@ describe("a channel", () => {
     expect(() => Channel.make("", Schema.String)).toThrow(RangeError)
     expect(() => Channel.make("x".repeat(256), Schema.String)).toThrow(RangeError)
     expect(Channel.make("x".repeat(255), Schema.String).name.length).toBe(255)
+    expect(() => Channel.fromCodec("x", { ...Codec.bytes, name: "x".repeat(256) })).toThrow("a codec's name")
   })
 })
