@@ -168,6 +168,7 @@ describe("the handshake", () => {
         yield* thief.closed
         yield* links.until((items) => items.some(isRejected("n2", "is connected already")))
         expect(ofType(thief.frames.items, Frames.Type.welcome)).toEqual([])
+        expect(n1.counters.links).toBe(1)
         const got = yield* arrivals(n1, Numbers)
         const send = yield* n2.open(Numbers, ignore)
         send("n1", 1)
@@ -263,19 +264,23 @@ describe("the handshake", () => {
     )
   )
 
-  it.live("is owed by so many connections and no more", () =>
+  it.live("is owed by so many connections and no more: the oldest goes, who means well gets in", () =>
     quiet(
       Effect.gen(function* () {
         const n1 = yield* node("n1", ["n2"], { maxHandshakes: 2 })
         const links = yield* events(n1)
         const first = yield* raw(n1.address.port)
+        const second = yield* raw(n1.address.port)
         yield* raw(n1.address.port)
-        const third = yield* raw(n1.address.port)
-        yield* third.closed
-        yield* links.until((items) => items.length > 0)
-        expect(links.items).toMatchObject([{ reason: "more than 2 connections without a handshake" }])
-        first.socket.destroy()
         yield* first.closed
+        yield* links.until((items) => items.length > 0)
+        expect(links.items).toMatchObject([
+          {
+            peer: `127.0.0.1:${first.port}`,
+            reason: "more than 2 connections without a handshake"
+          }
+        ])
+        expect(second.socket.destroyed).toBe(false)
         yield* serves(n1, "n2")
       })
     )

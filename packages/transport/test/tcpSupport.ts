@@ -51,6 +51,8 @@ export interface Frame {
 /** The other end of a connection, without a node behind it. */
 export interface Raw {
   readonly socket: Net.Socket
+  /** The port that a node sees it come from. */
+  readonly port: number
   readonly frames: Log<Frame>
   readonly closed: Effect.Effect<void>
   readonly write: (bytes: Uint8Array | string) => void
@@ -74,6 +76,7 @@ export const raw = (port: number): Effect.Effect<Raw, never, Scope.Scope> =>
         resume(
           Effect.succeed({
             socket,
+            port: socket.localPort!,
             frames,
             closed: ended.until((items) => items.length > 0),
             write: (bytes) => void socket.write(bytes)

@@ -154,16 +154,21 @@ export class Node implements Knowledge {
   private arrived(socket: Net.Socket): void {
     const remote = remoteOf(socket)
     socket.on("error", () => socket.destroy())
-    if (this.strangers.size >= this.options.maxHandshakes) {
-      socket.destroy()
-      return this.reports.rejected(
-        remote,
-        `more than ${this.options.maxHandshakes} connections without a handshake`,
-        false
-      )
-    }
+    if (this.strangers.size >= this.options.maxHandshakes) this.evict()
     this.strangers.set(remote, socket)
-    socket.once("close", () => this.strangers.delete(remote))
+    socket.once("close", () => {
+      if (this.strangers.get(remote) === socket) this.strangers.delete(remote)
+    })
+  }
+
+  /** Closes the stranger that has been here longest: who means well is done soon, and so finds room among who doesn't. */
+  private evict(): void {
+    for (const [remote, socket] of this.strangers) {
+      this.strangers.delete(remote)
+      socket.destroy()
+      const reason = `more than ${this.options.maxHandshakes} connections without a handshake`
+      return this.reports.rejected(remote, reason, false)
+    }
   }
 
   private accept(socket: Net.Socket): void {
