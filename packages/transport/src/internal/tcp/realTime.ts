@@ -2,7 +2,6 @@
  * The time of sockets. A peer on a network doesn't wait for a test's clock: how long a handshake, a sign of life or a
  * shutdown may take is a matter of real time, and so is the end of a turn.
  */
-/* oxlint-disable no-restricted-globals */
 
 export interface Timer {
   readonly stop: () => void
