@@ -50,13 +50,13 @@ export interface Options {
   readonly outboundBytes?: number
   /** The largest message, encoded; a larger one is refused by the sender, and closes the link at a receiver. Default: 16 MiB. */
   readonly maxFrameBytes?: number
-  /** How many messages of one peer wait for one channel that is not open; one more is dropped. Default: 4,096. */
+  /** How many messages of one peer wait for one channel that is not open, of 4,096; one more is dropped. Default: 4,096. */
   readonly holdMessages?: number
   /** How many bytes of one peer wait for channels that are not open; more is dropped. Default: 16 MiB. */
   readonly holdBytes?: number
   /** How many messages of the node to itself wait; one more is dropped. Default: 65,536. */
   readonly selfMessages?: number
-  /** How many connections may be without a handshake; one more is closed at once. Default: 64. */
+  /** How many connections may be without a handshake; one more closes the one that has been without for longest. Default: 64. */
   readonly maxHandshakes?: number
   /** How long a connection may take to be dialed and to shake hands. Default: 5 seconds. */
   readonly handshakeTimeout?: Duration.Input

@@ -4,6 +4,7 @@
 import type { Socket } from "node:net"
 import { Writer } from "../../Writer.ts"
 import * as Frames from "../frames.ts"
+import { taken } from "./admission.ts"
 import type { Route } from "./Inbox.ts"
 import type { Node } from "./Node.ts"
 import type { Peer } from "./Peer.ts"
@@ -15,8 +16,8 @@ const lingerMillis = 1000
 export class Connection {
   readonly socket: Socket
   readonly remote: string
-  /** Where the handshake has got to. `ended`: nothing that arrives is looked at any more. */
-  private state: "handshake" | "live" | "ended" = "handshake"
+  /** `contending`: its id is taken, by a link that must show that it lives. `ended`: what arrives is not looked at. */
+  private state: "handshake" | "contending" | "live" | "ended" = "handshake"
   /** Whether this node has introduced itself, on a connection that it dialed. */
   introduced = false
   /** Who is at the other end: known from the start when dialed. */
@@ -27,6 +28,8 @@ export class Connection {
   missed = 0
   /** Whether there was a sign of life since the last heartbeat. */
   heard = true
+  /** Who else waits for a sign of life. */
+  private onSign: (() => void) | undefined = undefined
   private readonly node: Node
   private readonly dialed: boolean
   private readonly decoder: Frames.FrameDecoder
@@ -69,7 +72,7 @@ export class Connection {
 
   private readonly onData = (chunk: Buffer): void => {
     if (this.state === "ended") return
-    this.heard = true
+    this.signOfLife()
     this.node.reports.counters.bytesReceived += chunk.length
     // A plain array: codecs copy with `slice`, which gives a view of a Buffer.
     const malformed = this.decoder.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length))
@@ -77,6 +80,8 @@ export class Connection {
   }
 
   private readonly onError = (error: NodeJS.ErrnoException): void => {
+    if (this.dialed && error.message.includes("before secure TLS connection"))
+      this.node.reports.warn(`"${this.peer!.id}" at ${this.remote} hangs up on TLS. Does it speak TLS?`)
     // What goes wrong with the network is no fault of the other end; what TLS doesn't like is.
     if (this.state === "live" || /^E(?!RR_|PROTO)[A-Z_]+$/.test(error.code ?? "")) this.close(error.message)
     else this.refused(error.message)
@@ -96,8 +101,23 @@ export class Connection {
   private readonly onWritten = (error?: Error | null): void => {
     if (error !== undefined && error !== null) return
     // A write that was stuck for a heartbeat has moved: the other end has taken something.
-    if (this.writeBeat !== this.node.beats) this.heard = true
+    if (this.writeBeat !== this.node.beats) this.signOfLife()
     this.peer!.onWritten(this)
+  }
+
+  private signOfLife(): void {
+    this.heard = true
+    if (this.onSign !== undefined) this.onSign()
+  }
+
+  /** Calls `onSign` at signs of life from now on; that a write goes on which is stuck now is one. */
+  listen(onSign: () => void): void {
+    this.onSign = onSign
+    this.writeBeat = -1
+  }
+
+  listenNoMore(): void {
+    this.onSign = undefined
   }
 
   /** Ends the connection, telling nobody. */
@@ -163,10 +183,19 @@ export class Connection {
     this.socket.write(frame.take())
   }
 
-  private onHello(them: Frames.Introduction): void {
+  /** `contested`: the link that has the id, if there still is one, has shown that it lives. */
+  private onHello(them: Frames.Introduction, contested = false): void {
     const refusal = this.node.judge(this, them)
-    if (refusal !== undefined) return this.refuse(them.node, refusal)
     const peer = this.node.peers.get(them.node)!
+    if (refusal === taken && !contested && !peer.probed && !this.node.closing) {
+      this.state = "contending"
+      return peer.probe(() => {
+        if (this.state !== "contending") return
+        this.state = "handshake"
+        this.onHello(them, true)
+      })
+    }
+    if (refusal !== undefined) return this.refuse(them.node, refusal)
     peer.link?.close("the peer has connected anew")
     this.incarnation = them.incarnation
     this.handshake = them.handshake
@@ -232,7 +261,8 @@ export class Connection {
   private onControl(type: number, bytes: Uint8Array, start: number, end: number): void {
     if (this.state === "live") return this.onLive(type, bytes, start, end)
     if (this.state === "ended") return
-    if (!this.dialed && type === Frames.Type.hello) return this.onHello(Frames.readIntroduction(bytes, start, end))
+    if (!this.dialed && this.state === "handshake" && type === Frames.Type.hello)
+      return this.onHello(Frames.readIntroduction(bytes, start, end))
     if (this.introduced && type === Frames.Type.welcome)
       return this.onWelcome(Frames.readIntroduction(bytes, start, end))
     if (this.introduced && type === Frames.Type.refuse) return this.onRefuse(Frames.readRefusal(bytes, start, end))

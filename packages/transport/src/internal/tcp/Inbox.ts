@@ -7,12 +7,14 @@ import type { Channel } from "../../Channel.ts"
 import type * as Codec from "../../Codec.ts"
 import type { NodeId } from "../../NodeId.ts"
 import type { Receive } from "../../Transport.ts"
+import { maxChannels } from "../frames.ts"
 import type { Reports } from "./Reports.ts"
 
-/** A sender of messages, and how much of them waits for channels that are not open. */
+/** A sender of messages, and how much of them waits for channels that are not open, on how many. */
 export interface Source {
   readonly id: NodeId
   waitingBytes: number
+  waitingChannels: number
 }
 
 /** Where the messages of a channel arrive. */
@@ -88,7 +90,7 @@ export class Inbox {
     dispatcher: Scheduler.SchedulerDispatcher,
     onMismatch: (source: Source, reason: string) => void
   ) {
-    this.self = { id: self, waitingBytes: 0 }
+    this.self = { id: self, waitingBytes: 0, waitingChannels: 0 }
     this.bounds = bounds
     this.reports = reports
     this.dispatcher = dispatcher
@@ -192,9 +194,11 @@ export class Inbox {
     if (this.closed) return
     const size = end - start + overheadBytes
     const before = port.waiting.get(source) ?? 0
-    if (before >= this.bounds.holdMessages || source.waitingBytes + size > this.bounds.holdBytes) {
+    const full = before === 0 ? source.waitingChannels >= maxChannels : before >= this.bounds.holdMessages
+    if (full || source.waitingBytes + size > this.bounds.holdBytes) {
       return this.reports.dropped(source.id, "channel-not-open", 1)
     }
+    if (before === 0) source.waitingChannels++
     port.waiting.set(source, before + 1)
     source.waitingBytes += size
     const message = Uint8Array.prototype.slice.call(bytes, start, end)
@@ -239,8 +243,10 @@ export class Inbox {
       return this.call(port, source.id, message)
     }
     const left = port.waiting.get(source)! - 1
-    if (left === 0) port.waiting.delete(source)
-    else port.waiting.set(source, left)
+    if (left === 0) {
+      port.waiting.delete(source)
+      source.waitingChannels--
+    } else port.waiting.set(source, left)
     source.waitingBytes -= waiting.size
     if (route.codec === port.codec || this.agree(source, route)) this.deliver(port, source, message, 0, message.length)
   }

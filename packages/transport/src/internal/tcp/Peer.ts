@@ -31,6 +31,9 @@ const keepBytes = 1024 * 1024
 /** A burst that reaches this is written before its turn ends. */
 const eagerBytes = 64 * 1024
 
+/** How long a link has to show that it lives when somebody else claims the peer's id. */
+const probeMillis = 1000
+
 /** One write at most, so that a long backlog shows progress. */
 const writeBytes = 256 * 1024
 
@@ -38,6 +41,7 @@ export class Peer implements Source {
   readonly id: NodeId
   address: Address | undefined
   waitingBytes = 0
+  waitingChannels = 0
   link: Connection | undefined = undefined
   /** The connection that this node makes to the peer, until it is a link. */
   dialing: Connection | undefined = undefined
@@ -58,6 +62,9 @@ export class Peer implements Source {
   /** The peer has refused this node's connection in favour of its own, which is on its way. */
   private awaited = false
   private cancelBackoff: (() => void) | undefined = undefined
+  /** Called once it is known whether the link lives. */
+  private onProbed: (() => void) | undefined = undefined
+  private probing: RealTime.Timer | undefined = undefined
   /** Called once nothing of this peer keeps the node from closing. */
   private onSettled: (() => void) | undefined = undefined
 
@@ -76,7 +83,7 @@ export class Peer implements Source {
 
   // ------------------------------------------------------------------------------------------------------ messages
 
-  /** The lane of a channel, made when it is first sent on. `undefined`: this peer has all the lanes it may have. */
+  /** The lane of a channel, made when it is first sent on. `undefined`: there are as many as may be, or too much waits. */
   lane(name: string, codec: string): Lane | undefined {
     const same = this.lanes.find((lane) => lane.name === name && lane.codec === codec)
     if (same !== undefined) {
@@ -84,7 +91,7 @@ export class Peer implements Source {
       return same
     }
     const number = this.freeNumber()
-    if (number === undefined) return undefined
+    if (number === undefined || this.backlogBytes >= this.boundBytes) return undefined
     const lane: Lane = { number, name, codec, users: 1 }
     this.lanes[number] = lane
     if (this.link !== undefined) Frames.writeDeclaration(this.out, lane)
@@ -228,7 +235,32 @@ export class Peer implements Source {
     this.node.reports.down(this.id, reason)
     this.node.changed()
     this.dialLater()
+    this.endProbe()
     if (this.onSettled !== undefined) this.settle()
+  }
+
+  /** Whether it is being found out if the link lives. */
+  get probed(): boolean {
+    return this.onProbed !== undefined
+  }
+
+  /** Finds out whether the link lives. Calls `onProbed` when it has shown that it does, or is gone. */
+  probe(onProbed: () => void): void {
+    const link = this.link!
+    this.onProbed = onProbed
+    const millis = Math.min(probeMillis, this.node.options.handshakeMillis / 2)
+    this.probing = RealTime.after(millis, () => link.close("no sign of life when the peer connected anew"))
+    link.listen(() => this.endProbe())
+    this.ping()
+  }
+
+  private endProbe(): void {
+    const onProbed = this.onProbed
+    if (onProbed === undefined) return
+    this.onProbed = undefined
+    this.probing?.stop()
+    this.link?.listenNoMore()
+    onProbed()
   }
 
   ping(): void {
@@ -331,6 +363,7 @@ export class Peer implements Source {
     if (left > 0) this.node.reports.dropped(this.id, "link-lost", left)
     this.outMessages = 0
     this.writingMessages = 0
+    this.probing?.stop()
     this.out = new Writer(0)
     onSettled?.()
   }

@@ -17,8 +17,8 @@ export interface Knowledge {
  * Lets a node in (`undefined`) or says why not.
  *
  * When two nodes dial each other at once, the connection of the higher one wins, and both know that without a word. An
- * id that is live is refused to anybody but the node that has it: that node alone can know its incarnation, and dials
- * again only after it has lost the link.
+ * id that is live is `taken` for anybody but the incarnation that has it, which dials again only after it has lost the
+ * link.
  */
 export const judge = (them: Introduction, us: Knowledge): Refusal | undefined => {
   if (them.version !== version) return refused(`protocol version ${them.version}, this node speaks ${version}`)
@@ -28,7 +28,7 @@ export const judge = (them: Introduction, us: Knowledge): Refusal | undefined =>
   if (them.target !== us.self) return refused(`it looks for node "${them.target}", this is "${us.self}"`)
   const live = us.live(them.node)
   if (live !== undefined) {
-    if (them.incarnation !== live.incarnation) return refused(`node id "${them.node}" is connected already`)
+    if (them.incarnation !== live.incarnation) return taken
     return them.handshake > live.handshake ? undefined : duplicate
   }
   return us.dialing(them.node) && Order(us.self, them.node) > 0 ? duplicate : undefined
@@ -45,6 +45,9 @@ export const judgeAnswer = (them: Introduction, peer: NodeId, us: Knowledge): Re
 const refused = (reason: string): Refusal => ({ code: RefusalCode.refused, reason })
 
 const duplicate: Refusal = { code: RefusalCode.duplicate, reason: "another connection of these two nodes has won" }
+
+/** Another incarnation has the id. Whether its link still lives must be found out: a node that crashed says no goodbye. */
+export const taken: Refusal = { code: RefusalCode.refused, reason: "this node id is connected already" }
 
 /** The names that a certificate gives its owner: its common name and its DNS names. */
 export const certificateNames = (certificate: {
