@@ -251,9 +251,11 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
   }
 
   readonly subscribe = (listener: (event: Event) => void): (() => void) => {
-    this.listeners = [...this.listeners, listener]
+    // One that is given twice is called twice, and each of the two ends by itself.
+    const subscription = (event: Event): void => listener(event)
+    this.listeners = [...this.listeners, subscription]
     return () => {
-      this.listeners = this.listeners.filter((other) => other !== listener)
+      this.listeners = this.listeners.filter((other) => other !== subscription)
     }
   }
 
@@ -314,7 +316,10 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
 
   start(send: Send<Message>): void {
     this.transmit = send
-    this.observer?.onSpawn({ node: this.node, actor: this.name, state: this.current })
+    const { name: actor, node, observer } = this
+    if (observer !== undefined) {
+      this.call("an observer", (spawned) => observer.onSpawn(spawned), { node, actor, state: this.current })
+    }
     this.begin()
     this.drain()
   }
@@ -325,9 +330,12 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
   }
 
   stop(): void {
+    if (this.status === "stopped") return
     this.status = "stopped"
     this.timers.clearAll()
     this.waiting = []
+    const { name: actor, node, observer } = this
+    this.call("an observer", (stopped) => observer?.onStop?.(stopped), { node, actor })
   }
 
   input(input: Input<Message, Command, Timer>): void {
@@ -396,11 +404,11 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
     failed: { readonly failure: unknown } | undefined
   ): void {
     const step = { node: this.node, actor: this.name, input, state: this.current, actions }
-    try {
-      this.observer!.onStep(failed === undefined ? step : { ...step, failure: failed.failure })
-    } catch (defect) {
-      this.log("an observer threw", Cause.die(defect))
-    }
+    this.call(
+      "an observer",
+      (seen) => this.observer!.onStep(seen),
+      failed === undefined ? step : { ...step, ...failed }
+    )
   }
 
   private restart(input: Input, failure: unknown): void {
@@ -426,6 +434,8 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
 
   /** What each life of the protocol begins with: its start, and who is in the group. */
   private begin(): void {
+    // Whoever heard of its restart may have stopped it.
+    if (this.status !== "busy") return
     const { restarts } = this.counters
     this.step({ _tag: "Start" })
     // A start that failed has led to another one, which has been through this.

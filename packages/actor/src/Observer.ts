@@ -24,6 +24,8 @@ export interface Observer {
   readonly onSpawn: (actor: { readonly node: NodeId.NodeId; readonly actor: string; readonly state: unknown }) => void
   /** A step is done: its state is stored, its actions are about to be performed. */
   readonly onStep: (step: Step) => void
+  /** An actor has stopped, with its scope or for good: no step follows. */
+  readonly onStop?: (actor: { readonly node: NodeId.NodeId; readonly actor: string }) => void
 }
 
 export const Observer = Context.Reference<Observer | undefined>("@troupe/actor/Observer", {

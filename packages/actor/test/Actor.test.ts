@@ -399,7 +399,7 @@ describe("code around an actor that throws", () => {
     Effect.gen(function* () {
       const lines: Array<string> = []
       const events: Array<string> = []
-      const onStep = () => {
+      const bad = () => {
         throw new Error("bad observer")
       }
       const onRestart = () => {
@@ -407,7 +407,7 @@ describe("code around an actor that throws", () => {
       }
       const actor = yield* spawn({}, { onRestart }).pipe(
         Effect.provide(logged(lines)),
-        Effect.provideService(Observer, { onSpawn: () => {}, onStep })
+        Effect.provideService(Observer, { onSpawn: bad, onStep: bad, onStop: bad })
       )
       actor.subscribe((event) => events.push(event))
       actor.tell([fail("boom")])
@@ -510,6 +510,20 @@ describe("subscriptions", () => {
     }).pipe(Effect.provide(alone()))
   )
 
+  it.effect("of one listener twice are two, which end one by one", () =>
+    Effect.gen(function* () {
+      const events: Array<string> = []
+      const actor = yield* spawn()
+      const listener = (event: string) => events.push(event)
+      const [first] = [actor.subscribe(listener), actor.subscribe(listener)]
+      actor.tell([emit("a")])
+      first()
+      first()
+      actor.tell([emit("b")])
+      expect(events).toEqual(["a", "a", "b"])
+    }).pipe(Effect.provide(alone()))
+  )
+
   it.effect("as a stream give the events from then on", () =>
     Effect.gen(function* () {
       const actor = yield* spawn()
@@ -588,6 +602,26 @@ describe("an observer", () => {
     }).pipe(Effect.provide([alone(), logged([])]))
   )
 
+  it.effect("sees once that an actor stops, with its scope or for good", () =>
+    Effect.gen(function* () {
+      const stopped: Array<string> = []
+      const observer = {
+        onSpawn: () => {},
+        onStep: () => {},
+        onStop: ({ actor }: { readonly actor: string }) => stopped.push(actor)
+      }
+      const failing = yield* spawn({}, { restart: { limit: 0 } }).pipe(
+        Effect.provideService(Observer, observer),
+        Effect.provide(logged([])),
+        Effect.tap((actor) => Effect.sync(() => actor.tell([fail("boom")]))),
+        Effect.scoped
+      )
+      expect(stopped).toEqual([failing.name])
+      yield* Effect.scoped(Effect.provideService(spawn(), Observer, observer))
+      expect(stopped).toEqual([failing.name, failing.name])
+    }).pipe(Effect.provide(alone()))
+  )
+
   it.effect("sees a step before its actions are performed", () =>
     Effect.gen(function* () {
       const order: Array<string> = []
@@ -662,6 +696,16 @@ describe("the end of the scope", () => {
       expect(actor.counters).toMatchObject({ timeouts: 0, events: 0 })
     })
   })
+
+  it.effect("in onRestart leaves it at its new first state", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const onRestart = () => Effect.runSync(Scope.close(scope, Exit.void))
+      const actor = yield* spawn({}, { onRestart }).pipe(Effect.provide(logged([])), Scope.provide(scope))
+      actor.tell([fail("boom")])
+      expect(actor.state()).toEqual([])
+    }).pipe(Effect.provide(alone()))
+  )
 
   it.effect("in the middle of a step leaves the rest of its actions undone", () =>
     Effect.gen(function* () {
