@@ -16,7 +16,7 @@ export interface World {
 export interface Property {
   readonly name: string
   /**
-   * `always`: after every step. `sometimes`: after one step at least. `eventually`: at the end of the run, when faults
+   * `always`: at the first state of an actor and after every step. `sometimes`: after one step at least. `eventually`: at the end of the run, when faults
    * are over.
    */
   readonly kind: Card.Guarantee<any>["kind"]

@@ -160,11 +160,12 @@ export const run = Effect.fnUntraced(function* <E, A = void>(
     faults,
     yieldProbability: options.yieldProbability ?? 0.01,
     holdMessages: options.holdMessages ?? 4096,
+    calmNanos: setup.plannedMillis * Faults.over * 1e6,
     trace: options.trace,
     program: options.program,
     context: yield* Effect.context<never>()
   })
-  world.onStep = () => watch.look(world, watch.afterSteps)
+  world.onStep = (changed) => watch.look(world, changed ? watch.afterSteps : watch.afterAll)
   world.onChange = () => watch.look(world, watch.afterAll)
   for (const event of [...plan, ...setup.scheduled]) world.schedule(event)
 
@@ -189,10 +190,10 @@ export const run = Effect.fnUntraced(function* <E, A = void>(
     const failed = world.failures.map(({ cause, node }) => ({
       name: "a program failed",
       atMillis: world.nowMillis,
-      detail: `${node}: ${Cause.pretty(cause)}`
+      detail: `${node}: ${describe(cause)}`
     }))
     if (testExit !== undefined && Exit.isFailure(testExit)) {
-      failed.push({ name: "the test failed", atMillis: world.nowMillis, detail: Cause.pretty(testExit.cause) })
+      failed.push({ name: "the test failed", atMillis: world.nowMillis, detail: describe(testExit.cause) })
     }
     const result: Result<A> = {
       seed: options.seed,
@@ -223,10 +224,14 @@ export const run = Effect.fnUntraced(function* <E, A = void>(
   )
 })
 
+/** Without the ids of fibers, which go on counting from run to run. */
+const describe = (cause: Cause.Cause<unknown>): string => Cause.pretty(cause).replace(/\(#\d+\)/g, "(fiber)")
+
 interface Setup {
   readonly nodes: ReadonlyArray<NodeId.NodeId>
   readonly faults: Faults.Faults
   readonly durationMillis: number
+  readonly plannedMillis: number
   readonly plan: ReadonlyArray<Faults.Event>
   readonly scheduled: ReadonlyArray<Faults.Event>
 }
@@ -252,11 +257,12 @@ const prepare = Effect.fnUntraced(function* <E, A>(options: Options<E, A>): Effe
     if (faults[`${range}Max`] < faults[`${range}Min`]) return yield* refuse(`${range}Max is below ${range}Min`)
   }
   const durationMillis = yield* lengthOf("duration", options.duration ?? "1 minute")
-  const planned = yield* lengthOf("planned", options.planned ?? durationMillis)
+  const plannedMillis = yield* lengthOf("planned", options.planned ?? durationMillis)
   const { clockJumpsPerMinute, crashesPerMinute, partitionsPerMinute, pausesPerMinute } = faults
-  const events = ((clockJumpsPerMinute + crashesPerMinute + partitionsPerMinute + pausesPerMinute) * planned) / 60_000
+  const events =
+    ((clockJumpsPerMinute + crashesPerMinute + partitionsPerMinute + pausesPerMinute) * plannedMillis) / 60_000
   if (events > eventsMax) return yield* refuse(`a plan of ${Math.round(events)} faults is above ${eventsMax}`)
-  const plan = Faults.plan({ seed, nodes, faults, durationMillis: planned }).filter(
+  const plan = Faults.plan({ seed, nodes, faults, durationMillis: plannedMillis }).filter(
     ({ index }) => keep === undefined || keep.includes(index)
   )
   for (const event of scheduled) {
@@ -274,6 +280,7 @@ const prepare = Effect.fnUntraced(function* <E, A>(options: Options<E, A>): Effe
     nodes,
     faults,
     durationMillis,
+    plannedMillis,
     plan,
     scheduled: scheduled.map((event, index) => ({ ...event, index: -1 - index }) as Faults.Event)
   }
@@ -491,8 +498,9 @@ export const shrink = <E, A>(options: Options<E, A>, failing: Result<A>): Effect
         duration: Duration.millis(change.durationMillis ?? durationMillis),
         planned: Duration.millis(plannedMillis),
         faults: change.faults ?? faults
-      })
-      if (!result.violations.some(({ name }) => name === broken)) return false
+      }).pipe(Effect.catchTag("Deadlock", () => Effect.undefined))
+      // A test that waits for what is left out shows another failure.
+      if (result === undefined || !result.violations.some(({ name }) => name === broken)) return false
       best = result
       keep = change.keep ?? keep
       durationMillis = change.durationMillis ?? durationMillis
@@ -500,9 +508,12 @@ export const shrink = <E, A>(options: Options<E, A>, failing: Result<A>): Effect
       return true
     })
 
-    for (const rate of dispensable) {
-      if ((faults[rate] ?? 0) > 0) yield* tryRun({ faults: { ...faults, [rate]: 0 } })
-    }
+    const leaveOutRates = Effect.fnUntraced(function* () {
+      for (const rate of dispensable) {
+        if ((faults[rate] ?? 0) > 0) yield* tryRun({ faults: { ...faults, [rate]: 0 } })
+      }
+    })
+    yield* leaveOutRates()
     // Fewer events: halves, then quarters, down to single ones for as long as one can go.
     for (let size = Math.ceil(keep.length / 2); size >= 1;) {
       const before = keep.length
@@ -513,6 +524,8 @@ export const shrink = <E, A>(options: Options<E, A>, failing: Result<A>): Effect
       if (size === 1 && keep.length === before) break
       size = Math.ceil(size / 2)
     }
+    // A rate may have been needed for an event that is gone.
+    yield* leaveOutRates()
     // A broken `always` needs no time after it. For what comes too late, time is part of the failure.
     const brokenAt = best.violations.find(({ name }) => name === broken)!.atMillis
     if (brokenAt < durationMillis) yield* tryRun({ durationMillis: Math.ceil(brokenAt) })

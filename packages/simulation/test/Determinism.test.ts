@@ -8,16 +8,19 @@ import { Actor, type Protocol } from "@troupe/actor"
 import { Faults, Simulation } from "@troupe/simulation"
 import { Effect, Random, Schema } from "effect"
 import { options, trace } from "./application.ts"
-import { traced } from "./support.ts"
+import * as RandomApplication from "./randomApplication.ts"
+import { traced, upTo } from "./support.ts"
 
-const inProcessOfItsOwn = (seed: number) =>
+const printedBy = (file: string, ...seeds: ReadonlyArray<number>) =>
   Effect.promise(() =>
     promisify(execFile)(
       process.execPath,
-      ["--conditions=@troupe/source", join(import.meta.dirname, "application.ts"), String(seed)],
+      ["--conditions=@troupe/source", join(import.meta.dirname, file), ...seeds.map(String)],
       { maxBuffer: 2 ** 26 }
     )
   ).pipe(Effect.map(({ stdout }) => stdout))
+
+const inProcessOfItsOwn = (seed: number) => printedBy("application.ts", seed)
 
 /** Keeps every core busy while `effect` runs. */
 const underLoad = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
@@ -53,6 +56,16 @@ describe("the same seed gives the same trace, byte by byte", () => {
     })
   )
 
+  it.live("whatever of Effect a program is made of: a hundred little applications", () =>
+    Effect.gen(function* () {
+      const all = Effect.map(Effect.forEach(upTo(100), RandomApplication.trace), (traces) => traces.join("\n"))
+      const first = yield* all
+      expect(first).not.toContain("a program failed")
+      expect((yield* all) === first).toBe(true)
+      expect((yield* underLoad(printedBy("randomApplication.ts", 0, 99))) === `${first}\n`).toBe(true)
+    })
+  )
+
   it.live("with a trace and without one", () =>
     Effect.gen(function* () {
       const silent = yield* Simulation.run(options(46))
@@ -79,7 +92,7 @@ describe("the same seed gives the same trace, byte by byte", () => {
       })
       expect(result.counts.delivered).toBeGreaterThan(200)
       expect(createHash("sha256").update(trace).digest("hex")).toBe(
-        "3c9566ceef5a45f777f39994c9208ddf295a3ae5cfc06b5ae06439bd7efa0028"
+        "17445682a194b25cd54e762c3fb6a4fac2083528ef0006d53b5c2318c8e6f2d7"
       )
     })
   )

@@ -57,6 +57,19 @@ describe("a message", () => {
     })
   )
 
+  it.effect("arrives once and in order in the last 30 % of the run, so that it can recover", () =>
+    Effect.gen(function* () {
+      const faults = { lossProbability: 0.3, duplicationProbability: 0.3, reorderProbability: 0.5 }
+      const { numbers } = yield* stream({ faults, count: 1000, duration: "1 second" })
+      const late = upTo(1000).filter((number) => number >= 711 && number < 980)
+      expect(numbers("n2").filter((number) => number >= 711 && number < 980)).toEqual(late)
+      expect(numbers("n2").filter((number) => number < 700).length).not.toBe(700)
+      // A longer plan is at work to the end.
+      const planned = yield* stream({ faults, count: 1000, duration: "1 second", planned: "2 seconds" })
+      expect(planned.numbers("n2").filter((number) => number >= 711 && number < 980)).not.toEqual(late)
+    })
+  )
+
   it.effect(
     "of a node to itself is on no link: it is neither lost nor doubled nor late, and never in the same turn",
     () =>

@@ -217,6 +217,28 @@ describe("a pause", () => {
     })
   )
 
+  it.effect(
+    "of a plan lasts as long as it says: neither one that it runs into nor one of an earlier life ends it",
+    () =>
+      Effect.gen(function* () {
+        const pause = (atMillis: number, forMillis: number) =>
+          ({ _tag: "Pause", node: "n2", atMillis, forMillis }) as const
+        const crash = { _tag: "Crash", node: "n2", atMillis: 400, forMillis: 50 } as const
+        const seen = yield* withTickers(
+          (simulator) =>
+            Effect.forEach([395, 595, 905, 995], (at) =>
+              Effect.gen(function* () {
+                yield* Effect.sleep(at - simulator.world.nowMillis)
+                return ticks(simulator, "n2").state
+              })
+            ),
+          { faults: delayOf(1), scheduled: [pause(105, 395), pause(200, 100), crash, pause(480, 400)] }
+        )
+        // Still from 105 until its crash at 400, and from 480, thirty milliseconds into its second life, until 880.
+        expect(seen).toEqual([10, 2, 5, 14])
+      })
+  )
+
   it.effect("of a node that crashes loses what had waited", () =>
     Effect.gen(function* () {
       const { numbers } = yield* stream({
@@ -345,6 +367,14 @@ describe("a plan", () => {
     expect(plan.map(({ index }) => index)).toEqual(upTo(20))
     expect(plan.map(({ atMillis }) => atMillis)).toEqual(plan.map(({ atMillis }) => atMillis).toSorted((a, b) => a - b))
     expect(Faults.plan({ ...options, faults: Faults.none })).toEqual([])
+  })
+
+  it("rounds a rate by chance where a run is too short for a whole number of events", () => {
+    const counts = upTo(1000).map((seed) => Faults.plan({ ...options, seed, durationMillis: 12_500 }).length)
+    // 20 a minute: 1.25 crashes, 1.25 pauses, 0.83 partitions, 0.83 jumps.
+    const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length
+    expect(mean).toBeGreaterThan(4.05)
+    expect(mean).toBeLessThan(4.3)
   })
 
   it("starts its events in the first 60 % and has them over by 70 %, so that the rest shows recovery", () => {

@@ -2,7 +2,22 @@ import { describe, expect, it } from "@effect/vitest"
 import { Actor, type Card, type Protocol } from "@troupe/actor"
 import { Faults, Simulation } from "@troupe/simulation"
 import { type NodeId, Transport } from "@troupe/transport"
-import { Deferred, Effect, Logger, Queue, Random, Schema, Semaphore } from "effect"
+import {
+  Clock,
+  DateTime,
+  Deferred,
+  Effect,
+  HashSet,
+  Logger,
+  MutableRef,
+  Queue,
+  Random,
+  Schema,
+  type Scope,
+  Semaphore,
+  Tracer
+} from "effect"
+import { readFile } from "node:fs"
 import { Numbers, three, traced, upTo } from "./support.ts"
 
 /** A run of one node, with nothing in it unless said. */
@@ -65,6 +80,42 @@ describe("always", () => {
         ]
       })
       expect(violations).toEqual([{ name: "zero", atMillis: 0 }])
+    })
+  )
+})
+
+describe("snapshots", () => {
+  const heard = (name: string, program: Effect.Effect<unknown, unknown, Transport | Scope.Scope>) =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const look = Simulation.always(name, ({ snapshot }) => {
+        for (const { alive, state } of snapshot("test/silence")) seen.push(`${state} ${alive}`)
+        return true
+      })
+      yield* run({ program: () => program, properties: [{ ...look, ofSnapshots: true }] })
+      return seen
+    })
+
+  it.effect("have an actor's first state, before its start", () =>
+    Effect.gen(function* () {
+      expect((yield* heard("first", Effect.andThen(Effect.sleep(5), Actor.spawn(silence)))).slice(0, 2)).toEqual([
+        "0 true",
+        "5 true"
+      ])
+    })
+  )
+
+  it.effect("say that an actor is not alive which has stopped, with its scope or for good", () =>
+    Effect.gen(function* () {
+      expect((yield* heard("scope", Effect.scoped(Actor.spawn(silence)))).at(-1)).toBe("0 false")
+      const failing: typeof silence = {
+        ...silence,
+        onCommand: () => {
+          throw new Error("boom")
+        }
+      }
+      const failed = Effect.map(Actor.spawn(failing, { restart: { limit: 0 } }), (actor) => actor.tell(1))
+      expect((yield* heard("failed", Effect.provide(failed, Logger.layer([])))).at(-1)).toBe("0 false")
     })
   )
 })
@@ -395,6 +446,10 @@ describe("foreign asynchrony is named, with the place that made it", () => {
       kind: "PROMISE",
       program: Effect.tryPromise(() => fetch("http://127.0.0.1:1/").then((response) => response.text()))
     },
+    "a file that is read": {
+      kind: "FSREQCALLBACK",
+      program: Effect.callback<void>((resume) => readFile(import.meta.filename, () => resume(Effect.void)))
+    },
     "a fiber outside of the world": { kind: "Immediate", program: Effect.sync(() => Effect.runFork(Effect.yieldNow)) }
   }
 
@@ -437,6 +492,62 @@ describe("foreign asynchrony is named, with the place that made it", () => {
       }
       const { violations } = yield* Effect.provide(run(options), Logger.layer([logger]))
       expect(violations).toEqual([])
+    })
+  )
+})
+
+describe("what reads the machine behind Effect's back", () => {
+  it.effect("reads virtual time and the seed, and the machine again after the run", () =>
+    Effect.gen(function* () {
+      const readings = () => {
+        const all: Array<unknown> = []
+        const program = () =>
+          Effect.gen(function* () {
+            yield* Effect.sleep(1500)
+            expect(Date.now()).toBe(yield* Clock.currentTimeMillis)
+            expect(DateTime.toEpochMillis(yield* DateTime.now)).toBe(Date.now())
+            expect(performance.now()).toBe(1500)
+            const refs = HashSet.make(...upTo(20).map((number) => MutableRef.make(number)))
+            all.push(Math.random(), [...refs].map(MutableRef.get))
+          })
+        return Effect.map(run({ program }), ({ violations }) => {
+          expect(violations).toEqual([])
+          return all
+        })
+      }
+      const machine = [Math.random, Date.now, performance.now]
+      const first = yield* readings()
+      expect(first.length).toBe(2)
+      expect(yield* readings()).toEqual(first)
+      expect([Math.random, Date.now, performance.now]).toEqual(machine)
+    })
+  )
+
+  it.effect("are not the spans: their ids are of the seed, unless a tracer is provided", () =>
+    Effect.gen(function* () {
+      const ids = (seed: number) => {
+        const all: Array<string> = []
+        const span = Effect.withSpan(Effect.orDie(Effect.currentSpan), "work")
+        const program = () => Effect.map(span, ({ spanId, traceId }) => all.push(spanId, traceId))
+        return Effect.as(run({ seed, program }), all)
+      }
+      const first = yield* ids(1)
+      expect(first.map((id) => id.length)).toEqual([16, 32])
+      expect(yield* ids(1)).toEqual(first)
+      expect(yield* ids(2)).not.toEqual(first)
+      const given = Tracer.make({
+        span: (options) => Object.assign(new Tracer.NativeSpan(options), { _spanId: "mine", _traceId: "own" })
+      })
+      expect(yield* Effect.provideService(ids(1), Tracer.Tracer, given)).toEqual(["mine", "own"])
+    })
+  )
+
+  it.effect("are not the ids of fibers in a failure's detail, which go on counting from run to run", () =>
+    Effect.gen(function* () {
+      const detail = Effect.map(run({ program: () => Effect.interrupt }), ({ violations }) => violations[0]!.detail)
+      const first = yield* detail
+      expect(first).toContain("interrupted")
+      expect(yield* detail).toBe(first)
     })
   )
 })
@@ -625,6 +736,28 @@ describe("a failing seed", () => {
       expect(replayed.result).toEqual(result)
       expect((yield* again(replay.keep)).trace).toBe(replayed.trace)
       expect(replayed.trace).toContain("broken: n2 is up or n1 hears n3")
+    })
+  )
+
+  it.effect("is shrunk though its test waits in vain where a fault is left out", () =>
+    Effect.gen(function* () {
+      const { shrunk } = yield* Simulation.search({
+        ...planted,
+        faults: Faults.crash,
+        program: () => Effect.void,
+        test: ({ world }) =>
+          Effect.gen(function* () {
+            const crashed = yield* Effect.sleep(10).pipe(
+              Effect.repeat({ until: () => !world.isAlive("n2"), times: 3000 }),
+              Effect.map(() => !world.isAlive("n2"))
+            )
+            return crashed ? yield* Effect.fail("n2 is down") : yield* Effect.never
+          }),
+        properties: [],
+        seeds: { first: 1, last: 1 }
+      })
+      expect(shrunk!.result.violations.map(({ name }) => name)).toEqual(["the test failed"])
+      expect(shrunk!.result.faults).toMatchObject([{ _tag: "Crash", node: "n2" }])
     })
   )
 

@@ -46,6 +46,11 @@ export class Prng {
     return probability > 0 && this.next() < probability
   }
 
+  /** So many hexadecimal digits. */
+  hex(digits: number): string {
+    return Array.from({ length: digits }, () => this.below(16).toString(16)).join("")
+  }
+
   pick<A>(from: ReadonlyArray<A>): A {
     return from[this.below(from.length)]!
   }

@@ -23,14 +23,17 @@ import {
   Effect,
   Exit,
   type Fiber,
+  Option,
   Queue,
   Random,
   Scheduler,
   Scope,
-  Stream
+  Stream,
+  Tracer
 } from "effect"
-import type * as Faults from "../Faults.ts"
+import * as Faults from "../Faults.ts"
 import type * as Property from "../Property.ts"
+import * as Globals from "./Globals.ts"
 import { Heap, type Timed } from "./Heap.ts"
 import { Prng } from "./Prng.ts"
 
@@ -42,6 +45,8 @@ export interface WorldOptions {
   readonly yieldProbability: number
   /** How many early messages wait for a channel; one more is dropped. */
   readonly holdMessages: number
+  /** From then on messages arrive, once and in order. */
+  readonly calmNanos: number
   readonly trace: ((line: string) => void) | undefined
   /** What a node runs, from its start and again from each restart. */
   readonly program: (node: NodeId.NodeId) => Effect.Effect<unknown, unknown, any>
@@ -135,8 +140,8 @@ class SimulatedNode {
 export class World implements Property.World {
   nowNanos = 0
   readonly counts: Counts = { sent: 0, delivered: 0, lost: 0, duplicated: 0, steps: 0 }
-  /** Called after each step or crash of an actor. */
-  onStep: () => void = () => {}
+  /** Called when an actor has its first state, and after each step, stop or crash of one. */
+  onStep: (changed: boolean) => void = () => {}
   /** Called after each task or event. */
   onChange: () => void = () => {}
   /** A program or a handler of a node failed. */
@@ -159,6 +164,7 @@ export class World implements Property.World {
   private tasksNow = 0
   private closing = false
   private readonly snapshots = new Map<string, Array<{ node: NodeId.NodeId; alive: boolean; state: unknown }>>()
+  private readonly readings: Globals.Readings
   private readonly delaySpanNanos: number
   private readonly delayMinNanos: number
 
@@ -166,6 +172,12 @@ export class World implements Property.World {
     this.options = options
     this.order = new Prng(options.seed, "order")
     this.network = new Prng(options.seed, "network")
+    const chance = new Prng(options.seed, "Math.random")
+    this.readings = {
+      random: () => chance.next(),
+      millis: () => epochMillis + Math.floor(this.nowMillis),
+      sinceStartMillis: () => this.nowMillis
+    }
     const { clockDriftPpmMax, clockSkewMillisMax, delayMillisMax, delayMillisMin } = options.faults
     this.delayMinNanos = Math.round(delayMillisMin * 1e6)
     this.delaySpanNanos = Math.max(0, Math.round((delayMillisMax - delayMillisMin) * 1e6))
@@ -273,12 +285,12 @@ export class World implements Property.World {
   }
 
   private within<A>(run: () => A): A {
-    const before = this.running
+    if (this.running) return run()
     this.running = true
     try {
-      return run()
+      return Globals.within(this.readings, run)
     } finally {
-      this.running = before
+      this.running = false
     }
   }
 
@@ -379,7 +391,7 @@ export class World implements Property.World {
     for (const states of this.snapshots.values()) {
       for (const entry of states) if (entry.node === id) entry.alive = false
     }
-    this.onStep()
+    this.onStep(true)
     this.tellOthers(node, { _tag: "Down", peer: id, reason: "crashed" })
   }
 
@@ -467,9 +479,14 @@ export class World implements Property.World {
         this.crash(event.node)
         return later(event.forMillis, () => this.restart(event.node))
       }
-      case "Pause":
+      case "Pause": {
+        const node = this.find(event.node)
+        const { life } = node
+        if (life === undefined || node.paused) return
         this.pause(event.node)
-        return later(event.forMillis, () => this.unpause(event.node))
+        // Another life has other pauses.
+        return later(event.forMillis, () => life.alive && this.unpause(event.node))
+      }
       case "Partition": {
         const others = this.options.nodes.filter((node) => !event.side.includes(node))
         const out = event.direction !== "to" ? this.cut(event.side, others) : () => {}
@@ -491,11 +508,20 @@ export class World implements Property.World {
     return Context.empty().pipe(
       Context.add(Scheduler.Scheduler, this.scheduler(life)),
       Context.add(Clock.Clock, this.clock(life)),
+      Context.add(Tracer.Tracer, this.tracer(stream)),
       Context.add(Random.Random, {
         nextDoubleUnsafe: () => prng.next(),
         nextIntUnsafe: () => Math.floor(prng.between(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
       })
     )
+  }
+
+  /** Spans of Effect's own have ids of the seed. A tracer that is provided from outside is left to its own ways. */
+  private tracer(stream: string): Tracer.Tracer {
+    const given = Context.get(this.options.context, Tracer.Tracer)
+    if (given !== Context.get(Context.empty(), Tracer.Tracer)) return given
+    const prng = new Prng(this.options.seed, `spans/${stream}`)
+    return Tracer.make({ span: (options) => new SeededSpan(options, prng) })
   }
 
   private scheduler(life: Life): Scheduler.Scheduler {
@@ -604,7 +630,8 @@ export class World implements Property.World {
   }
 
   private send(node: SimulatedNode, target: SimulatedNode, channel: string, message: unknown): void {
-    const { duplicationProbability, lossProbability, reorderProbability } = this.options.faults
+    const { duplicationProbability, lossProbability, reorderProbability } =
+      this.nowNanos < this.options.calmNanos ? this.options.faults : Faults.none
     this.counts.sent++
     const life = target.life
     // What a node sends to itself is on no link.
@@ -692,14 +719,39 @@ export class World implements Property.World {
         if (entry === undefined) states.push((entry = { node, alive: true, state }))
         else Object.assign(entry, { alive: true, state })
         entries.set(actor, entry)
+        this.onStep(true)
       },
       onStep: (step) => {
         if (!life.alive || this.closing) return
-        entries.get(step.actor)!.state = step.state
+        const entry = entries.get(step.actor)!
+        const changed = entry.state !== step.state
+        entry.state = step.state
         if (this.options.trace !== undefined) this.note(`${step.node} ${step.actor} ${describeStep(step)}`)
-        this.onStep()
+        this.onStep(changed)
+      },
+      onStop: ({ actor }) => {
+        if (!life.alive || this.closing) return
+        entries.get(actor)!.alive = false
+        this.onStep(true)
       }
     }
+  }
+}
+
+class SeededSpan extends Tracer.NativeSpan {
+  private readonly prng: Prng
+
+  constructor(options: ConstructorParameters<typeof Tracer.NativeSpan>[0], prng: Prng) {
+    super(options)
+    this.prng = prng
+  }
+
+  override get traceId(): string {
+    return (this._traceId ??= Option.getOrUndefined(this.parent)?.traceId ?? this.prng.hex(32))
+  }
+
+  override get spanId(): string {
+    return (this._spanId ??= this.prng.hex(16))
   }
 }
 
@@ -747,10 +799,15 @@ class Delivery implements Happening {
   }
 }
 
-const render = (value: unknown): string =>
-  JSON.stringify(value, (_key, inner) =>
-    typeof inner === "bigint" ? `${inner}n` : inner instanceof Map || inner instanceof Set ? [...inner] : inner
-  )
+const render = (value: unknown): string => {
+  try {
+    return JSON.stringify(value, (_key, inner) =>
+      typeof inner === "bigint" ? `${inner}n` : inner instanceof Map || inner instanceof Set ? [...inner] : inner
+    )
+  } catch (error) {
+    return `(${String(error).split("\n")[0]})`
+  }
+}
 
 const describeStep = (step: Parameters<Observer["onStep"]>[0]): string => {
   const { input } = step
