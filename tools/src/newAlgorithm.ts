@@ -49,7 +49,17 @@ const refusal = (root: string, room: string | undefined, name: string | undefine
   const source = join(root, `packages/${room}/src`)
   const taken = existsSync(source) ? readdirSync(source).map((file) => file.replace(/\.ts$/, "")) : []
   const other = taken.find((file) => file.toLowerCase() === name.toLowerCase())
-  return other === undefined ? undefined : `packages/${room}/src/${other}.ts exists already. Choose another name.`
+  if (other !== undefined) return `packages/${room}/src/${other}.ts exists already. Choose another name.`
+  return importedBy(services.has(room) ? room : "generic").has(name)
+    ? `"${name}" stands for something else in every algorithm of this package. Choose another name.`
+    : undefined
+}
+
+/** The names that a template imports. */
+const importedBy = (kind: string): ReadonlySet<string> => {
+  const texts = ["ts.txt", "test.ts.txt"].map((suffix) => readTemplate(kind, suffix)).join("\n")
+  const lists = [...texts.matchAll(/^import (?:type )?\{ (.*) \} from/gm)].map(([, names]) => names!)
+  return new Set(lists.flatMap((names) => names.split(", ").map((name) => name.replace("type ", ""))))
 }
 
 /** All above the driver that are not for verification. */
