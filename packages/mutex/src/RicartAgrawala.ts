@@ -128,6 +128,12 @@ export const card: Card.Card<State> = {
       breaks: "no starvation"
     },
     {
+      name: "a split starves",
+      description: "What is sent while the network is split is lost, and nobody has everyone's answer.",
+      faults: "partition",
+      breaks: "no starvation"
+    },
+    {
       name: "a node that forgets",
       description: "A node that comes back without its clock makes an early claim, which others grant beside a holder.",
       faults: "crash",
