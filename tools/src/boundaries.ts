@@ -414,6 +414,8 @@ if (import.meta.main) {
   const problems = check(root)
   for (const problem of problems) console.error(format(problem))
   const files = packagesOf(root).reduce((count, room) => count + filesOf(root, room).length, 0)
-  console.log(problems.length === 0 ? `boundaries: every wall stands in ${files} files` : `${problems.length} problems`)
+  console.log(
+    problems.length === 0 ? `boundaries: every wall stands in ${files} files` : `boundaries: ${problems.length} broken`
+  )
   process.exitCode = problems.length === 0 ? 0 : 1
 }

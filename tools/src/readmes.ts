@@ -59,6 +59,6 @@ if (import.meta.main) {
   ]
   for (const { file, line, message } of problems) console.error(`${file}:${line} ${message}`)
   const ran = examples.filter(({ run }) => run).length
-  console.log(`readmes: ${examples.length} examples, ${ran} of them run, ${problems.length} problems`)
+  console.log(`readmes: ${examples.length} examples, ${ran} of them run, ${problems.length} wrong`)
   process.exitCode = problems.length === 0 ? 0 : 1
 }
