@@ -1,5 +1,5 @@
 /** What ends a command with a line on stderr and an exit code. */
-import { Runtime, Schema } from "effect"
+import { type PlatformError, Runtime, Schema } from "effect"
 
 /** The command was asked for something that it cannot do. */
 export class Usage extends Schema.TaggedError<Usage>()("Usage", { reason: Schema.String }) {
@@ -26,3 +26,11 @@ export class CannotRun extends Schema.TaggedError<CannotRun>()("CannotRun", { re
     return this.reason
   }
 }
+
+/** Why a file cannot be had, in words. */
+export const reasonOf = ({ reason }: PlatformError.PlatformError): string =>
+  ({
+    NotFound: "there is no such file or directory",
+    PermissionDenied: "that is not permitted",
+    BadResource: "it is not a file"
+  })[reason._tag as string] ?? (reason.cause instanceof Error ? reason.cause.message : `the system says ${reason._tag}`)

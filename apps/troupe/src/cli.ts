@@ -42,13 +42,22 @@ const presenter: CliOutput.Presenter = {
 const oneLine = (error: CliError.NonShowHelpErrors): string => {
   const text =
     error._tag === "InvalidValue"
-      ? `${error.kind === "flag" ? "--" : ""}${error.option} ${error.value || "without a value"}: expected ${expected(error.expected)}`
+      ? `${error.kind === "flag" ? "--" : ""}${error.option} ${valueOf(error)}: expected ${expected(error.expected)}`
       : error.message.replace(/\s*\n\s*Did you mean this\?\s*/, ". Did you mean ").replace(/\s*\n\s*/g, " or ")
   return /[.?]$/.test(text) ? text : `${text}${text.includes("Did you mean") ? "?" : "."}`
 }
 
+/** "2 occurrences" is what a flag that was given twice has for a value. */
+const valueOf = ({ value }: CliError.InvalidValue): string =>
+  value === "" ? "without a value" : value.replace(/^(\d+) occurrences$/, "given $1 times")
+
 const expected = (text: string): string =>
-  /^integer$|finite number/.test(text) ? "a whole number" : text.replace(/^Expected:? /, "").replaceAll('" | "', '", "')
+  /^(Expected:? )?(an )?integer$|finite number/.test(text)
+    ? "a whole number"
+    : text
+        .replace("at most 1 value", "it once")
+        .replace(/^Expected:? /, "")
+        .replaceAll('" | "', '", "')
 
 const complain = (text: string): Effect.Effect<void> => Console.error(`troupe: ${text}`)
 

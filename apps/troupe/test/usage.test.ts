@@ -26,7 +26,13 @@ const mistakes: ReadonlyArray<readonly [string, string]> = [
   ["simulate election/bully --faults rain", '--faults rain: expected "none", "lossy"'],
   ["simulate election/bully --keep all", "--keep all: give the numbers of faults"],
   ["simulate election/bully --without rain", "--without rain: give some of loss,duplication,reordering"],
-  ["simulate election/bully --trace /no/such/directory/t", "it cannot be written, its directory does not exist"]
+  ["simulate election/bully --trace /no/such/directory/t", "it cannot be written, there is no such file or directory"],
+  ["run election/bully --nodes 1.5", "--nodes 1.5: expected a whole number"],
+  ["run election/bully --nodes 5 --nodes 6", "--nodes given 2 times: expected it once"],
+  ["bank --transfers 0", "--transfers 0: expected a number of transfers from 1 to 1000000"],
+  ["bank --opening -1", "--opening -1: expected an amount in cents from 0 to 1000000000000"],
+  ["bank --input /no/such/file", "/no/such/file: cannot be read, there is no such file or directory"],
+  ["bank --input /", "/: cannot be read, it is not a file"]
 ]
 
 /** Runs the command in this process. */

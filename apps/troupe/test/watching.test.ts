@@ -3,7 +3,7 @@ import { algorithms } from "../src/algorithms.ts"
 import type { Sighting } from "../src/Sighting.ts"
 import { Tally } from "../src/Tally.ts"
 import { picture } from "../src/terminal/Picture.ts"
-import type { Screen } from "../src/terminal/Screen.ts"
+import { bar, type Screen } from "../src/terminal/Screen.ts"
 import { Merge } from "../src/worlds/processes.ts"
 import { names, type Run } from "../src/worlds/World.ts"
 
@@ -90,5 +90,11 @@ describe("the picture", () => {
     const lines = draw(nodes)
     expect(lines.length).toBeLessThan(screen.height)
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(screen.width)
+  })
+})
+
+describe("a bar", () => {
+  it("is left out where there is no room", () => {
+    expect([bar(0.5, 4), bar(0.5, 0), bar(0.5, -10)]).toEqual(["██░░", "", ""])
   })
 })

@@ -2,8 +2,9 @@
  * `troupe bank`: the main job, on a transport of one's choice.
  */
 import type * as Tcp from "@troupe/transport/Tcp"
-import { Console, Effect, Option, Random, Schema } from "effect"
+import { Console, Effect, Option, Random } from "effect"
 import { Command, Flag } from "effect/cli"
+import { isBetween } from "../commands/arguments.ts"
 import { CannotRun, Usage, Violated } from "../Problem.ts"
 import * as Bank from "./Bank.ts"
 import * as Ledger from "./Ledger.ts"
@@ -12,6 +13,8 @@ import * as InMemory from "./staff/memory.ts"
 import * as Processes from "./staff/processes.ts"
 import * as Simulated from "./staff/simulated.ts"
 import * as Transfer from "./Transfer.ts"
+
+const maximumOpening = 1_000_000_000_000
 
 const tellers = ["n1", "n2", "n3", "n4", "n5"]
 
@@ -26,12 +29,15 @@ const flags = {
   ),
   transfers: Flag.Int("transfers").pipe(
     Flag.withDescription("How many transfers to generate when there is no input"),
-    Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: Transfer.maximumTransfers }))),
+    Flag.filter(
+      isBetween(1, Transfer.maximumTransfers),
+      () => `a number of transfers from 1 to ${Transfer.maximumTransfers}`
+    ),
     Flag.withDefault(500)
   ),
   opening: Flag.Int("opening").pipe(
     Flag.withDescription("What each account holds at first, in cents"),
-    Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000_000_000 }))),
+    Flag.filter(isBetween(0, maximumOpening), () => `an amount in cents from 0 to ${maximumOpening}`),
     Flag.withDefault(100_000)
   ),
   seed: Flag.Int("seed").pipe(

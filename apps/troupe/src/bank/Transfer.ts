@@ -2,6 +2,7 @@
  * Transfers between accounts: their schema, files of them, and generated ones.
  */
 import { Effect, FileSystem, Random, Schema } from "effect"
+import { reasonOf } from "../Problem.ts"
 
 const Account = Schema.String.check(Schema.isPattern(/^\S{1,64}$/))
 
@@ -41,7 +42,9 @@ export const read = (file: string): Effect.Effect<ReadonlyArray<Transfer>, BadTr
     const fs = yield* FileSystem.FileSystem
     const text = yield* fs
       .readFileString(file)
-      .pipe(Effect.mapError((error) => new BadTransfers({ file, line: 0, reason: `cannot be read: ${error.message}` })))
+      .pipe(
+        Effect.mapError((error) => new BadTransfers({ file, line: 0, reason: `cannot be read, ${reasonOf(error)}` }))
+      )
     return yield* parse(file, text)
   })
 

@@ -3,9 +3,9 @@ import { Faults, Simulation } from "@troupe/simulation"
 import { Effect, FileSystem, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import type { Demonstration } from "../Demonstration.ts"
-import { CannotRun, Usage, Violated } from "../Problem.ts"
+import { CannotRun, reasonOf, Usage, Violated } from "../Problem.ts"
 import { perform, untilMillis } from "../Sighting.ts"
-import { bar, count, number, print, type Screen, screen, whileDrawing } from "../terminal/Screen.ts"
+import { bar, count, cut, number, print, type Screen, screen, whileDrawing } from "../terminal/Screen.ts"
 import { names } from "../worlds/World.ts"
 import { algorithm, find, isBetween, json, nodes } from "./arguments.ts"
 
@@ -221,7 +221,7 @@ const explore = (plan: Plan, terminal: Screen, showProgress: boolean): Effect.Ef
         progress.runs === total && progress.failed > 0
           ? "shrinking the first failure"
           : `${number(progress.runs)} of ${count(total, "run")}, ${number(progress.failed)} failed`
-      return [`  ${bar(progress.runs / total, Math.min(40, terminal.width - 50))}  ${what}`]
+      return [cut(`  ${bar(progress.runs / total, Math.min(40, terminal.width - 50))}  ${what}`, terminal.width - 1)]
     },
     { erase: true }
   )
@@ -259,19 +259,14 @@ const checkWritable = (file: string) =>
     Effect.mapError((error) => new Usage({ reason: `--trace ${file}: it cannot be written, ${reasonOf(error)}.` }))
   )
 
-const reasonOf = ({ reason }: { readonly reason: { readonly _tag: string } }): string =>
-  ({
-    NotFound: "its directory does not exist",
-    PermissionDenied: "that is not permitted",
-    BadResource: "it is not a file"
-  })[reason._tag] ?? `the system says ${reason._tag}`
-
 const writeTrace = (plan: Plan & { readonly seed: number }, file: string) =>
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
     const lines: Array<string> = []
     yield* Simulation.run({ ...optionsOf(plan), seed: plan.seed, trace: (line) => lines.push(line) })
-    yield* files.writeFileString(file, lines.map((line) => `${line}\n`).join(""))
+    yield* files
+      .writeFileString(file, lines.map((line) => `${line}\n`).join(""))
+      .pipe(Effect.mapError((error) => ({ message: `${file}, ${reasonOf(error)}` })))
   }).pipe(Effect.mapError((error) => new CannotRun({ reason: `The trace could not be written: ${error.message}` })))
 
 // ------------------------------------------------------------------------------------------------------- the report

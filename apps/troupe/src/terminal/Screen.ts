@@ -105,8 +105,9 @@ export const count = (value: number, word: string): string => `${number(value)} 
 
 const plural = (word: string): string => (word.endsWith("y") ? `${word.slice(0, -1)}ies` : `${word}s`)
 
-/** A bar of `width` characters, `part` of which is filled. */
-export const bar = (part: number, width: number): string => {
+/** A bar of `width` characters, `part` of which is filled; none where there is no room. */
+export const bar = (part: number, room: number): string => {
+  const width = Math.max(0, room)
   const filled = Math.round(Math.min(1, Math.max(0, part)) * width)
   return "█".repeat(filled) + "░".repeat(width - filled)
 }
