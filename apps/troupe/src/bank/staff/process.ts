@@ -7,6 +7,7 @@ import { Assignment } from "./processes.ts"
 
 const orphaned = Effect.callback<never>(() => {
   process.on("disconnect", () => process.exit(0))
+  if (!process.connected) process.exit(0)
 })
 
 NodeRuntime.runMain(
