@@ -144,7 +144,27 @@ describe("an id that is live", () => {
     )
   )
 
-  it.live("is lost to a contender that does not wait for the answer", () =>
+  it.live("is not put to the test by whose certificate names another", () =>
+    quiet(
+      Effect.gen(function* () {
+        const n1 = yield* node("n1", ["n2"], { tls: tls("n1") })
+        const line = yield* proxy(n1.address.port)
+        const links = yield* events(n1)
+        const n2 = yield* node("n2", ["n1"], { tls: tls("n2") })
+        yield* n2.setAddress("n1", `127.0.0.1:${line.port}`)
+        yield* n1.awaitUp("n2")
+        line.blackHole()
+        yield* node("n2", [n1], { tls: tls("n1") })
+        yield* links.until((items) => items.some(isRejected("n2", 'not for "n2"')))
+        yield* Effect.sleep(1200)
+        expect(n1.isUp("n2")).toBe(true)
+        yield* node("n2", [n1], { tls: tls("n2") })
+        yield* links.until((items) => items.filter(({ _tag }) => _tag === "Up").length >= 2)
+      })
+    )
+  )
+
+  it.live("is refused to a contender that does not wait for the answer", () =>
     besides((n1, links) =>
       Effect.gen(function* () {
         yield* rawPeer(n1.address.port)

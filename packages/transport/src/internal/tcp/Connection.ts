@@ -187,14 +187,7 @@ export class Connection {
   private onHello(them: Frames.Introduction, contested = false): void {
     const refusal = this.node.judge(this, them)
     const peer = this.node.peers.get(them.node)!
-    if (refusal === taken && !contested && !peer.probed && !this.node.closing) {
-      this.state = "contending"
-      return peer.probe(() => {
-        if (this.state !== "contending") return
-        this.state = "handshake"
-        this.onHello(them, true)
-      })
-    }
+    if (refusal === taken && !contested && !this.node.closing && this.contend(peer, them)) return
     if (refusal !== undefined) return this.refuse(them.node, refusal)
     peer.link?.close("the peer has connected anew")
     this.incarnation = them.incarnation
@@ -202,6 +195,17 @@ export class Connection {
     const greeting = new Writer(1024)
     Frames.writeIntroduction(greeting, Frames.Type.welcome, this.node.introduction(them.node))
     this.establish(peer, greeting)
+  }
+
+  /** Waits for the link that has the id to show that it lives. `false`: somebody else does so already. */
+  private contend(peer: Peer, them: Frames.Introduction): boolean {
+    const waits = peer.probe(() => {
+      if (this.state !== "contending") return
+      this.state = "handshake"
+      this.onHello(them, true)
+    })
+    if (waits) this.state = "contending"
+    return waits
   }
 
   private onWelcome(them: Frames.Introduction): void {

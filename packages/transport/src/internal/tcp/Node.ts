@@ -9,7 +9,7 @@ import type { NodeId } from "../../NodeId.ts"
 import type { Send } from "../../Transport.ts"
 import * as Frames from "../frames.ts"
 import { type Address, show } from "./address.ts"
-import { certificateNames, judge, judgeAnswer, type Knowledge } from "./admission.ts"
+import { certificateNames, judge, judgeAnswer, type Knowledge, taken } from "./admission.ts"
 import { Connection } from "./Connection.ts"
 import { Inbox } from "./Inbox.ts"
 import { type Lane, Peer } from "./Peer.ts"
@@ -231,7 +231,8 @@ export class Node implements Knowledge {
 
   judge(connection: Connection, them: Frames.Introduction): Frames.Refusal | undefined {
     const refusal = judge(them, this)
-    if (refusal !== undefined) return refusal
+    if (refusal !== undefined && refusal !== taken) return refusal
+    // Who cannot prove that it is that node must not put its link to the test.
     const tls = this.options.tls
     if (tls !== undefined && tls.mutual && tls.verifyIdentity) {
       const wrong = this.checkIdentity(them.node, (connection.socket as Tls.TLSSocket).getPeerCertificate())
@@ -240,7 +241,7 @@ export class Node implements Knowledge {
     if (this.closing && !this.peers.get(them.node)!.hasWaiting) {
       return { code: Frames.RefusalCode.duplicate, reason: "the node is closing" }
     }
-    return undefined
+    return refusal
   }
 
   judgeAnswer(them: Frames.Introduction, peer: NodeId): Frames.Refusal | undefined {

@@ -239,19 +239,16 @@ export class Peer implements Source {
     if (this.onSettled !== undefined) this.settle()
   }
 
-  /** Whether it is being found out if the link lives. */
-  get probed(): boolean {
-    return this.onProbed !== undefined
-  }
-
-  /** Finds out whether the link lives. Calls `onProbed` when it has shown that it does, or is gone. */
-  probe(onProbed: () => void): void {
+  /** Finds out whether the link lives. Calls `onProbed` when it has shown that it does, or is gone. One may ask at a time. */
+  probe(onProbed: () => void): boolean {
     const link = this.link!
+    if (this.onProbed !== undefined) return false
     this.onProbed = onProbed
     const millis = Math.min(probeMillis, this.node.options.handshakeMillis / 2)
     this.probing = RealTime.after(millis, () => link.close("no sign of life when the peer connected anew"))
     link.listen(() => this.endProbe())
     this.ping()
+    return true
   }
 
   private endProbe(): void {
