@@ -1,7 +1,7 @@
 /**
  * How the messages of a channel become bytes, derived once from their schema.
  *
- * `json` can be read by a person and by other languages; `binary` is a third smaller; `bytes` is for payloads that are
+ * `json` can be read by a person and by other languages; `binary` is smaller by a third or more; `bytes` is for payloads that are
  * bytes already. Both ends of a channel must use the same codec: the handshake of a channel says so.
  *
  * @example

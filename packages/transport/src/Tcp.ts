@@ -46,7 +46,10 @@ export interface Options {
   /** Nodes of other clusters are refused. 1 to 255 characters. Default: `"troupe"`. */
   readonly cluster?: string
   readonly tls?: TlsOptions
-  /** What may wait for one peer; one more message is dropped. Bytes, at least `maxFrameBytes`. Default: 32 MiB. */
+  /**
+   * What may wait for one peer; one more message is dropped. Bytes, at least `maxFrameBytes`. Default: 32 MiB, or twice
+   * `maxFrameBytes` if that is more.
+   */
   readonly outboundBytes?: number
   /** The largest message, encoded; a larger one is refused by the sender, and closes the link at a receiver. Default: 16 MiB. */
   readonly maxFrameBytes?: number

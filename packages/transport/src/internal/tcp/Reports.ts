@@ -41,7 +41,7 @@ const printable = (text: string): string => {
 }
 
 /** The allowance of one party: of a peer, or of all strangers together. */
-export class Allowance {
+class Allowance {
   private since = -Infinity
   private used = 0
 
