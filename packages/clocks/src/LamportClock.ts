@@ -77,6 +77,11 @@ export const card: Card.Card<State> = {
       name: "the converse is false",
       description: "C(A) < C(B) does not mean that A happened before B: they may be concurrent.",
       faults: "none"
+    },
+    {
+      name: "a node that forgets",
+      description: "A node that comes back after a crash counts from 0 again, and repeats timestamps.",
+      faults: "crash"
     }
   ],
   cost: {

@@ -126,6 +126,29 @@ describe("the converse is false (Lamport 1978, Logical Clocks)", () => {
   })
 })
 
+describe("a node that forgets", () => {
+  it.live("repeats the timestamps of its life before", () =>
+    Effect.gen(function* () {
+      expect(card.weaknesses[1]).toMatchObject({ name: "a node that forgets", faults: "crash" })
+      const stamps: Array<LamportTimestamp.LamportTimestamp> = []
+      const { violations } = yield* Simulation.run({
+        seed: 1,
+        nodes: ["P1"],
+        program: () => Effect.flatMap(clock, ({ tick }) => Effect.map(tick, (stamp) => stamps.push(stamp))),
+        test: ({ crash, restart }) =>
+          Effect.gen(function* () {
+            yield* Effect.sleep("1 second")
+            yield* crash("P1")
+            yield* restart("P1")
+            yield* Effect.sleep("1 second")
+          })
+      })
+      expect(violations).toEqual([])
+      expect(stamps).toEqual([at(1), at(1)])
+    })
+  )
+})
+
 describe("it costs one message a message", () => {
   it.live("as many as were sent by the user", () =>
     Effect.gen(function* () {
