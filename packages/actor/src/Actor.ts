@@ -404,11 +404,12 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
     failed: { readonly failure: unknown } | undefined
   ): void {
     const step = { node: this.node, actor: this.name, input, state: this.current, actions }
-    this.call(
-      "an observer",
-      (seen) => this.observer!.onStep(seen),
-      failed === undefined ? step : { ...step, ...failed }
-    )
+    // Not by `call`: it is on the way of each message of a simulation.
+    try {
+      this.observer!.onStep(failed === undefined ? step : { ...step, ...failed })
+    } catch (defect) {
+      this.log("an observer threw", Cause.die(defect))
+    }
   }
 
   private restart(input: Input, failure: unknown): void {

@@ -61,6 +61,8 @@ export interface Counts {
   steps: number
 }
 
+const nothingAsked = { actor: undefined, snapshot: [] }
+
 /** Virtual time starts here, by every clock without skew: 2020-01-01T00:00:00Z. */
 const epochMillis = 1_577_836_800_000
 
@@ -164,6 +166,7 @@ export class World implements Property.World {
   private tasksNow = 0
   private closing = false
   private readonly snapshots = new Map<string, Array<{ node: NodeId.NodeId; alive: boolean; state: unknown }>>()
+  private lastAsked: { readonly actor: string | undefined; readonly snapshot: Card.Snapshot<any> } = nothingAsked
   private readonly readings: Globals.Readings
   private readonly delaySpanNanos: number
   private readonly delayMinNanos: number
@@ -202,7 +205,11 @@ export class World implements Property.World {
 
   readonly isAlive = (node: NodeId.NodeId): boolean => this.byId.get(node)?.life !== undefined
 
-  readonly snapshot = (actor: string): Card.Snapshot<any> => this.snapshots.get(actor) ?? []
+  readonly snapshot = (actor: string): Card.Snapshot<any> => {
+    // Property after property asks for the same.
+    if (actor !== this.lastAsked.actor) this.lastAsked = { actor, snapshot: this.snapshots.get(actor) ?? [] }
+    return this.lastAsked.snapshot
+  }
 
   // ------------------------------------------------------------------------------------------------------ the loop
 
@@ -630,8 +637,9 @@ export class World implements Property.World {
   }
 
   private send(node: SimulatedNode, target: SimulatedNode, channel: string, message: unknown): void {
+    const { calmNanos, faults } = this.options
     const { duplicationProbability, lossProbability, reorderProbability } =
-      this.nowNanos < this.options.calmNanos ? this.options.faults : Faults.none
+      this.nowNanos < calmNanos ? faults : Faults.none
     this.counts.sent++
     const life = target.life
     // What a node sends to itself is on no link.
@@ -714,7 +722,10 @@ export class World implements Property.World {
     return {
       onSpawn: ({ actor, node, state }) => {
         let states = this.snapshots.get(actor)
-        if (states === undefined) this.snapshots.set(actor, (states = []))
+        if (states === undefined) {
+          this.snapshots.set(actor, (states = []))
+          this.lastAsked = nothingAsked
+        }
         let entry = states.find((other) => other.node === node)
         if (entry === undefined) states.push((entry = { node, alive: true, state }))
         else Object.assign(entry, { alive: true, state })
