@@ -82,7 +82,8 @@ const observe = (
         latest = step.state
       }
       outer?.onStep(step)
-    }
+    },
+    onStop: (stopped) => outer?.onStop?.(stopped)
   }
 }
 
