@@ -2,18 +2,20 @@
  * How fast simulated time passes.
  *
  * - messages: five nodes enter a Ricart–Agrawala lock again and again; what is delivered per second of wall time, with
- *   the card's properties watched. The floor: the same handlers over a bare heap of messages.
+ *   the card's properties watched. Once with programs that call `withLock`, once with actors that answer their own
+ *   events, as the floor does: the same handlers over a bare heap of messages.
  * - idle: an hour of virtual time of five nodes that keep a bully leader, in milliseconds of wall time.
  * - memory: 1,000 nodes elect a bully leader, in a process of their own; its peak resident set, and that of a process
  *   which has loaded the same modules only.
  *
  *     node --conditions=@troupe/source packages/simulation/bench/simulation.bench.ts [--json] [--rounds 5]
  */
-import type { Protocol } from "@troupe/actor"
+import { Actor, type Protocol } from "@troupe/actor"
 import { Bully } from "@troupe/election"
 import { Mutex, RicartAgrawala } from "@troupe/mutex"
 import { Simulation } from "@troupe/simulation"
-import { Effect, Layer } from "effect"
+import type { ChannelInUse, Transport } from "@troupe/transport"
+import { Effect, Layer, type Scope } from "effect"
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
@@ -35,20 +37,32 @@ const nodesOf = (count: number): ReadonlyArray<string> => Array.from({ length: c
 
 const entriesPerNode = 20_000
 
-const ricartAgrawala = () => {
-  const lock = RicartAgrawala.layer({ resource: "bench" })
-  const enter = Effect.gen(function* () {
-    const mutex = yield* Mutex
-    for (let i = 0; i < entriesPerNode; i++) yield* mutex.withLock(() => Effect.void)
-  })
-  return Simulation.run({
+const name = `${RicartAgrawala.protocol.name}/bench`
+
+const ricartAgrawala = (program: Effect.Effect<unknown, ChannelInUse, Transport | Scope.Scope>) =>
+  Simulation.run({
     seed: 1,
     nodes: nodesOf(5),
     duration: "1 day",
-    properties: Simulation.fromCard(RicartAgrawala.card, `${RicartAgrawala.protocol.name}/bench`),
-    program: () => Effect.flatMap(Layer.build(lock), (context) => Effect.provide(enter, context))
+    properties: Simulation.fromCard(RicartAgrawala.card, name),
+    program: () => program
   })
-}
+
+const programs = Effect.flatMap(Layer.build(RicartAgrawala.layer({ resource: "bench" })), (context) =>
+  Effect.gen(function* () {
+    const mutex = yield* Mutex
+    for (let i = 0; i < entriesPerNode; i++) yield* mutex.withLock(() => Effect.void)
+  }).pipe(Effect.provide(context))
+)
+
+const actors = Effect.map(Actor.spawn(RicartAgrawala.protocol, { name }), (actor) => {
+  let left = entriesPerNode
+  actor.subscribe(() => {
+    actor.tell({ _tag: "Release" })
+    if (--left > 0) actor.tell({ _tag: "Acquire" })
+  })
+  actor.tell({ _tag: "Acquire" })
+})
 
 const bully = (nodes: number, duration: "1 hour" | "10 seconds") =>
   Simulation.run({ seed: 1, nodes: nodesOf(nodes), duration, program: () => Layer.build(Bully.layer()) })
@@ -144,24 +158,30 @@ const peakMegabytes = (what: "memory" | "modules"): number => {
 
 const main = async () => {
   const simulated: Array<number> = []
+  const byEvents: Array<number> = []
   const bare: Array<number> = []
   const idle: Array<number> = []
   for (let round = -1; round < rounds; round++) {
-    const run = await timed(() => Effect.runPromise(ricartAgrawala()))
+    const run = await timed(() => Effect.runPromise(ricartAgrawala(programs)))
+    const events = await timed(() => Effect.runPromise(ricartAgrawala(actors)))
     const floored = await timed(floor)
     const hour = await timed(() => Effect.runPromise(bully(5, "1 hour")))
-    if (floored.value !== run.value.counts.delivered) throw new Error("the floor did other work than the simulator")
+    for (const { value } of [run, events]) {
+      if (floored.value !== value.counts.delivered) throw new Error("the floor did other work than the simulator")
+    }
     if (round < 0) continue
     simulated.push(run.value.counts.delivered / run.millis / 1000)
+    byEvents.push(events.value.counts.delivered / events.millis / 1000)
     bare.push(floored.value / floored.millis / 1000)
     idle.push(hour.millis)
   }
   const report = {
     rounds,
     "Ricart–Agrawala, five nodes: million delivered messages/s": {
-      simulation: digits(median(simulated)),
+      "programs with withLock": digits(median(simulated)),
+      "actors alone": digits(median(byEvents)),
       floor: digits(median(bare)),
-      ratio: digits(median(simulated.map((value, round) => value / bare[round]!))),
+      "ratio, actors alone": digits(median(byEvents.map((value, round) => value / bare[round]!))),
       goal: 1
     },
     "an idle hour of a five-node bully cluster: ms": { simulation: digits(median(idle)), goal: 1000 },

@@ -262,9 +262,10 @@ const prepare = Effect.fnUntraced(function* <E, A>(options: Options<E, A>): Effe
   const events =
     ((clockJumpsPerMinute + crashesPerMinute + partitionsPerMinute + pausesPerMinute) * plannedMillis) / 60_000
   if (events > eventsMax) return yield* refuse(`a plan of ${Math.round(events)} faults is above ${eventsMax}`)
-  const plan = Faults.plan({ seed, nodes, faults, durationMillis: plannedMillis }).filter(
-    ({ index }) => keep === undefined || keep.includes(index)
-  )
+  const drawn = Faults.plan({ seed, nodes, faults, durationMillis: plannedMillis })
+  const missing = keep?.find((index) => drawn[index] === undefined)
+  if (missing !== undefined) return yield* refuse(`the plan has ${drawn.length} faults, and none of index ${missing}`)
+  const plan = keep === undefined ? drawn : drawn.filter(({ index }) => keep.includes(index))
   for (const event of scheduled) {
     const unknown = ("side" in event ? event.side : [event.node]).find((node) => !nodes.includes(node))
     if (unknown !== undefined) return yield* refuse(`a scheduled ${event._tag} names "${unknown}", which is no node`)

@@ -625,6 +625,7 @@ describe("options that cannot be are refused", () => {
     "a probability above 1": [{ faults: { lossProbability: 2 } }, "lossProbability"],
     "a rate that is no number": [{ faults: { crashesPerMinute: NaN } }, "crashesPerMinute"],
     "a yieldProbability below 0": [{ yieldProbability: -1 }, "yieldProbability is not between 0 and 1"],
+    "a fault that the plan does not have": [{ keep: [9] }, "the plan has 0 faults, and none of index 9"],
     "delays the wrong way round": [
       { faults: { delayMillisMin: 20, delayMillisMax: 10 } },
       "delayMillisMax is below delayMillisMin"
