@@ -56,7 +56,7 @@ const gone = (pids: ReadonlyArray<number>) => until("end of the nodes", () => (p
 
 describe("troupe run", () => {
   it.each(["memory", "sim", "tcp"])(
-    "mutex/ricart-agrawala: an entry costs 2(N−1) messages on %s (Ricart & Agrawala 1981, §4)",
+    "mutex/ricart-agrawala: an entry costs 2(N−1) messages on %s (Ricart & Agrawala 1981)",
     async (transport) => {
       const { code, value } = await json(
         "run",

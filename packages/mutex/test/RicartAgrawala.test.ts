@@ -37,7 +37,7 @@ const sites = ["S5", "S10"]
 /** S10 has heard of time 11, and claims (12, 10). */
 const s10Claims = [request("S5", 11), command("Acquire")]
 
-describe("requests (Ricart & Agrawala 1981, §2)", () => {
+describe("requests (Ricart & Agrawala 1981)", () => {
   it("a site asks all others, with a time above all that it has heard", () => {
     expect(site("S10", ["S1", "S5", "S10"], request("S5", 11), command("Acquire")).actions).toEqual([
       requests("S1", 12),
@@ -69,7 +69,7 @@ describe("requests (Ricart & Agrawala 1981, §2)", () => {
   })
 })
 
-describe("entry and release (Ricart & Agrawala 1981, §2)", () => {
+describe("entry and release (Ricart & Agrawala 1981)", () => {
   it("a site enters with the last of the replies, and not before", () => {
     const nodes = ["S1", "S2", "S3"]
     expect(site("S2", nodes, command("Acquire"), reply("S1", 1)).actions).toEqual([])
@@ -126,7 +126,7 @@ describe("entry and release (Ricart & Agrawala 1981, §2)", () => {
   })
 })
 
-describe("views (Ricart & Agrawala 1981, §7: nodes come, go and fail)", () => {
+describe("views (Ricart & Agrawala 1981: nodes come, go and fail)", () => {
   const nodes = ["S1", "S2", "S3"]
   const floor = 2 ** 30
 

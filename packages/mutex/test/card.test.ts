@@ -38,7 +38,7 @@ const search = (options: {
     yieldProbability: 0.05
   })
 
-describe("inside its assumptions every guarantee of the card holds (Ricart & Agrawala 1981, §3)", () => {
+describe("inside its assumptions every guarantee of the card holds (Ricart & Agrawala 1981)", () => {
   for (const faults of card.assumes.tolerates) {
     it.live.each([
       [1, 200],
@@ -95,7 +95,7 @@ describe("each weakness of the card is reproduced", () => {
   )
 })
 
-describe("it costs 2(N−1) messages an entry (Ricart & Agrawala 1981, §4)", () => {
+describe("it costs 2(N−1) messages an entry (Ricart & Agrawala 1981)", () => {
   it.live.each([
     [2, 2],
     [3, 4],

@@ -10,7 +10,7 @@ const sound = (explored: ReturnType<typeof exhaust>): void => {
   expect(explored.ends).toBeGreaterThan(0)
 }
 
-describe("every interleaving: exclusion, order of claims, increasing tokens, everybody served (Ricart & Agrawala 1981, §3)", () => {
+describe("every interleaving: exclusion, order of claims, increasing tokens, everybody served (Ricart & Agrawala 1981)", () => {
   it.each([
     { nodes: 1, entries: 3 },
     { nodes: 2, entries: 1 },
