@@ -59,7 +59,10 @@ export const audit = (run: Run, transfers: number): ReadonlyArray<Check> => {
     {
       name: "effects are later than causes",
       holds: acausal === 0,
-      detail: `each write is taken at a higher Lamport time than it was sent at, ${acausal} are not`
+      detail:
+        acausal === 0
+          ? "each write was taken at a higher Lamport time than it was sent at"
+          : `${acausal} writes were not taken at a higher Lamport time than they were sent at`
     },
     {
       name: "leadership passes on",
