@@ -4,7 +4,7 @@
 
 /** From the ground up. A package imports from lower floors only; apps, above all of them, from any. */
 export const floors: ReadonlyArray<ReadonlyArray<string>> = [
-  ["transport", "storage"],
+  ["transport", "storage", "trace"],
   ["actor"],
   // Verification stands here, but only tests, benchmarks and apps go in.
   ["consistency"],
