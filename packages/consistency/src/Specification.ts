@@ -1,8 +1,24 @@
 /** What a service does when it is used by one client at a time: the sequential specification, as data. */
-import type { Operation, Value } from "./History.ts"
+import type { Value } from "./History.ts"
 
 /** A call, with its result where that is known. */
-export type Call = Pick<Operation, "f" | "key" | "input" | "output">
+export interface Call {
+  readonly f: string
+  readonly key?: string | undefined
+  readonly input: Value
+  readonly output?: Value | undefined
+}
+
+/** What a call does to a collection, where every value is added once: what the tractable algorithms look at. */
+export type Role =
+  /** Puts `value` in: an enqueue, a push, a write. */
+  | { readonly _tag: "Add"; readonly value: Value }
+  /** Takes `value` out: a dequeue, a pop. `undefined` while it is not known what it took. */
+  | { readonly _tag: "Remove"; readonly value: Value | undefined }
+  /** Found nothing there. */
+  | { readonly _tag: "Empty" }
+  /** Saw `value`, and left it there: a read of a register. */
+  | { readonly _tag: "Observe"; readonly value: Value }
 
 /** @typeParam State plain readonly data */
 export interface Specification<State = any> {
@@ -24,6 +40,12 @@ export interface Specification<State = any> {
   part?(call: Call): string | undefined
   /** Whether a call leaves every state as it is, so that it needs no order among its like. */
   isRead?(call: Call): boolean
-  /** What an unknown result says nothing about: a call that may be left out of a history when it is open. */
-  readonly initialValue?: Value
+  /** What is wrong with the arguments or the result of a call of a known function, or `undefined`. */
+  problem?(call: Call): string | undefined
+  /** A kind of object for which there is a faster way, where all values that are added are distinct. */
+  readonly collection?: {
+    readonly kind: "register" | "queue" | "stack"
+    /** `undefined` of a call that the faster way does not know. */
+    role(call: Call): Role | undefined
+  }
 }

@@ -1,4 +1,6 @@
 export * as History from "./History.ts"
-export type { Specification } from "./Specification.ts"
 export type * as Transactions from "./Transactions.ts"
 export type { Budget, Culprit, Verdict } from "./Verdict.ts"
+export type * as Specification from "./Specification.ts"
+export * as Specifications from "./Specifications.ts"
+export * as Tester from "./Tester.ts"

@@ -1,0 +1,2 @@
+/** The specifications that come with the package. */
+export * from "./specifications/Registers.ts"
