@@ -1,5 +1,6 @@
 /** Transactional histories: what transactions read and wrote, session by session. */
 import type { Value } from "./History.ts"
+import { TransactionDrafts } from "./internal/TransactionDrafts.ts"
 
 /** One read or write of a transaction. */
 export interface Access {
@@ -28,3 +29,40 @@ export interface TransactionHistory {
   readonly transactions: ReadonlyArray<Transaction>
   readonly sessions: number
 }
+
+/** What `make` takes: `["w", "x", 1]`, `["r", "x", null]`. */
+export type AccessTuple = readonly [kind: "r" | "w", key: string, value: Value]
+
+/**
+ * A history by hand: sessions of committed transactions of accesses.
+ *
+ * @example
+ * import { Transactions } from "@troupe/consistency"
+ *
+ * const history = Transactions.make([
+ *   [[["w", "x", 1]], [["w", "y", 1]]],
+ *   [[["r", "y", 1], ["r", "x", null]]]
+ * ])
+ * console.log(history.sessions, history.transactions.length) // 2 3
+ */
+export const make = (sessions: ReadonlyArray<ReadonlyArray<ReadonlyArray<AccessTuple>>>): TransactionHistory => {
+  const drafts = new TransactionDrafts()
+  sessions.forEach((transactions, session) => {
+    for (const accesses of transactions) {
+      const draft = drafts.add(`${session}`)
+      for (const [kind, key, value] of accesses) {
+        draft.accesses.push({ kind: kind === "r" ? "read" : "write", key, value })
+      }
+    }
+  })
+  return drafts.finish()
+}
+
+/** A line a transaction, with a line's end after each, as the reader for NDJSON takes them. */
+export const toNdjson = (history: TransactionHistory): string =>
+  history.transactions
+    .map(({ session, accesses, status, began, ended }) => {
+      const tuples = accesses.map(({ kind, key, value }): AccessTuple => [kind === "read" ? "r" : "w", key, value])
+      return `${JSON.stringify({ session, accesses: tuples, status, began, ended })}\n`
+    })
+    .join("")

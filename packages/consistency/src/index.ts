@@ -1,5 +1,5 @@
 export * as History from "./History.ts"
-export type * as Transactions from "./Transactions.ts"
+export * as Transactions from "./Transactions.ts"
 export type { Budget, Culprit, Verdict } from "./Verdict.ts"
 export type * as Specification from "./Specification.ts"
 export * as Specifications from "./Specifications.ts"
