@@ -1,1 +1,3 @@
+export { merge } from "./Merge.ts"
+export * as Recorder from "./Recorder.ts"
 export * as Trace from "./Trace.ts"
