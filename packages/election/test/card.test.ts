@@ -2,7 +2,7 @@ import { Bully } from "@troupe/election"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { idle, impatient, meek, sharingEpochs } from "./mutants.ts"
-import { guarantee, guarantees, nodesOf, run, search, states } from "./system.ts"
+import { guarantee, guarantees, nodesOf, run, search, states, type TraceEvent } from "./system.ts"
 
 const { card } = Bully
 const sound = (given: Parameters<typeof search>[0]) =>
@@ -77,12 +77,12 @@ describe("each weakness of the card is reproduced", () => {
       expect(found.failed).toBeGreaterThan(0)
       expect(found.shrunk!.result.faults).toHaveLength(1)
       const trace = Effect.suspend(() => {
-        const lines: Array<string> = []
+        const events: Array<TraceEvent> = []
         const again = { nodes: 5, faults: weakness!.faults, properties, seed: found.shrunk!.result.seed }
-        return Effect.as(run({ ...again, trace: (line) => lines.push(line) }), lines)
+        return Effect.as(run({ ...again, trace: (event) => events.push(event) }), events)
       })
       const first = yield* trace
-      expect(first.some((line) => line.endsWith("broken: at most one leader"))).toBe(true)
+      expect(first).toContainEqual(expect.objectContaining({ text: "at most one leader", broken: true }))
       expect(yield* trace).toEqual(first)
     })
   )
@@ -136,21 +136,24 @@ describe("a protocol that breaks a rule is found out", () => {
 })
 
 /** Messages of an election, heartbeats apart. */
-const count = (trace: ReadonlyArray<string>, after = 0): number =>
-  trace.filter((line) => line.includes(" > ") && !line.includes("Heartbeat") && Number.parseFloat(line) >= after).length
+const count = (trace: ReadonlyArray<TraceEvent>, after = 0): number =>
+  trace
+    .filter(({ atMillis }) => atMillis! >= after)
+    .flatMap((event) => (event._tag === "Step" ? event.actions : []))
+    .filter((action) => action._tag === "Send" && (action.message as Bully.Message)._tag !== "Heartbeat").length
 
 describe("its cost", () => {
   it.live.each([1, 2, 3, 5, 7, 20])("is N²−1 messages when all start together: N = %d", (nodes) =>
     Effect.gen(function* () {
-      const lines: Array<string> = []
+      const events: Array<TraceEvent> = []
       const { violations } = yield* run({
         nodes,
         duration: "1 second",
-        trace: (line) => lines.push(line),
+        trace: (event) => events.push(event),
         properties: guarantee("at most one leader")
       })
       expect(violations).toEqual([])
-      expect(count(lines)).toBe(card.cost.worst.of(nodes))
+      expect(count(events)).toBe(card.cost.worst.of(nodes))
       expect(card.cost.worst.of(nodes)).toBe(nodes * nodes - 1)
     })
   )
@@ -159,13 +162,13 @@ describe("its cost", () => {
     "is N−1 when the second highest finds the leader dead before the others: N = %d",
     (nodes) =>
       Effect.gen(function* () {
-        const lines: Array<string> = []
+        const events: Array<TraceEvent> = []
         const [top, second] = nodesOf(nodes).toReversed()
         yield* run({
           nodes,
           duration: "1 hour",
           change: { delayMillisMin: 1, delayMillisMax: 1 },
-          trace: (line) => lines.push(line),
+          trace: (event) => events.push(event),
           test: (simulator) =>
             Effect.gen(function* () {
               yield* Effect.sleep("5 seconds")
@@ -177,7 +180,7 @@ describe("its cost", () => {
               expect(states(simulator)[second!]!.role).toBe("leading")
             })
         })
-        expect(count(lines, 5000)).toBe(card.cost.best.of(nodes))
+        expect(count(events, 5000)).toBe(card.cost.best.of(nodes))
         expect(card.cost.best.of(nodes)).toBe(nodes - 1)
       })
   )

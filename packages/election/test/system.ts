@@ -38,10 +38,12 @@ const world = ({ change, faults = "none", nodes, options, properties = guarantee
 export const search = (given: World & { readonly seeds: number }) =>
   Simulation.search({ ...world(given), seeds: { first: 1, last: given.seeds } })
 
+export type TraceEvent = Parameters<NonNullable<Simulation.Options<unknown>["trace"]>>[0]
+
 export const run = <A = void>(
   given: World & {
     readonly seed?: number
-    readonly trace?: (line: string) => void
+    readonly trace?: (event: TraceEvent) => void
     readonly duration?: "1 second" | "1 hour"
     readonly test?: (simulator: Simulation.Simulator) => Effect.Effect<A, unknown>
   }

@@ -29,6 +29,7 @@
  * }))
  * console.log(result.violations) // []
  */
+import type { Trace } from "@troupe/trace"
 import { type NodeId, NodeId as NodeIds, type Transport } from "@troupe/transport"
 import { Cause, Duration, Effect, Exit, Option, Schema, type Scope } from "effect"
 import * as Faults from "./Faults.ts"
@@ -69,8 +70,8 @@ export interface Options<E, A = void> {
   readonly holdMessages?: number
   /** Ends the run at the first broken `always`. Default: true. */
   readonly stopAtViolation?: boolean
-  /** Takes each line of the trace. Without it none is made. */
-  readonly trace?: (line: string) => void
+  /** Takes each event of the trace as it happens. Without it none is made. */
+  readonly trace?: (event: Trace.Event) => void
 }
 
 type DistributiveOmit<A, Key extends PropertyKey> = A extends unknown ? Omit<A, Key> : never
@@ -195,6 +196,7 @@ export const run = Effect.fnUntraced(function* <E, A = void>(
     if (testExit !== undefined && Exit.isFailure(testExit)) {
       failed.push({ name: "the test failed", atMillis: world.nowMillis, detail: describe(testExit.cause) })
     }
+    for (const { name } of failed) world.broken(name)
     const result: Result<A> = {
       seed: options.seed,
       value: testExit !== undefined && Exit.isSuccess(testExit) ? testExit.value : undefined,
@@ -337,7 +339,6 @@ class Watch {
       if (holds) this.seen.add(property)
       else {
         this.break(property, world)
-        world.note(`broken: ${property.name}`)
         if (this.stopAtViolation) this.stopped = true
       }
     }
@@ -369,6 +370,7 @@ class Watch {
   private break(property: Property.Property, world: World, detail?: string): void {
     if (this.broken.has(property)) return
     this.broken.set(property, { atMillis: world.nowMillis, ...(detail === undefined ? {} : { detail }) })
+    world.broken(property.name)
   }
 
   verdicts(): ReadonlyArray<Property.Verdict> {

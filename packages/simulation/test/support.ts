@@ -1,16 +1,25 @@
 /** What the tests of the simulator share: a trace in full, and a stream of numbered messages between nodes. */
 import { type Faults, Simulation } from "@troupe/simulation"
+import { Trace } from "@troupe/trace"
 import { Channel, type NodeId, Transport } from "@troupe/transport"
 import { Clock, Effect, Schema } from "effect"
 
 export const three: ReadonlyArray<NodeId.NodeId> = ["n1", "n2", "n3"]
 
-/** A run and the whole text of its trace. */
+/** A run, its trace, and the whole of it as text, with what the run counted. */
 export const traced = <E, A = void>(options: Simulation.Options<E, A>) =>
   Effect.gen(function* () {
+    const events: Array<Trace.Event> = []
     const lines: Array<string> = []
-    const result = yield* Simulation.run({ ...options, trace: (line) => lines.push(line) })
-    return { result, trace: lines.join("\n") }
+    const result = yield* Simulation.run({
+      ...options,
+      trace: (event) => {
+        events.push(event)
+        // At once, so that a state that is changed later is found out.
+        lines.push(Trace.encodeEvent(event))
+      }
+    })
+    return { result, events, trace: [...lines, JSON.stringify(result.counts)].join("\n") }
   })
 
 /** True time on a node whose clock neither drifts nor is off. */

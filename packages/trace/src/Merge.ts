@@ -1,6 +1,6 @@
-import { Clocks } from "./internal/Clocks.ts"
 import { Unmatched } from "./internal/Unmatched.ts"
 import * as Trace from "./Trace.ts"
+import { VectorClocks } from "./VectorClocks.ts"
 
 /**
  * One trace of a run of which each process recorded its own nodes. Messages are matched across them as a recorder does,
@@ -92,7 +92,7 @@ const identified = (event: Trace.Event, id: number | undefined): Trace.Event => 
 
 /** Of the parts whose next event waits for no send, the one with the earliest goes on. */
 const inOrder = (parts: ReadonlyArray<Events>): Events => {
-  const clocks = new Clocks()
+  const clocks = new VectorClocks()
   const sent = new Map<number, Trace.VectorClock>()
   const toCome = new Set(parts.flat().flatMap((event) => Trace.sends(event).map(({ id }) => id)))
   const at = parts.map(() => 0)

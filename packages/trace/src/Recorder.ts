@@ -10,9 +10,10 @@
  * the true one. What is received without such a send has no id.
  */
 import { Clock, Effect } from "effect"
-import { Clocks } from "./internal/Clocks.ts"
+
 import { Unmatched } from "./internal/Unmatched.ts"
 import * as Trace from "./Trace.ts"
+import { VectorClocks } from "./VectorClocks.ts"
 
 /** What the driver tells: the shape of the `Observer` of `@troupe/actor`. */
 export interface Observer {
@@ -65,7 +66,7 @@ export const make = (options: Options): Effect.Effect<Recorder> =>
 class Recording implements Observer {
   private readonly options: Options
   private readonly clock: Clock.Clock
-  private readonly clocks = new Clocks()
+  private readonly clocks = new VectorClocks()
   private readonly unmatched: Unmatched
   private readonly nodes: Set<string>
   private readonly maxEvents: number

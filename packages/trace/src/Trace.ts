@@ -94,7 +94,12 @@ export const Event = Schema.Union([
   /** An actor ends, with its scope. */
   Schema.TaggedStruct("Stop", { ...ofNode, actor: Schema.String }),
   /** The message of this id is lost on its way. */
-  Schema.TaggedStruct("Lost", { id: Schema.Int, atMillis: Schema.optionalKey(Schema.Number) }),
+  Schema.TaggedStruct("Lost", {
+    id: Schema.Int,
+    /** Where it is known. */
+    reason: Schema.optionalKey(Schema.String),
+    atMillis: Schema.optionalKey(Schema.Number)
+  }),
   /** The network is split: nothing passes between nodes of different parts. One part with all nodes heals it. */
   Schema.TaggedStruct("Split", {
     parts: Schema.Array(Schema.Array(Schema.String)),

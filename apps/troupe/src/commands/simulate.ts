@@ -1,5 +1,6 @@
 /** `troupe simulate`: an algorithm under faults, over many seeds; what breaks is shrunk, and can be replayed. */
 import { Faults, Simulation } from "@troupe/simulation"
+import { Trace } from "@troupe/trace"
 import { Effect, FileSystem, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import type { Demonstration } from "../Demonstration.ts"
@@ -262,8 +263,10 @@ const checkWritable = (file: string) =>
 const writeTrace = (plan: Plan & { readonly seed: number }, file: string) =>
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
-    const lines: Array<string> = []
-    yield* Simulation.run({ ...optionsOf(plan), seed: plan.seed, trace: (line) => lines.push(line) })
+    const options = optionsOf(plan)
+    const title = `${plan.demonstration.card.title}, faults: ${plan.preset}, seed ${plan.seed}`
+    const lines = [Trace.encodeHeader(Trace.header({ title, source: "simulation", nodes: options.nodes }))]
+    yield* Simulation.run({ ...options, seed: plan.seed, trace: (event) => lines.push(Trace.encodeEvent(event)) })
     yield* files
       .writeFileString(file, lines.map((line) => `${line}\n`).join(""))
       .pipe(Effect.mapError((error) => ({ message: `${file}, ${reasonOf(error)}` })))

@@ -5,6 +5,7 @@
  * order that the seed picks; when none is left, time jumps to the next event. Nothing else moves the world.
  */
 import { type Card, Observer } from "@troupe/actor"
+import type { Trace } from "@troupe/trace"
 import {
   type Channel,
   ChannelInUse,
@@ -36,6 +37,7 @@ import type * as Property from "../Property.ts"
 import * as Globals from "./Globals.ts"
 import { Heap, type Timed } from "./Heap.ts"
 import { Prng } from "./Prng.ts"
+import { type Cast, Sealed, Tracing } from "./Tracing.ts"
 
 export interface WorldOptions {
   readonly seed: number
@@ -47,7 +49,7 @@ export interface WorldOptions {
   readonly holdMessages: number
   /** From then on messages arrive, once and in order. */
   readonly calmNanos: number
-  readonly trace: ((line: string) => void) | undefined
+  readonly trace: ((event: Trace.Event) => void) | undefined
   /** What a node runs, from its start and again from each restart. */
   readonly program: (node: NodeId.NodeId) => Effect.Effect<unknown, unknown, any>
   readonly context: Context.Context<never>
@@ -87,9 +89,12 @@ class Life {
   readonly linkListeners = new Set<(event: LinkEvent) => void>()
   /** Runs the program. */
   main: Fiber.Fiber<unknown, unknown> | undefined
+  /** While the world is traced. */
+  readonly cast: Cast | undefined
 
-  constructor(node: SimulatedNode | undefined) {
+  constructor(node: SimulatedNode | undefined, cast: Cast | undefined) {
     this.node = node
+    this.cast = cast
   }
 
   tell(event: LinkEvent): void {
@@ -98,7 +103,7 @@ class Life {
 
   port(channel: string): Port {
     let port = this.ports.get(channel)
-    if (port === undefined) this.ports.set(channel, (port = new Port(this)))
+    if (port === undefined) this.ports.set(channel, (port = new Port(this, channel)))
     return port
   }
 }
@@ -106,12 +111,14 @@ class Life {
 /** Where the messages of a channel arrive in a life. */
 class Port {
   readonly life: Life
+  readonly channel: string
   receive: Receive<any> | undefined
   /** Came before the channel was opened. What comes while these wait for their turn waits behind them. */
   held: Array<{ readonly from: NodeId.NodeId; readonly message: unknown }> = []
 
-  constructor(life: Life) {
+  constructor(life: Life, channel: string) {
     this.life = life
+    this.channel = channel
   }
 }
 
@@ -155,7 +162,7 @@ export class World implements Property.World {
   private readonly options: WorldOptions
   private readonly nodes: ReadonlyArray<SimulatedNode>
   private readonly byId = new Map<NodeId.NodeId, SimulatedNode>()
-  private readonly control = new Life(undefined)
+  private readonly control = new Life(undefined, undefined)
   private readonly happenings = new Heap<Happening>()
   private readonly ready: Array<{ readonly life: Life; readonly task: () => void }> = []
   private readonly order: Prng
@@ -170,9 +177,18 @@ export class World implements Property.World {
   private readonly readings: Globals.Readings
   private readonly delaySpanNanos: number
   private readonly delayMinNanos: number
+  private readonly tracing: Tracing | undefined
 
   constructor(options: WorldOptions) {
     this.options = options
+    const { trace } = options
+    this.tracing =
+      trace === undefined
+        ? undefined
+        : new Tracing(
+            (event) => this.outside(() => trace(event)),
+            () => this.nowMillis
+          )
     this.order = new Prng(options.seed, "order")
     this.network = new Prng(options.seed, "network")
     const chance = new Prng(options.seed, "Math.random")
@@ -337,21 +353,24 @@ export class World implements Property.World {
     if (!this.running) this.disturbed = true
   }
 
-  note(line: string): void {
-    const { trace } = this.options
-    if (trace === undefined) return
-    // What takes the trace is no part of the world: it may write it to a file.
+  /** What takes the trace is no part of the world: it may write it to a file. */
+  private outside(run: () => void): void {
     const before = this.running
     this.running = false
-    trace(`${(this.nowNanos / 1e6).toFixed(6)} ${line}`)
+    run()
     this.running = before
+  }
+
+  /** A property does not hold. */
+  broken(property: string): void {
+    this.tracing?.broken(property)
   }
 
   // ------------------------------------------------------------------------------------------------ life and death
 
   private begin(node: SimulatedNode): void {
     node.lives++
-    node.life = new Life(node)
+    node.life = new Life(node, this.tracing?.cast())
   }
 
   private end(node: SimulatedNode): void {
@@ -393,7 +412,7 @@ export class World implements Property.World {
   readonly crash = (id: NodeId.NodeId): void => {
     const node = this.find(id)
     if (node.life === undefined) return
-    this.note(`${id} crashes`)
+    this.tracing?.crashed(node.life.cast!, id)
     this.end(node)
     for (const states of this.snapshots.values()) {
       for (const entry of states) if (entry.node === id) entry.alive = false
@@ -405,7 +424,7 @@ export class World implements Property.World {
   readonly restart = (id: NodeId.NodeId): void => {
     const node = this.find(id)
     if (node.life !== undefined) return
-    this.note(`${id} restarts`)
+    this.tracing?.restarted(id)
     this.begin(node)
     this.tellOthers(node, { _tag: "Up", peer: id })
     this.runProgram(node)
@@ -414,14 +433,14 @@ export class World implements Property.World {
   readonly pause = (id: NodeId.NodeId): void => {
     const node = this.find(id)
     if (node.life === undefined || node.paused) return
-    this.note(`${id} stands still`)
+    this.tracing?.note("stands still", [id])
     node.paused = true
   }
 
   readonly unpause = (id: NodeId.NodeId): void => {
     const node = this.find(id)
     if (node.paused) {
-      this.note(`${id} goes on`)
+      this.tracing?.note("goes on", [id])
       this.resume(node)
     }
   }
@@ -451,25 +470,60 @@ export class World implements Property.World {
 
   /** Cuts every link from a node of `from` to one of `to`. Returns how to mend that. */
   readonly cut = (from: ReadonlyArray<NodeId.NodeId>, to: ReadonlyArray<NodeId.NodeId>): (() => void) => {
-    const change = (by: number): void => {
-      for (const source of from) {
-        const cuts = (this.find(source).cuts ??= new Int32Array(this.nodes.length))
-        for (const target of to) if (target !== source) cuts[this.find(target).index]! += by
-      }
-    }
-    this.note(`cut {${from.join(" ")}} to {${to.join(" ")}}`)
-    change(1)
+    const sides = `what ${from.join(" ")} ${from.length === 1 ? "sends" : "send"} to ${to.join(" ")}`
+    const before = this.tracing === undefined ? "" : this.partsText()
+    this.cutLinks(from, to, 1)
+    this.noteCut(`${sides} is lost from now on`, from, before)
     let mended = false
     return () => {
       if (mended) return
       mended = true
-      this.note(`mend {${from.join(" ")}} to {${to.join(" ")}}`)
-      change(-1)
+      const before = this.tracing === undefined ? "" : this.partsText()
+      this.cutLinks(from, to, -1)
+      this.noteCut(`${sides} arrives again`, from, before)
     }
   }
 
+  private cutLinks(from: ReadonlyArray<NodeId.NodeId>, to: ReadonlyArray<NodeId.NodeId>, by: number): void {
+    for (const source of from) {
+      const cuts = (this.find(source).cuts ??= new Int32Array(this.nodes.length))
+      for (const target of to) if (target !== source) cuts[this.find(target).index]! += by
+    }
+  }
+
+  /** A cut in one direction splits the network only together with others. */
+  private noteCut(text: string, nodes: ReadonlyArray<NodeId.NodeId>, before: string): void {
+    if (this.tracing === undefined) return
+    this.tracing.note(text, nodes)
+    if (this.partsText() !== before) this.tracing.split(this.parts())
+  }
+
+  private partsText(): string {
+    return this.parts().join(" | ")
+  }
+
+  /** What is left of the network: nodes are in one part if something passes between them, by way of others at least. */
+  private parts(): ReadonlyArray<ReadonlyArray<NodeId.NodeId>> {
+    const isCut = (a: SimulatedNode, b: SimulatedNode): boolean => (a.cuts?.[b.index] ?? 0) > 0
+    const left = new Set(this.nodes)
+    const parts: Array<ReadonlyArray<NodeId.NodeId>> = []
+    for (const first of this.nodes) {
+      if (!left.delete(first)) continue
+      const part = [first]
+      for (const node of part) {
+        for (const other of left) {
+          if (isCut(node, other) && isCut(other, node)) continue
+          left.delete(other)
+          part.push(other)
+        }
+      }
+      parts.push(part.toSorted((a, b) => a.index - b.index).map(({ id }) => id))
+    }
+    return parts
+  }
+
   readonly jump = (id: NodeId.NodeId, byMillis: number): void => {
-    this.note(`the clock of ${id} jumps by ${byMillis} ms`)
+    this.tracing?.note(`its clock jumps by ${byMillis} ms`, [id])
     this.find(id).offsetMillis += byMillis
   }
 
@@ -496,12 +550,19 @@ export class World implements Property.World {
       }
       case "Partition": {
         const others = this.options.nodes.filter((node) => !event.side.includes(node))
-        const out = event.direction !== "to" ? this.cut(event.side, others) : () => {}
-        const into = event.direction !== "from" ? this.cut(others, event.side) : () => {}
-        return later(event.forMillis, () => {
-          out()
-          into()
-        })
+        if (event.direction !== "both") {
+          return later(
+            event.forMillis,
+            event.direction === "from" ? this.cut(event.side, others) : this.cut(others, event.side)
+          )
+        }
+        const change = (by: number): void => {
+          this.cutLinks(event.side, others, by)
+          this.cutLinks(others, event.side, by)
+          this.tracing?.split(this.parts())
+        }
+        change(1)
+        return later(event.forMillis, () => change(-1))
       }
       case "ClockJump":
         return this.jump(event.node, event.byMillis)
@@ -628,11 +689,16 @@ export class World implements Property.World {
       if (!life.alive || this.closing) return
       this.touch()
       const target = this.byId.get(to)
-      if (target === undefined) life.tell({ _tag: "Dropped", peer: to, count: 1, reason: "unknown-node" })
-      else if (this.happenings.size >= capacity) {
+      const carried =
+        this.tracing === undefined ? message : this.tracing.seal(life.cast!, node.id, to, channel, message)
+      if (target === undefined) {
+        this.noteLost(carried, "unknown-node")
+        life.tell({ _tag: "Dropped", peer: to, count: 1, reason: "unknown-node" })
+      } else if (this.happenings.size >= capacity) {
         this.counts.lost++
+        this.noteLost(carried, "outbound-full")
         life.tell({ _tag: "Dropped", peer: to, count: 1, reason: "outbound-full" })
-      } else this.send(node, target, channel, message)
+      } else this.send(node, target, channel, carried)
     }
   }
 
@@ -647,10 +713,7 @@ export class World implements Property.World {
     const cut = node.cuts !== undefined && node.cuts[target.index]! > 0
     if (life === undefined || cut || this.network.chance(lossProbability)) {
       this.counts.lost++
-      if (this.options.trace !== undefined) {
-        const why = life === undefined ? "down" : cut ? "cut" : "lost"
-        this.note(`${node.id} > ${target.id} ${channel} ${render(message)} ${why}`)
-      }
+      this.noteLost(message, life === undefined ? "down" : cut ? "cut" : "lost")
       return
     }
     const lastArrival = (node.lastArrival ??= new Float64Array(this.nodes.length))
@@ -670,9 +733,6 @@ export class World implements Property.World {
 
   private enqueue(node: SimulatedNode, life: Life, channel: string, message: unknown, atNanos: number): void {
     this.happenings.push(new Delivery(this, atNanos, this.sequence++, life.port(channel), node.id, message))
-    if (this.options.trace !== undefined) {
-      this.note(`${node.id} > ${life.node!.id} ${channel} ${render(message)} arrives ${(atNanos / 1e6).toFixed(6)}`)
-    }
   }
 
   private delay(): number {
@@ -683,16 +743,18 @@ export class World implements Property.World {
 
   arrive(port: Port, from: NodeId.NodeId, message: unknown): void {
     const { alive, node } = port.life
-    if (!alive) this.counts.lost++
-    else if (!node!.paused) this.deliver(port, from, message)
+    if (!alive) {
+      this.counts.lost++
+      this.noteLost(message, "down")
+    } else if (!node!.paused) this.deliver(port, from, message)
     else if (node!.backlog.length < capacity) node!.backlog.push(() => this.deliver(port, from, message))
-    else this.drop(port, from, "outbound-full")
+    else this.drop(port, from, message, "outbound-full")
   }
 
   private deliver(port: Port, from: NodeId.NodeId, message: unknown): void {
     if (port.receive === undefined || port.held.length > 0) {
       if (port.held.length < this.options.holdMessages) port.held.push({ from, message })
-      else this.drop(port, from, "channel-not-open")
+      else this.drop(port, from, message, "channel-not-open")
     } else this.hand(port, from, message)
   }
 
@@ -705,15 +767,26 @@ export class World implements Property.World {
 
   private hand(port: Port, from: NodeId.NodeId, message: unknown): void {
     this.counts.delivered++
+    let content = message
+    if (message instanceof Sealed) {
+      this.tracing!.handed(port.life.cast!, port.life.node!.id, from, port.channel, message)
+      content = message.message
+    }
     try {
-      port.receive!(from, message)
+      port.receive!(from, content)
     } catch (defect) {
       this.failures.push({ node: port.life.node!.id, cause: Cause.die(defect) })
     }
   }
 
-  private drop(port: Port, from: NodeId.NodeId, reason: DropReason): void {
+  /** In a world that is traced, messages are sealed. */
+  private noteLost(message: unknown, reason: string): void {
+    if (message instanceof Sealed) this.tracing!.lost(message.id, reason)
+  }
+
+  private drop(port: Port, from: NodeId.NodeId, message: unknown, reason: DropReason): void {
     this.counts.lost++
+    this.noteLost(message, reason)
     this.byId.get(from)?.life?.tell({ _tag: "Dropped", peer: port.life.node!.id, count: 1, reason })
   }
 
@@ -730,6 +803,7 @@ export class World implements Property.World {
         if (entry === undefined) states.push((entry = { node, alive: true, state }))
         else Object.assign(entry, { alive: true, state })
         entries.set(actor, entry)
+        this.tracing?.spawned(life.cast!, actor)
         this.onStep(true)
       },
       onStep: (step) => {
@@ -737,11 +811,12 @@ export class World implements Property.World {
         const entry = entries.get(step.actor)!
         const changed = entry.state !== step.state
         entry.state = step.state
-        if (this.options.trace !== undefined) this.note(`${step.node} ${step.actor} ${describeStep(step)}`)
+        this.tracing?.stepped(life.cast!, step)
         this.onStep(changed)
       },
-      onStop: ({ actor }) => {
+      onStop: ({ actor, node }) => {
         if (!life.alive || this.closing) return
+        this.tracing?.stopped(life.cast!, node, actor)
         entries.get(actor)!.alive = false
         this.onStep(true)
       }
@@ -808,30 +883,4 @@ class Delivery implements Happening {
   happen(): void {
     this.world.arrive(this.port, this.from, this.message)
   }
-}
-
-const render = (value: unknown): string => {
-  try {
-    return JSON.stringify(value, (_key, inner) =>
-      typeof inner === "bigint" ? `${inner}n` : inner instanceof Map || inner instanceof Set ? [...inner] : inner
-    )
-  } catch (error) {
-    return `(${String(error).split("\n")[0]})`
-  }
-}
-
-const describeStep = (step: Parameters<Observer["onStep"]>[0]): string => {
-  const { input } = step
-  const what =
-    input._tag === "Message"
-      ? `Message of ${input.from} ${render(input.message)}`
-      : input._tag === "Command"
-        ? `Command ${render(input.command)}`
-        : input._tag === "Timeout"
-          ? `Timeout ${input.timer}`
-          : input._tag === "View"
-            ? `View ${render(input.view)}`
-            : "Start"
-  const emitted = step.actions.flatMap((action) => (action._tag === "Emit" ? [` emits ${render(action.event)}`] : []))
-  return `${what}${emitted.join("")}${step.failure === undefined ? "" : ` fails: ${String(step.failure)}`}`
 }

@@ -1,7 +1,7 @@
-import type { VectorClock } from "../Trace.ts"
+import type { VectorClock } from "./Trace.ts"
 
 /** The vector clocks of a run that is told in an order in which causes come first. A clock that was handed out is kept. */
-export class Clocks {
+export class VectorClocks {
   private readonly latest = new Map<string, VectorClock>()
 
   /** The clock of the next event of `node`, which knows what `cause` knew. */
