@@ -1,6 +1,7 @@
 export * as Causal from "./Causal.ts"
 export * as Eventual from "./Eventual.ts"
 export * as History from "./History.ts"
+export * as Reader from "./Reader.ts"
 export * as Transactions from "./Transactions.ts"
 export type { Budget, Culprit, Verdict } from "./Verdict.ts"
 export type * as Specification from "./Specification.ts"
