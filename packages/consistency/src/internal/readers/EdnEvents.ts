@@ -47,7 +47,7 @@ const readEvent = (edn: Edn): EdnEvent => {
   while (!edn.close(closing, start)) {
     const name = edn.keyword() ?? edn.value()
     if (name === "process") {
-      isClient = edn.keywordIsNext()
+      isClient = !edn.keywordIsNext()
       process = nameOf(edn.value())
     } else if (name === "type") type = edn.value()
     else if (name === "f") f = edn.value()
