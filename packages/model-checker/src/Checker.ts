@@ -1,0 +1,244 @@
+/**
+ * Explores what a model can do, and holds its properties against all of it.
+ *
+ * A counterexample of a search breadth first is as short as can be. What is kept of a state is a fingerprint of 64 bits: in
+ * a search of n states, two of them are taken for one with a probability of at most n²/2⁶⁵, which is in the report.
+ *
+ * Source: C. Baier, J.-P. Katoen, "Principles of Model Checking", 2008; for the fingerprints Y. Yu, P. Manolios,
+ * L. Lamport, "Model Checking TLA+ Specifications", CHARME 1999.
+ */
+import type { Trace } from "@troupe/trace"
+import { Clock, Effect, Schema } from "effect"
+import { NotPlain } from "./internal/Fingerprint.ts"
+import { type Ended, replay, Search, Thrown } from "./internal/Search.ts"
+import type { PathStep, Space } from "./internal/Space.ts"
+import type { Checkable } from "./Model.ts"
+import type { Kind, Property } from "./Property.ts"
+
+export interface Options {
+  /** Default: breadth first, which finds the shortest counterexamples. Depth first needs less memory. */
+  readonly search?: "breadth-first" | "depth-first"
+  /** Ends the search when so many states have been seen. Default: 100 million. */
+  readonly maxStates?: number
+  /** Goes so many steps from a first state, no further. Default: no bound. */
+  readonly maxDepth?: number
+  /** Ends the search when it takes more memory, roughly. Default: 2 GiB. */
+  readonly maxBytes?: number
+  /** Ends the search at the first property that is broken. Default: true. */
+  readonly stopAtViolation?: boolean
+  /** Whether what the model says is symmetric is explored once. Default: true. */
+  readonly symmetry?: boolean
+  /** Hears how far it is, some twenty times a second. */
+  readonly onProgress?: (progress: Progress) => void
+}
+
+export interface Progress {
+  readonly uniqueStates: number
+  readonly generatedStates: number
+  /** Steps from a first state. */
+  readonly depth: number
+  /** States that wait to be gone on from. */
+  readonly waiting: number
+  readonly bytes: number
+  readonly seconds: number
+}
+
+export interface Report {
+  readonly model: string
+  readonly uniqueStates: number
+  /** All that were come to, first states and known ones included. */
+  readonly generatedStates: number
+  /** The longest of the ways that were gone, in steps. */
+  readonly depth: number
+  /** Whether all states that there are have been seen. */
+  readonly complete: boolean
+  readonly ended: Ended
+  readonly seconds: number
+  /** That two states were taken for one: at most. */
+  readonly collisionProbability: number
+  readonly bytes: number
+  readonly properties: ReadonlyArray<Verdict>
+}
+
+export interface Verdict {
+  readonly name: string
+  readonly kind: Kind
+  /** `unknown`: the search ended before it could be said. */
+  readonly verdict: "holds" | "violated" | "unknown"
+  /** How it is broken. */
+  readonly counterexample?: Path
+  /** Of a `sometimes`: how it comes about. */
+  readonly example?: Path
+}
+
+export interface Path {
+  /** What happens, one line a step, from a first state on. */
+  readonly steps: ReadonlyArray<string>
+  /** Of a run without end: the steps from this one on are repeated for ever. */
+  readonly loopFrom?: number
+  readonly trace: Trace.Trace
+}
+
+/** A state or an action holds something that is no plain data. */
+export class NotSerialisable extends Schema.TaggedError<NotSerialisable>()("NotSerialisable", {
+  model: Schema.String,
+  path: Schema.String,
+  what: Schema.String
+}) {
+  override get message(): string {
+    const where = this.path === "" ? "A state" : `What is at ${this.path} in a state`
+    return `${this.model}: ${where} is ${this.what}. States are plain data: objects, arrays, strings, numbers, Sets, Maps.`
+  }
+}
+
+/** A property threw. */
+export class PropertyFailed extends Schema.TaggedError<PropertyFailed>()("PropertyFailed", {
+  model: Schema.String,
+  property: Schema.String,
+  cause: Schema.Defect(),
+  steps: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const [, ...after] = this.steps
+    const where = after.length === 0 ? "in a first state" : `after ${after.join(", then ")}`
+    return `${this.model}: the property "${this.property}" threw ${where}: ${String(this.cause)}`
+  }
+}
+
+export type CheckError = NotSerialisable | PropertyFailed
+
+/** States that are gone on from before others get a turn. */
+const statesPerTurn = 2_000
+
+/** A check under way: for who wants to see what there is when it is interrupted. */
+export class Check<View> {
+  private readonly space: Space<View>
+  private readonly model: Checkable<View>
+  private readonly search: Search<View>
+  private nanos = 0
+
+  /** Throws what a model or a property throws. */
+  constructor(model: Checkable<View>, options: Options = {}) {
+    this.model = model
+    this.space = model.space({
+      symmetry: options.symmetry ?? true,
+      partialOrder: false,
+      ignored: model.properties.every(({ kind }) => kind === "always" || kind === "sometimes")
+    })
+    this.search = new Search(this.space, model.properties, {
+      order: options.search ?? "breadth-first",
+      maxStates: options.maxStates ?? 100_000_000,
+      maxDepth: options.maxDepth ?? Infinity,
+      maxBytes: options.maxBytes ?? 2 ** 31,
+      stopAtViolation: options.stopAtViolation ?? true
+    })
+  }
+
+  /** Goes on for a while; whether there is more to do. */
+  advance(nanos: number): boolean {
+    this.nanos = nanos
+    return this.search.advance(statesPerTurn)
+  }
+
+  progress(): Progress {
+    const { search } = this
+    return {
+      uniqueStates: search.visited.size,
+      generatedStates: search.generated,
+      depth: search.depth,
+      waiting: search.waiting,
+      bytes: search.bytes,
+      seconds: this.nanos / 1e9
+    }
+  }
+
+  report(): Report {
+    const { bytes, depth, generatedStates, seconds, uniqueStates } = this.progress()
+    const ended = this.search.ended ?? "interrupted"
+    return {
+      model: this.model.name,
+      uniqueStates,
+      generatedStates,
+      depth,
+      complete: ended === "all seen",
+      ended,
+      seconds,
+      collisionProbability: uniqueStates ** 2 / 2 ** 65,
+      bytes,
+      properties: this.model.properties.map((property) => this.verdict(property))
+    }
+  }
+
+  private verdict(property: Property<View>): Verdict {
+    const { kind, name } = property
+    const decisive = this.search.decisive.get(property)
+    if (decisive !== undefined) {
+      const path = this.path(replay(this.space, this.search.visited, decisive), kind === "sometimes" ? undefined : name)
+      return kind === "sometimes"
+        ? { name, kind, verdict: "holds", example: path }
+        : { name, kind, verdict: "violated", counterexample: path }
+    }
+    if (this.search.ended !== "all seen") return { name, kind, verdict: "unknown" }
+    if (kind !== "sometimes") return { name, kind, verdict: "holds" }
+    return { name, kind, verdict: "violated" }
+  }
+
+  private path(steps: ReadonlyArray<PathStep>, broken?: string): Path {
+    const trace = this.space.trace(steps)
+    return {
+      steps: steps.map(({ happening }) => happening.describe()),
+      trace:
+        broken === undefined
+          ? trace
+          : { ...trace, events: [...trace.events, { _tag: "Note", text: `broken: ${broken}`, broken: true }] }
+    }
+  }
+
+  /** Of what was thrown on the way, an error that says where. */
+  explain(error: unknown): CheckError {
+    if (error instanceof NotPlain) {
+      return new NotSerialisable({ model: this.model.name, path: error.path, what: error.what })
+    }
+    if (error instanceof Thrown) {
+      const steps = replay(this.space, this.search.visited, error.index).map(({ happening }) => happening.describe())
+      return new PropertyFailed({ model: this.model.name, property: error.property, cause: error.cause, steps })
+    }
+    throw error
+  }
+}
+
+/** Explores the model. Others get a turn meanwhile; interruption ends it. */
+export const check = <View>(model: Checkable<View>, options: Options = {}): Effect.Effect<Report, CheckError> =>
+  Effect.gen(function* () {
+    const clock = yield* Clock.Clock
+    const start = clock.monotonicTimeNanosUnsafe()
+    const made = yield* attempt(model, () => new Check(model, options))
+    while (
+      yield* attempt(
+        model,
+        () => made.advance(Number(clock.monotonicTimeNanosUnsafe() - start)),
+        (error) => made.explain(error)
+      )
+    ) {
+      options.onProgress?.(made.progress())
+      yield* Effect.yieldNow
+    }
+    made.advance(Number(clock.monotonicTimeNanosUnsafe() - start))
+    return made.report()
+  })
+
+const attempt = <A>(
+  model: Checkable<any>,
+  run: () => A,
+  explain: (error: unknown) => CheckError = (error) => {
+    if (error instanceof NotPlain) return new NotSerialisable({ model: model.name, path: error.path, what: error.what })
+    throw error
+  }
+): Effect.Effect<A, CheckError> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(run())
+    } catch (error) {
+      return Effect.fail(explain(error))
+    }
+  })
