@@ -10,6 +10,7 @@
 import type { Trace } from "@troupe/trace"
 import { Clock, Effect, Schema } from "effect"
 import { NotPlain } from "./internal/Fingerprint.ts"
+import { Graph, type Lasso } from "./internal/Liveness.ts"
 import { type Ended, replay, Search, Thrown } from "./internal/Search.ts"
 import type { PathStep, Space } from "./internal/Space.ts"
 import type { Checkable } from "./Model.ts"
@@ -74,7 +75,10 @@ export interface Verdict {
 export interface Path {
   /** What happens, one line a step, from a first state on. */
   readonly steps: ReadonlyArray<string>
-  /** Of a run without end: the steps from this one on are repeated for ever. */
+  /**
+   * Of a run that never comes to where it should: the steps from this one on are repeated for ever. As many as there are
+   * steps: nothing more need happen.
+   */
   readonly loopFrom?: number
   readonly trace: Trace.Trace
 }
@@ -107,6 +111,9 @@ export class PropertyFailed extends Schema.TaggedError<PropertyFailed>()("Proper
 
 export type CheckError = NotSerialisable | PropertyFailed
 
+/** Nothing left out: what runs come to depends on every step. */
+const wholly = { symmetry: false, partialOrder: false, ignored: false }
+
 /** States that are gone on from before others get a turn. */
 const statesPerTurn = 2_000
 
@@ -115,11 +122,19 @@ export class Check<View> {
   private readonly space: Space<View>
   private readonly model: Checkable<View>
   private readonly search: Search<View>
+  private readonly options: Options
+  /** Of kinds that speak of runs. */
+  private readonly temporal: ReadonlyArray<Property<View>>
+  /** Laid out once all states are known to be few enough. */
+  private graph: Graph<View> | undefined
+  private readonly lassos = new Map<Property<View>, Lasso | undefined>()
   private nanos = 0
 
   /** Throws what a model or a property throws. */
   constructor(model: Checkable<View>, options: Options = {}) {
     this.model = model
+    this.options = options
+    this.temporal = model.properties.filter(({ kind }) => kind === "eventually" || kind === "infinitely often")
     this.space = model.space({
       symmetry: options.symmetry ?? true,
       partialOrder: false,
@@ -137,7 +152,22 @@ export class Check<View> {
   /** Goes on for a while; whether there is more to do. */
   advance(nanos: number): boolean {
     this.nanos = nanos
-    return this.search.advance(statesPerTurn)
+    if (this.search.ended === undefined) return this.search.advance(statesPerTurn) || this.hasRuns()
+    if (!this.hasRuns()) return false
+    this.graph ??= new Graph(this.model.space(wholly), this.options.maxBytes ?? 2 ** 31)
+    if (this.graph.advance(statesPerTurn)) return true
+    if (this.graph.isCut) return false
+    const property = this.temporal[this.lassos.size]!
+    this.lassos.set(property, this.graph.lasso(property))
+    return this.hasRuns()
+  }
+
+  /** Whether it is left to be seen what runs come to. */
+  private hasRuns(): boolean {
+    const isBroken =
+      this.options.stopAtViolation !== false && [...this.lassos.values()].some((lasso) => lasso !== undefined)
+    const isOpen = this.lassos.size < this.temporal.length
+    return this.search.ended === "all seen" && this.graph?.isCut !== true && isOpen && !isBroken
   }
 
   progress(): Progress {
@@ -152,7 +182,8 @@ export class Check<View> {
     }
   }
 
-  report(): Report {
+  report(nanos = this.nanos): Report {
+    this.nanos = nanos
     const { bytes, depth, generatedStates, seconds, uniqueStates } = this.progress()
     const ended = this.search.ended ?? "interrupted"
     return {
@@ -160,7 +191,7 @@ export class Check<View> {
       uniqueStates,
       generatedStates,
       depth,
-      complete: ended === "all seen",
+      complete: ended === "all seen" && this.graph?.isCut !== true,
       ended,
       seconds,
       collisionProbability: uniqueStates ** 2 / 2 ** 65,
@@ -179,12 +210,24 @@ export class Check<View> {
         : { name, kind, verdict: "violated", counterexample: path }
     }
     if (this.search.ended !== "all seen") return { name, kind, verdict: "unknown" }
+    if (this.temporal.includes(property)) {
+      if (!this.lassos.has(property)) return { name, kind, verdict: "unknown" }
+      const lasso = this.lassos.get(property)
+      if (lasso === undefined) return { name, kind, verdict: "holds" }
+      const { loopFrom, steps } = lasso
+      return {
+        name,
+        kind,
+        verdict: "violated",
+        counterexample: { ...this.path(steps, name, this.graph!.space), loopFrom }
+      }
+    }
     if (kind !== "sometimes") return { name, kind, verdict: "holds" }
     return { name, kind, verdict: "violated" }
   }
 
-  private path(steps: ReadonlyArray<PathStep>, broken?: string): Path {
-    const trace = this.space.trace(steps)
+  private path(steps: ReadonlyArray<PathStep>, broken?: string, space = this.space): Path {
+    const trace = space.trace(steps)
     return {
       steps: steps.map(({ happening }) => happening.describe()),
       trace:
@@ -223,8 +266,7 @@ export const check = <View>(model: Checkable<View>, options: Options = {}): Effe
       options.onProgress?.(made.progress())
       yield* Effect.yieldNow
     }
-    made.advance(Number(clock.monotonicTimeNanosUnsafe() - start))
-    return made.report()
+    return made.report(Number(clock.monotonicTimeNanosUnsafe() - start))
   })
 
 const attempt = <A>(

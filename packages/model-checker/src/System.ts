@@ -30,7 +30,7 @@ import type { Card, Protocol } from "@troupe/actor"
 import type { NodeId } from "@troupe/transport"
 import { systemSpace } from "./internal/SystemSpace.ts"
 import type { Checkable } from "./Model.ts"
-import * as Property from "./Property.ts"
+import type * as Property from "./Property.ts"
 
 /** One node, and the protocol that it runs. */
 export interface Member<State = any, Message = any, Command = any, Event = any, Timer extends string = any> {

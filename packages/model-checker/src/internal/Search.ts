@@ -174,34 +174,46 @@ export class Search<View> implements Receiver {
 export const replay = <View>(space: Space<View>, visited: Visited, index: number): ReadonlyArray<PathStep> => {
   const path: Array<PathStep> = []
   for (const state of visited.pathTo(index)) {
-    const finder = new Finder(space, visited.high(state), visited.low(state))
-    const before = path.at(-1)
-    if (before === undefined) space.initial(finder)
-    else space.successors(before.numbers, 0, before.numbers.length, finder)
-    if (finder.found === undefined) throw new Error(`${space.name} is not deterministic: a way cannot be walked twice`)
-    path.push(finder.found)
+    path.push(find(space, path.at(-1), visited.high(state), visited.low(state)))
   }
   return path
 }
 
-/** Takes the first of the states offered that has this fingerprint. */
+/** The step that leads from a state, or from none, to the one of this fingerprint, by what bears this label. */
+export const find = (
+  space: Space<any>,
+  before: PathStep | undefined,
+  high: number,
+  low: number,
+  label?: number
+): PathStep => {
+  const finder = new Finder(space, high, low, label)
+  if (before === undefined) space.initial(finder)
+  else space.successors(before.numbers, 0, before.numbers.length, finder)
+  if (finder.found === undefined) throw new Error(`${space.name} is not deterministic: a way cannot be walked twice`)
+  return finder.found
+}
+
 class Finder implements Receiver {
-  numbers = new Int32Array(64)
+  numbers: Int32Array = new Int32Array(64)
   found: PathStep | undefined
   private readonly space: Space<any>
   private readonly high: number
   private readonly low: number
+  private readonly label: number | undefined
   private happening: PathStep["happening"] | undefined
   private length = 0
 
-  constructor(space: Space<any>, high: number, low: number) {
+  constructor(space: Space<any>, high: number, low: number, label: number | undefined) {
     this.space = space
     this.high = high
     this.low = low
+    this.label = label
   }
 
-  offer(high: number, low: number, _label: number, length: number): number {
+  offer(high: number, low: number, label: number, length: number): number {
     if (this.found !== undefined || high !== this.high || low !== this.low) return -1
+    if (this.label !== undefined && label !== this.label) return -1
     this.happening = this.space.latest
     this.length = length
     if (length > this.numbers.length) this.numbers = new Int32Array(length)
