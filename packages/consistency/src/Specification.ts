@@ -36,7 +36,15 @@ export interface Specification<State = any> {
   step(state: State, call: Call): State | undefined
   /** Two states that behave alike have one text. Default: the JSON of the state. */
   identify?(state: State): string | number
-  /** The part of the service that a call is about, where parts are independent of each other: checked one by one. */
+  /**
+   * Calls with different `key`s are about different objects of this kind, each with a state of its own, unless this is
+   * set: then one state has them all.
+   */
+  readonly acrossKeys?: boolean
+  /**
+   * Within an object, the part that a call is about, where parts are independent of each other; `undefined` of a call
+   * about all of them. The parts of a history are checked one by one where no call is about all.
+   */
   part?(call: Call): string | undefined
   /** Whether a call leaves every state as it is, so that it needs no order among its like. */
   isRead?(call: Call): boolean
