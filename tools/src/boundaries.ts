@@ -75,7 +75,7 @@ const readHouse = (root: string): House => {
 
 /** Whether a file is published, rather than a test, a benchmark or an app. */
 const isSource = (room: Room, file: SourceFile): boolean =>
-  room.kind === "package" && file.path.startsWith(`${room.path}/src/`)
+  room.kind === "package" && ["src", "examples"].some((folder) => file.path.startsWith(`${room.path}/${folder}/`))
 
 const floorOf = (room: Room): number =>
   room.kind === "app" ? Floors.floors.length : Floors.floors.findIndex((rooms) => rooms.includes(room.room))

@@ -54,10 +54,10 @@ interface PackedFile {
 }
 
 const checkFiles = ({ files, source }: Packed): Problems => {
-  const strange = files.filter((file) => !/^(dist|src)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(file))
-  const stale = files.filter(
-    (file) => /^dist\/.*\.js$/.test(file) && !files.includes(file.replace("dist/", "src/").replace(/\.js$/, ".ts"))
+  const strange = files.filter(
+    (file) => !/^(dist|src|examples)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(file)
   )
+  const stale = files.filter((file) => /^dist\/.*\.js$/.test(file) && !files.includes(sourceOf(file)))
   return [
     ...[...strange, ...files.filter((file) => file.endsWith(".tsbuildinfo"))].map(
       (file) => `${file} should not be packed.`
@@ -65,6 +65,13 @@ const checkFiles = ({ files, source }: Packed): Problems => {
     ...stale.map((file) => `${file} has no source any more. Delete ${source.path}/dist.`)
   ]
 }
+
+/** `dist/examples` is built from `examples`, all else in `dist` from `src`. */
+const sourceOf = (file: string): string =>
+  file
+    .replace(/^dist\/(?=examples\/)/, "")
+    .replace(/^dist\//, "src/")
+    .replace(/\.js$/, ".ts")
 
 /** Lays out what `npm install` of the package would: itself, what it depends on, and its peers. */
 const install = async (packed: Packed, all: ReadonlyArray<Packed>, directory: string): Promise<Problems> => {
@@ -164,9 +171,15 @@ const check = async (packed: Packed, all: ReadonlyArray<Packed>, scratch: string
   return [...checkFiles(packed), ...imported, ...nodenext, ...bundler, ...linted, ...(await checkTypes(packed))]
 }
 
+/** What `tsc -b` builds: each package, and its examples where it has some. */
+const projects = (packages: ReadonlyArray<Package>): ReadonlyArray<string> =>
+  packages
+    .flatMap(({ path }) => [path, `${path}/examples`])
+    .filter((path) => existsSync(join(root, path, "tsconfig.json")))
+
 const main = async (): Promise<number> => {
   const packages = packagesOf(root).filter(({ kind, manifest }) => kind === "package" && manifest.private !== true)
-  const built = await run("tsc -b", process.execPath, [tsc, "-b", ...packages.map(({ path }) => path)], root)
+  const built = await run("tsc -b", process.execPath, [tsc, "-b", ...projects(packages)], root)
   for (const problem of built) console.error(problem)
   if (built.length > 0) return 1
   const scratch = mkdtempSync(join(tmpdir(), "troupe-packages-"))
