@@ -3,8 +3,8 @@ import { Schema } from "effect"
 import type { History, Operation, Value } from "../../History.ts"
 import type { Budget, Verdict } from "../../Verdict.ts"
 import { type Chains, type Writers, writers } from "./Chains.ts"
-import * as Deadline from "./Deadline.ts"
 import * as Interner from "./Interner.ts"
+import { type Ambiguous, decideAll } from "./Ways.ts"
 
 export interface Options extends Budget {
   /** What every register holds at first. Default: `null`. */
@@ -44,15 +44,6 @@ export interface Registers extends Chains {
   readonly writers: Writers
 }
 
-/** Ways to match reads with equal writes that are tried at most. */
-const maxWays = 65_536
-
-interface Sources {
-  /** Writes of the same value, and `initially` where that is it. */
-  readonly candidates: ReadonlyArray<ReadonlyArray<number>>
-  readonly ways: number
-}
-
 /** Decides a history: compiles it, and asks `decide` for each way to match reads with writes of equal value. */
 export const resolve = (
   history: History,
@@ -62,43 +53,15 @@ export const resolve = (
 ): Verdict => {
   const compiled = compile(history, options.initial ?? null, model)
   if ("_tag" in compiled) return compiled
-  const { registers, sources } = compiled
-  const ambiguous = sources.candidates.flatMap((candidates, read) => (candidates.length > 1 ? [read] : []))
-  if (ambiguous.length === 0) return decide(registers)
-  if (sources.ways > maxWays) {
-    const reason = `${ambiguous.length} reads return values that were written more than once, so that it is open which writes they read: write each value once`
-    return { _tag: "Unknown", model, reason }
-  }
-  const deadline = Deadline.make(options)
-  let first: Verdict | undefined
-  let unknown: Verdict | undefined
-  for (let way = 0; way < sources.ways; way++) {
-    let rest = way
-    for (const read of ambiguous) {
-      const candidates = sources.candidates[read]!
-      registers.source[read] = candidates[rest % candidates.length]!
-      rest = Math.floor(rest / candidates.length)
-    }
-    const verdict = decide(registers)
-    if (verdict._tag === "Ok") return verdict
-    if (verdict._tag === "Unknown") unknown = verdict
-    first ??= verdict
-    if (deadline.passed()) {
-      const reason = `out of time after ${way + 1} of ${sources.ways} ways to match reads with writes of equal value`
-      return { _tag: "Unknown", model, reason }
-    }
-  }
-  if (unknown !== undefined) return unknown
-  if (first?._tag !== "Violated") throw new Error("a history has at least one way to be read")
-  const reason = `${first.reason} (So or otherwise with each of the ${sources.ways} ways to match reads with writes of equal value.)`
-  return { ...first, reason }
+  const { ambiguous, registers } = compiled
+  return decideAll(model, options, ambiguous, registers.source, () => decide(registers))
 }
 
 const compile = (
   history: History,
   initial: Value,
   model: string
-): { readonly registers: Registers; readonly sources: Sources } | Verdict => {
+): { readonly registers: Registers; readonly ambiguous: ReadonlyArray<Ambiguous> } | Verdict => {
   const keyNumbers = new Map<string | undefined, number>()
   const values = Interner.make()
   const read = new Set<number>()
@@ -132,18 +95,16 @@ const compile = (
   }
   const initialNumber = values.find(initial)
   const source = new Int32Array(size).fill(noRead)
-  const candidates: Array<ReadonlyArray<number>> = []
-  let ways = 1
+  const ambiguous: Array<Ambiguous> = []
   for (let i = 0; i < size; i++) {
-    candidates.push([])
     if (isWrite[i] === 1) continue
     const found = written.get(pairs[i]!) ?? []
-    candidates[i] = pairs[i]! % 2 ** 26 === initialNumber ? [initially, ...found] : found
-    if (candidates[i]!.length === 0) return thinAir(model, operations[i]!)
-    source[i] = candidates[i]![0]!
-    ways *= candidates[i]!.length
+    const candidates = pairs[i]! % 2 ** 26 === initialNumber ? [initially, ...found] : found
+    if (candidates.length === 0) return thinAir(model, operations[i]!)
+    source[i] = candidates[0]!
+    if (candidates.length > 1) ambiguous.push({ read: i, candidates })
   }
-  return { registers: arrange(operations, keyNumbers.size, key, isWrite, source), sources: { candidates, ways } }
+  return { registers: arrange(operations, keyNumbers.size, key, isWrite, source), ambiguous }
 }
 
 const thinAir = (model: string, operation: Operation): Verdict => {
