@@ -165,7 +165,7 @@ const beginning = (text: string): string => {
 /** How many characters of a text are looked at to recognise it. */
 const recognisedWithin = 65_536
 
-/** The format of a text, by how it begins; where that does not tell, by the end of its file's name. */
+/** The format of a text, by how it begins; where that does not tell, by the end of its file's name. None of an empty one. */
 export const recognise = (text: string, file?: string): Format | undefined => {
   const head = text.slice(0, recognisedWithin)
   if (head.includes("jepsen.util")) {
@@ -176,7 +176,7 @@ export const recognise = (text: string, file?: string): Format | undefined => {
     if (/^#(?:\s|$)/.test(line)) continue
     return byLine(line) ?? ednFormat(head) ?? byName(file)
   }
-  return byName(file)
+  return undefined
 }
 
 const byLine = (line: string): Format | undefined => {

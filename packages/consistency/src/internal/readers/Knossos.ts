@@ -1,6 +1,6 @@
 /** Histories as Jepsen stores and Knossos checks them. What is not a client's, as the nemesis's, is skipped. */
 import type { Value } from "../../History.ts"
-import type { Reading } from "../../Reader.ts"
+import type { Implied, Reading } from "../../Reader.ts"
 import { isName } from "../Events.ts"
 import { Pairing } from "../Pairing.ts"
 import type { Source } from "../Source.ts"
@@ -28,8 +28,15 @@ export const readKnossos = (source: Source): Reading => {
     pairing.complete(process, isUnseen ? "unseen" : type, f, output, line, key)
   })
   const history = pairing.finish((f) => f === "read")
-  const specification = impliedBy(functions, 0)
+  const specification = implied(functions)
   return { _tag: "Operations", format: "knossos", history, ...(specification !== undefined && { specification }) }
+}
+
+/** Knossos has no plain register. */
+const implied = (functions: ReadonlySet<string>): Implied | undefined => {
+  const specification = impliedBy(functions, 0)
+  const isRegister = functions.size === 0 || specification?.name === "register"
+  return isRegister ? { name: "cas-register", initial: 0 } : specification
 }
 
 const inputOf = (event: EdnEvent): Value => {
@@ -39,7 +46,7 @@ const inputOf = (event: EdnEvent): Value => {
 
 const outputOf = (event: EdnEvent): Value => {
   if (event.f === "cas") return true
-  if (event.f === "txn") return steps(event)
+  if (event.f === "txn") return steps(event).filter(([f, , value]) => f !== "read" || value !== null)
   return writes.has(event.f) ? null : event.value
 }
 
