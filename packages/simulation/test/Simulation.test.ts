@@ -218,9 +218,9 @@ describe("a property", () => {
         test: (simulator) => Effect.andThen(Effect.sleep(1), simulator.crash("n2"))
       })
       expect(snapshots.at(-1)!.toSorted((a, b) => (a.node < b.node ? -1 : 1))).toEqual([
-        { node: "n1", alive: true, state: null },
+        { node: "n1", alive: true, state: 0 },
         { node: "n2", alive: false, state: 5 },
-        { node: "n3", alive: true, state: null }
+        { node: "n3", alive: true, state: 0 }
       ])
     })
   )

@@ -1,4 +1,6 @@
 export { merge } from "./Merge.ts"
 export * as Recorder from "./Recorder.ts"
+export * as SpaceTime from "./SpaceTime.ts"
+export * as Svg from "./Svg.ts"
 export * as Trace from "./Trace.ts"
 export { VectorClocks } from "./VectorClocks.ts"
