@@ -38,7 +38,7 @@ const without = (events: ReadonlyArray<Trace.Event>, hidden: ReadonlySet<string>
   const gone = new Set(
     events.flatMap(Trace.sends).flatMap(({ id, message }) => (isHidden(message) && !needed.has(id) ? [id] : []))
   )
-  return rest.flatMap((event) => {
+  return rest.flatMap((event): ReadonlyArray<Trace.Event> => {
     if (event._tag === "Lost") return gone.has(event.id) ? [] : [event]
     if (event._tag !== "Step") return [event]
     return [{ ...event, actions: event.actions.filter((action) => action._tag !== "Send" || !gone.has(action.id)) }]
