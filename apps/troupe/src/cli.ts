@@ -12,6 +12,7 @@ import { bankCommand } from "./bank/Command.ts"
 import { list } from "./commands/list.ts"
 import { run } from "./commands/run.ts"
 import { simulate } from "./commands/simulate.ts"
+import { verify } from "./commands/verify.ts"
 import { Usage } from "./Problem.ts"
 
 const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string }
@@ -28,7 +29,7 @@ const troupe = Command.make("troupe").pipe(
     },
     { command: "troupe bank", description: "Clock, election and lock at work together" }
   ]),
-  Command.withSubcommands([list, run, simulate, bankCommand])
+  Command.withSubcommands([list, run, simulate, verify, bankCommand])
 )
 
 /** What was typed wrongly is said in one line; the help is there for who asks. */

@@ -1,0 +1,254 @@
+/** Histories from files, and what the models of consistency say of them: what `verify` and `draw` have in common. */
+import {
+  type Budget,
+  Causal,
+  Eventual,
+  type History,
+  Linearizable,
+  Pram,
+  Reader,
+  Sessions,
+  type Specification,
+  Specifications,
+  Transactional,
+  type Transactions,
+  type Verdict
+} from "@troupe/consistency"
+import { Effect, FileSystem, Option, Result, Schema } from "effect"
+import { Flag } from "effect/cli"
+import { reasonOf, Usage } from "./Problem.ts"
+
+type Initial = { readonly initial?: History.Value }
+
+type OfOperations = (
+  history: History.History,
+  specification: Specification.Specification,
+  options: Budget & Initial
+) => Verdict
+
+/** Models of registers alone: they know reads and writes, and no specification. */
+const ofRegisters =
+  (check: (history: History.History, options: Budget & Initial) => Verdict): OfOperations =>
+  (history, _, options) =>
+    check(history, options)
+
+/** Models of operations on a service that has a specification. */
+const specified: Readonly<Record<string, OfOperations>> = {
+  linearizable: Linearizable.check
+}
+
+const registers: Readonly<Record<string, OfOperations>> = {
+  causal: ofRegisters(Causal.check),
+  "causal-memory": ofRegisters(Causal.checkMemory),
+  "causal-convergence": ofRegisters(Causal.checkConvergence),
+  pram: ofRegisters(Pram.check),
+  "read-your-writes": ofRegisters(Sessions.checkReadYourWrites),
+  "monotonic-reads": ofRegisters(Sessions.checkMonotonicReads),
+  "monotonic-writes": ofRegisters(Sessions.checkMonotonicWrites),
+  "writes-follow-reads": ofRegisters(Sessions.checkWritesFollowReads),
+  eventual: ofRegisters(Eventual.check)
+}
+
+const ofOperations: Readonly<Record<string, OfOperations>> = { ...specified, ...registers }
+
+const ofTransactions: Readonly<
+  Record<string, (history: Transactions.TransactionHistory, options: Budget & Initial) => Verdict>
+> = {
+  "read-committed": Transactional.checkReadCommitted,
+  "read-atomic": Transactional.checkReadAtomic,
+  causal: Transactional.checkCausal,
+  "snapshot-isolation": Transactional.checkSnapshotIsolation,
+  serializable: Transactional.checkSerializable,
+  "strict-serializable": Transactional.checkStrictSerializable
+}
+
+const modelNames = [...new Set([...Object.keys(ofOperations), ...Object.keys(ofTransactions)])]
+
+export const model = Flag.Literals("model", modelNames).pipe(
+  Flag.withDescription(
+    `What to hold a history against. Operations: ${Object.keys(ofOperations).join(", ")}. ` +
+      `Transactions: ${Object.keys(ofTransactions).join(", ")}. ` +
+      "Default: linearizable for operations, serializable for transactions"
+  ),
+  Flag.optional
+)
+
+/** How a history is read, and which service it is about. */
+export const flags = {
+  data: Flag.Literals("data", Specifications.names).pipe(
+    Flag.withDescription(
+      `The service that a history is about: ${Specifications.names.join(", ")}. Default: told by its functions`
+    ),
+    Flag.optional
+  ),
+  initial: Flag.String("initial").pipe(
+    Flag.withMetavar("JSON"),
+    Flag.withDescription("What a register holds at first. Default: what the format says, or null"),
+    Flag.optional
+  ),
+  format: Flag.Literals("format", Reader.formats).pipe(
+    Flag.withDescription(`How the files are written: ${Reader.formats.join(", ")}. Default: recognised`),
+    Flag.optional
+  ),
+  budget: Flag.Finite("budget").pipe(
+    Flag.filter(
+      (seconds) => seconds > 0 && seconds <= 86_400,
+      () => "a number of seconds above 0, 86400 at the most"
+    ),
+    Flag.withMetavar("SECONDS"),
+    Flag.withDescription("How long to think about one history before its verdict is unknown. Default: 60"),
+    Flag.withDefault(60)
+  )
+}
+
+export interface Question {
+  /** Default: by the kind of history. */
+  readonly model: string | undefined
+  readonly data: string | undefined
+  readonly initial: History.Value | undefined
+  readonly format: Reader.Format | undefined
+  readonly budget: Budget
+}
+
+/** What was asked for with the flags. */
+export const question = (given: {
+  readonly model: Option.Option<string>
+  readonly data: Option.Option<string>
+  readonly initial: Option.Option<string>
+  readonly format: Option.Option<Reader.Format>
+  readonly budget: number
+}): Effect.Effect<Question, Usage> =>
+  Effect.map(
+    Option.isSome(given.initial) ? parseInitial(given.initial.value) : Effect.succeed(undefined),
+    (initial) => ({
+      model: Option.getOrUndefined(given.model),
+      data: Option.getOrUndefined(given.data),
+      initial,
+      format: Option.getOrUndefined(given.format),
+      budget: { millis: given.budget * 1000 }
+    })
+  )
+
+const parseInitial = (text: string): Effect.Effect<History.Value, Usage> =>
+  Effect.try({
+    try: () => JSON.parse(text) as History.Value,
+    catch: () => new Usage({ reason: `--initial ${text}: give a value as JSON, as in --initial 0 or --initial '"a"'.` })
+  })
+
+/** A file cannot be read, or not be held against the model. */
+export class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", {
+  /** With the file, the line where there is one, and what to do. */
+  reason: Schema.String,
+  /** Whether it is of no format that is known. */
+  isForeign: Schema.Boolean
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+const unreadable = (reason: string): Unreadable => new Unreadable({ reason, isForeign: false })
+
+export const textOf = (file: string): Effect.Effect<string, Unreadable, FileSystem.FileSystem> =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    return yield* files.readFileString(file)
+  }).pipe(Effect.mapError((error) => unreadable(`${file}: it cannot be read, ${reasonOf(error)}.`)))
+
+export const readingsOf = (
+  text: string,
+  file: string,
+  { format }: Pick<Question, "format">
+): Result.Result<ReadonlyArray<Reader.Reading>, Unreadable> =>
+  Result.mapError(
+    Reader.read(text, { file, ...(format !== undefined && { format }) }),
+    (error) => new Unreadable({ reason: sentence(error.message), isForeign: error._tag === "UnknownFormat" })
+  )
+
+const sentence = (text: string): string => (/[.?!]$/.test(text) ? text : `${text}.`)
+
+export const modelOf = (reading: Reader.Reading, { model }: Pick<Question, "model">): string =>
+  model ?? (reading._tag === "Operations" ? "linearizable" : "serializable")
+
+/** What the model says of the history. */
+export const judge = (
+  reading: Reader.Reading,
+  file: string,
+  question: Question
+): Result.Result<Verdict, Unreadable> => {
+  const name = modelOf(reading, question)
+  if (reading._tag === "Transactions") {
+    const check = Object.hasOwn(ofTransactions, name) ? ofTransactions[name] : undefined
+    if (check === undefined) return Result.fail(wrongKind(file, name, "transactions", Object.keys(ofTransactions)))
+    const { budget, initial } = question
+    return Result.succeed(check(reading.history, { ...budget, ...(initial !== undefined && { initial }) }))
+  }
+  const check = Object.hasOwn(ofOperations, name) ? ofOperations[name] : undefined
+  if (check === undefined) return Result.fail(wrongKind(file, name, "operations", Object.keys(ofOperations)))
+  return Object.hasOwn(specified, name)
+    ? Result.flatMap(specificationOf(reading, file, question), (specification) =>
+        run(() => check(reading.history, specification, optionsOf(reading, question)), file)
+      )
+    : run(() => check(reading.history, Specifications.register(), optionsOf(reading, question)), file)
+}
+
+const wrongKind = (file: string, name: string, what: string, models: ReadonlyArray<string>): Unreadable =>
+  unreadable(
+    `${file}: ${name} is no model of ${what}, which are what it has. Give --model one of ${models.join(", ")}.`
+  )
+
+type OfKind<Tag> = Extract<Reader.Reading, { readonly _tag: Tag }>
+
+const initialOf = ({ specification }: OfKind<"Operations">, { initial }: Question): Initial => {
+  const value = initial ?? specification?.initial
+  return value === undefined ? {} : { initial: value }
+}
+
+const optionsOf = (reading: OfKind<"Operations">, question: Question): Budget & Initial => ({
+  ...question.budget,
+  ...initialOf(reading, question)
+})
+
+/** Models of registers refuse other functions by an error of theirs. */
+const run = (check: () => Verdict, file: string): Result.Result<Verdict, Unreadable> => {
+  try {
+    return Result.succeed(check())
+  } catch (error) {
+    if (error instanceof Causal.UnknownFunction) return Result.fail(unreadable(sentence(`${file}: ${error.message}`)))
+    throw error
+  }
+}
+
+/** The specification of the service that a history is about, all calls of which it knows. */
+const specificationOf = (
+  reading: OfKind<"Operations">,
+  file: string,
+  question: Question
+): Result.Result<Specification.Specification, Unreadable> => {
+  const { history, specification: implied } = reading
+  const name = question.data ?? implied?.name ?? (history.operations.length === 0 ? "register" : undefined)
+  if (name === undefined) return Result.fail(unreadable(unknownService(history, file)))
+  const specification = Specifications.find(name, initialOf(reading, question))!
+  const known = Reader.checkFunctions(history, specification, file)
+  if (Result.isFailure(known)) {
+    return Result.fail(unreadable(`${sentence(known.failure.message)} Another service is named with --data.`))
+  }
+  return Result.mapBoth(Specifications.validate(history, specification), {
+    onFailure: (error) => unreadable(sentence(`${file}: ${error.message}`)),
+    onSuccess: () => specification
+  })
+}
+
+/** No service has all functions: the first one that none has at all, or else the first of another one than before. */
+const unknownService = ({ operations }: History.History, file: string): string => {
+  const services = Specifications.names.map((name) => Specifications.find(name)!)
+  const has = (f: string, { functions }: Specification.Specification): boolean => Object.hasOwn(functions, f)
+  const called = new Set<string>()
+  const stranger =
+    operations.find(({ f }) => !services.some((service) => has(f, service))) ??
+    operations.find(({ f }) => !services.some((service) => [...called.add(f)].every((name) => has(name, service))))
+  const all = services.map(({ functions, name }) => `${name} (${Object.keys(functions).join(", ")})`).join("; ")
+  const line = stranger?.source === undefined ? "" : `:${stranger.source.invokeLine}`
+  const what = stranger === undefined ? "" : `operation ${stranger.id} calls "${stranger.f}", and `
+  return `${file}${line}: ${what}which service this is about cannot be told. Name it with --data: ${all}.`
+}
