@@ -49,6 +49,7 @@ const rules: ReadonlyArray<Svg.Rule> = [
   [".part1", "fill:#7A6FF0;fill-opacity:.11", "fill:#8E85FF;fill-opacity:.15"],
   [".edge", "stroke:#9A6700;stroke-width:1;stroke-dasharray:6 4", "stroke:#D29922"],
   ["text.edge-text", "fill:#7D5300;stroke-dasharray:none;font-weight:600", "fill:#E3B341"],
+  [".edge-box", "fill:#FFFFFF;stroke:#9A6700", "fill:#0D1117;stroke:#D29922"],
   [".cross", "stroke:#C6152B;stroke-width:2.4;stroke-linecap:round;fill:none", "stroke:#FF7B72"],
   [".broken-line", "stroke:#C6152B;stroke-width:1.6", "stroke:#FF7B72"],
   [".broken-box", "fill:#C6152B", "fill:#B62334"],
@@ -170,8 +171,8 @@ const drawRemarkLine = ({ remark, y }: Geometry.PlacedRemark, { left, width }: G
 const remarkStyles: Readonly<Record<Remark["kind"], string>> = {
   broken: "broken-text",
   note: "muted remark-text halo",
-  split: "edge-text halo",
-  heal: "edge-text halo"
+  split: "edge-text",
+  heal: "edge-text"
 }
 
 const drawRemark = ({ box, remark, shown }: Geometry.PlacedRemark): string => {
@@ -180,8 +181,9 @@ const drawRemark = ({ box, remark, shown }: Geometry.PlacedRemark): string => {
     { class: remarkStyles[remark.kind], x: box.x + 8, y: box.y + box.height / 2 + 4 },
     text(shown)
   )
-  if (remark.kind !== "broken") return label
-  return element("g", { class: "broken" }, element("rect", { class: "broken-box", ...box, rx: 4 }), label)
+  if (remark.kind === "note") return label
+  const style = remark.kind === "broken" ? "broken-box" : "edge-box"
+  return element("g", { class: remark.kind }, element("rect", { class: style, ...box, rx: 4 }), label)
 }
 
 const drawArrow = ({ arrow, at, from, path }: Geometry.PlacedArrow, colour: string): string => {

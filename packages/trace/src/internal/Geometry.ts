@@ -97,12 +97,14 @@ export const measure = (picture: Layout): Geometry => {
   }
   const remarks = picture.remarks.map((remark) => placeRemark(remark, left, width, y))
   const arrows = picture.arrows.map((arrow) => placeArrow(arrow, x, y, gap))
-  return { ...frame, remarks, arrows, labels: new Labels(picture, remarks, arrows, { gap, x, y }).place() }
+  const labels = new Labels(picture, remarks, arrows, { gap, x, y }).place()
+  const rightmost = labels.reduce((most, { box }) => Math.max(most, box.x + box.width), x(lanes.length - 1) + 40)
+  return { ...frame, width: Math.min(width, Math.max(480, rightmost + 30)), remarks, arrows, labels }
 }
 
 /** As much of a text as has room. */
 export const fit = (content: string, room: number, size: number): string =>
-  cut(content, Math.max(1, Math.floor((content.length * room) / Math.max(1, Svg.textWidth(content, size)))))
+  cut(content, Math.max(1, Math.floor(([...content].length * room) / Math.max(1, Svg.textWidth(content, size)))))
 
 const placeLegend = (kinds: ReadonlyArray<string>, width: number, firstY: number): Geometry["legend"] => {
   let [x, y] = [20, firstY]
@@ -118,10 +120,10 @@ const placeLegend = (kinds: ReadonlyArray<string>, width: number, firstY: number
 const placeRemark = (remark: Remark, left: number, width: number, y: (row: number) => number): PlacedRemark => {
   const mark = remark.kind === "broken" ? "✗ " : ""
   const shown = fit(`${mark}${remark.text}`, width - left - 40, labelSize)
-  const height = remark.kind === "broken" ? 20 : 16
+  const height = remark.kind === "note" ? 16 : 20
   const boxWidth = Svg.textWidth(shown, labelSize) + 16
   // Between the first two lanes, so that no lane goes through it where it is short.
-  const box = { x: left + 18, y: y(remark.row) - height / 2, width: boxWidth, height }
+  const box = { x: left + 20, y: y(remark.row) - height / 2, width: boxWidth, height }
   return { remark, y: y(remark.row), box, shown }
 }
 
@@ -196,7 +198,7 @@ const partsOf = (mark: Mark): ReadonlyArray<Part> => {
     ...mark.emits.map((event) => ({ content: `▸ ${event}`, kind: undefined, style: "bold" })),
     ...(mark.failure === undefined ? [] : [{ content: `✗ ${mark.failure}`, kind: undefined, style: "wrong" }])
   ].filter(({ content }) => content !== "")
-  return parts.map((part, index) => (index === 0 ? part : { ...part, content: ` ${part.content}` }))
+  return parts.map((part, index) => (index === 0 ? part : { ...part, content: `\u00A0${part.content}` }))
 }
 
 const widthOf = (parts: ReadonlyArray<Part>): number =>
@@ -211,8 +213,9 @@ const shorten = (parts: ReadonlyArray<Part>, room: number): ReadonlyArray<Part> 
   let left = room
   for (const part of parts) {
     if (left < 16) break
-    const content = fit(part.content, left - 1, labelSize)
-    kept.push({ ...part, content: content.startsWith(" ") || kept.length === 0 ? content : ` ${content}` })
+    // What is cut loses spaces at its beginning.
+    const space = kept.length === 0 ? "" : "\u00A0"
+    kept.push({ ...part, content: `${space}${fit(part.content.trim(), left - 8, labelSize)}` })
     left -= Svg.textWidth(part.content, labelSize)
   }
   return kept
@@ -264,7 +267,7 @@ class Labels {
       this.take({ x: frame.x(mark.lane) - 6, y: frame.y(mark.row) - 6, width: 12, height: 12 })
     }
     for (const arrow of arrows) {
-      if (arrow.arrow.fate === "lost") this.take({ x: arrow.at.x - 5, y: arrow.at.y - 5, width: 10, height: 10 })
+      this.take(headOf(arrow))
       const [from, to] = [stripe(arrow.from.y), stripe(arrow.at.y)]
       for (let at = Math.min(from, to); at <= Math.max(from, to); at++) push(this.passing, at, arrow)
     }
@@ -291,7 +294,10 @@ class Labels {
     const { frame } = this
     const point = { x: frame.x(mark.lane), y: frame.y(mark.row) }
     const first = mark.from !== undefined && mark.from > mark.lane && mark.lane > 0 ? -1 : 1
-    this.placeAt(point, parts, frame.gap - 22, first, mark.lane === 0)
+    const room = frame.gap - 22
+    // What has no room in one line gets two.
+    const lines = widthOf(parts) <= room ? [parts] : parts.map((part) => [{ ...part, content: part.content.trim() }])
+    for (const line of lines) this.placeAt(point, line, room, first, mark.lane === 0)
   }
 
   private placeAt(point: Point, parts: ReadonlyArray<Part>, room: number, first = 1, rightOnly = false): void {
@@ -332,8 +338,15 @@ class Labels {
   }
 }
 
-/** Above the mark, below it, beside it. */
-const offsets = [-14.5, 2, -6.5]
+/** Where the head is, or the cross. */
+const headOf = ({ arrow, at, from }: PlacedArrow): Box => {
+  const length = Math.hypot(at.x - from.x, at.y - from.y) || 1
+  const back = arrow.fate === "lost" ? 0 : 5 / length
+  return { x: at.x - (at.x - from.x) * back - 5, y: at.y - (at.y - from.y) * back - 4.5, width: 10, height: 9 }
+}
+
+/** Above the mark, below it, beside it; a bit further, where a head would be met. */
+const offsets = [-14.5, 2, -6.5, -18.5, 6]
 
 const stripe = (y: number): number => Math.floor(y / rowHeight)
 

@@ -26,19 +26,27 @@ const without = (events: ReadonlyArray<Trace.Event>, hidden: ReadonlySet<string>
   const isHidden = (message: unknown): boolean => hidden.has(kind(message))
   const shows = (action: Trace.Action): boolean =>
     action._tag === "Emit" || (action._tag === "Send" && !isHidden(action.message))
+  const needed = new Set<number>()
   const isIdle = (event: Trace.Event): boolean => {
+    if (Trace.sends(event).some(({ id }) => needed.has(id))) return false
     if (event._tag === "Sent" || event._tag === "Received") return isHidden(event.message)
     if (event._tag !== "Step" || event.failure !== undefined || event.actions.some(shows)) return false
     const { input } = event
     if (input._tag === "Message") return isHidden(input.message)
     return input._tag === "Timeout" && event.actions.some(({ _tag }) => _tag === "Send")
   }
-  const rest = events.filter((event) => !isIdle(event))
-  const needed = new Set(rest.flatMap((event) => Trace.receipt(event)?.id ?? []))
+  // From the end: what a step that stays has received stays too, with the step that sent it.
+  const rest: Array<Trace.Event> = []
+  for (const event of events.toReversed()) {
+    if (isIdle(event)) continue
+    rest.push(event)
+    const id = Trace.receipt(event)?.id
+    if (id !== undefined) needed.add(id)
+  }
   const gone = new Set(
     events.flatMap(Trace.sends).flatMap(({ id, message }) => (isHidden(message) && !needed.has(id) ? [id] : []))
   )
-  return rest.flatMap((event): ReadonlyArray<Trace.Event> => {
+  return rest.toReversed().flatMap((event): ReadonlyArray<Trace.Event> => {
     if (event._tag === "Lost") return gone.has(event.id) ? [] : [event]
     if (event._tag !== "Step") return [event]
     return [{ ...event, actions: event.actions.filter((action) => action._tag !== "Send" || !gone.has(action.id)) }]
