@@ -16,7 +16,7 @@
  * const [reading] = Result.getOrThrow(Reader.read(text, { file: "queue.log" }))
  * if (reading?._tag === "Operations") {
  *   console.log(reading.format, reading.specification?.name) // violin queue
- *   console.log(reading.history.operations.map(({ f, input, output }) => [f, input, output]))
+ *   console.log(reading.history.operations.map(({ f }) => f)) // [ 'enqueue', 'dequeue' ]
  * }
  * @example
  * import { Reader } from "@troupe/consistency"

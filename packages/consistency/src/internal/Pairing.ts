@@ -9,7 +9,7 @@ export interface Draft {
   readonly process: string
   readonly f: string
   readonly key: string | undefined
-  readonly input: Value
+  input: Value
   readonly invokeLine: number
   readonly invokeIndex: number
   output: Value | undefined

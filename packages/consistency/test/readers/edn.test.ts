@@ -203,14 +203,7 @@ describe("knossos", () => {
         ],
         undefined
       ],
-      [
-        "txn",
-        [
-          ["read", "x", null],
-          ["read", "y", null]
-        ],
-        [["read", "y", 2]]
-      ]
+      ["txn", [["read", "y", null]], [["read", "y", 2]]]
     ])
   })
 
@@ -252,6 +245,13 @@ describe("knossos", () => {
         { id: 3, session: 2, status: "unknown", accesses: [{ kind: "write", key: "x", value: 5, line: 8 }], began: 5 }
       ]
     } satisfies Transactions.TransactionHistory)
+  })
+
+  it("a transaction that completes with more or fewer steps than it was invoked with is refused", () => {
+    const [invoked, completed] = ["{:type :invoke, :f :txn, :value [[:r :x nil]]", "{:type :ok, :f :txn, :value []"]
+    expect(failure(`${invoked}, :process 4}\n${completed}, :process 4}`, "knossos").message).toBe(
+      "line 2:1: found 0 steps, expected the 1 that line 1 invokes"
+    )
   })
 
   it("a step that is none is refused", () => {

@@ -23,6 +23,7 @@ export const readKnossos = (source: Source): Reading => {
     if (process === undefined) return pairing.skip()
     functions.add(f)
     if (type === "invoke") return pairing.invoke(process, f, key, inputOf(event), line)
+    if (type === "ok" && f === "txn") return completeSteps(pairing, event, process)
     const output = type === "ok" ? outputOf(event) : undefined
     const isUnseen = type === "ok" && f === "read" && output === null
     pairing.complete(process, isUnseen ? "unseen" : type, f, output, line, key)
@@ -46,8 +47,22 @@ const inputOf = (event: EdnEvent): Value => {
 
 const outputOf = (event: EdnEvent): Value => {
   if (event.f === "cas") return true
-  if (event.f === "txn") return steps(event).filter(([f, , value]) => f !== "read" || value !== null)
   return writes.has(event.f) ? null : event.value
+}
+
+/** A step that read nil says nothing either: it is left out of what was asked, too. */
+const completeSteps = (pairing: Pairing, event: EdnEvent, process: string): void => {
+  const answered = steps(event)
+  const draft = pairing.current(process)
+  pairing.complete(process, "ok", event.f, answered, event.line, event.key)
+  if (draft === undefined) return
+  const asked = draft.input as ReadonlyArray<Step>
+  if (asked.length !== answered.length) {
+    throw event.wrong(`${answered.length} steps`, `the ${asked.length} that line ${draft.invokeLine} invokes`)
+  }
+  const isSaid = answered.map(([f, , value]) => f !== "read" || value !== null)
+  draft.input = asked.filter((_, i) => isSaid[i])
+  draft.output = answered.filter((_, i) => isSaid[i])
 }
 
 type Step = readonly [f: string, key: string, value: Value]
