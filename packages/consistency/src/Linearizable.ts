@@ -129,7 +129,7 @@ const explainSearch = (
   const tells = (operation: Operation): boolean =>
     operation.invoked < found.culprit.returned &&
     operation.returned > found.culprit.returned &&
-    (operation.output ?? null) !== null &&
+    (operation.output !== null || spec.isRead?.(operation) === true) &&
     spec.isRead?.({ ...operation, output: undefined }) !== true
   if (!operations.some(tells)) return refusalOf(found, found.culprit, operations)
   const ends = completions(operations)

@@ -26,7 +26,7 @@ export const overtaking = (items: ReadonlyArray<Item>): Pattern | undefined => {
 
 const explain = (first: Item, second: Item): Pattern => {
   const late =
-    first.remove === undefined ? "which nobody has removed" : `before ${Explain.operation(first.remove)} began`
+    first.remove === undefined ? "which nobody had removed by then" : `before ${Explain.operation(first.remove)} began`
   return {
     reason:
       `${Explain.value(first.add.input)} was overtaken: ${Explain.operation(first.add)} ended before ` +
