@@ -249,6 +249,10 @@ const unknownService = ({ operations }: History.History, file: string): string =
     operations.find(({ f }) => !services.some((service) => [...called.add(f)].every((name) => has(name, service))))
   const all = services.map(({ functions, name }) => `${name} (${Object.keys(functions).join(", ")})`).join("; ")
   const line = stranger?.source === undefined ? "" : `:${stranger.source.invokeLine}`
-  const what = stranger === undefined ? "" : `operation ${stranger.id} calls "${stranger.f}", and `
+  const known = services.some((service) => stranger !== undefined && has(stranger.f, service))
+  const what =
+    stranger === undefined
+      ? ""
+      : `operation ${stranger.id} calls "${stranger.f}"${known ? ", and" : ", which no service here has, so that"} `
   return `${file}${line}: ${what}which service this is about cannot be told. Name it with --data: ${all}.`
 }

@@ -9,6 +9,7 @@ import { Console, Effect } from "effect"
 import { CliConfig, type CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import { createRequire } from "node:module"
 import { bankCommand } from "./bank/Command.ts"
+import { draw } from "./commands/draw.ts"
 import { list } from "./commands/list.ts"
 import { run } from "./commands/run.ts"
 import { simulate } from "./commands/simulate.ts"
@@ -29,7 +30,7 @@ const troupe = Command.make("troupe").pipe(
     },
     { command: "troupe bank", description: "Clock, election and lock at work together" }
   ]),
-  Command.withSubcommands([list, run, simulate, verify, bankCommand])
+  Command.withSubcommands([list, run, simulate, verify, draw, bankCommand])
 )
 
 /** What was typed wrongly is said in one line; the help is there for who asks. */
