@@ -11,17 +11,25 @@ import type { Trace } from "@troupe/trace"
 import { Clock, Effect, Schema } from "effect"
 import { NotPlain } from "./internal/Fingerprint.ts"
 import { Graph, type Lasso } from "./internal/Liveness.ts"
-import { type Ended, replay, Search, Thrown } from "./internal/Search.ts"
+import { type Ended, type Pass, replay, Search, Thrown } from "./internal/Search.ts"
 import type { PathStep, Space } from "./internal/Space.ts"
+import { Walk } from "./internal/Walk.ts"
 import type { Checkable } from "./Model.ts"
 import type { Kind, Property } from "./Property.ts"
 
 export interface Options {
-  /** Default: breadth first, which finds the shortest counterexamples. Depth first needs less memory. */
-  readonly search?: "breadth-first" | "depth-first"
+  /**
+   * Default: breadth first, which finds the shortest counterexamples. Depth first needs less memory. Random walks look
+   * around in what is too large for either, and never see all.
+   */
+  readonly search?: "breadth-first" | "depth-first" | "random"
+  /** How many random walks. Default: 10,000. */
+  readonly walks?: number
+  /** Picks the random walks. Default: 1. */
+  readonly seed?: number
   /** Ends the search when so many states have been seen. Default: 100 million. */
   readonly maxStates?: number
-  /** Goes so many steps from a first state, no further. Default: no bound. */
+  /** Goes so many steps from a first state, no further. Default: no bound; of a random walk, 1,000. */
   readonly maxDepth?: number
   /** Ends the search when it takes more memory, roughly. Default: 2 GiB. */
   readonly maxBytes?: number
@@ -121,7 +129,7 @@ const statesPerTurn = 2_000
 export class Check<View> {
   private readonly space: Space<View>
   private readonly model: Checkable<View>
-  private readonly search: Search<View>
+  private readonly search: Pass<View>
   private readonly options: Options
   /** Of kinds that speak of runs. */
   private readonly temporal: ReadonlyArray<Property<View>>
@@ -140,13 +148,16 @@ export class Check<View> {
       partialOrder: false,
       ignored: model.properties.every(({ kind }) => kind === "always" || kind === "sometimes")
     })
-    this.search = new Search(this.space, model.properties, {
-      order: options.search ?? "breadth-first",
+    const bounds = {
       maxStates: options.maxStates ?? 100_000_000,
-      maxDepth: options.maxDepth ?? Infinity,
       maxBytes: options.maxBytes ?? 2 ** 31,
       stopAtViolation: options.stopAtViolation ?? true
-    })
+    }
+    const { maxDepth, search: order = "breadth-first", seed = 1, walks = 10_000 } = options
+    this.search =
+      order === "random"
+        ? new Walk(this.space, model.properties, { ...bounds, maxDepth: maxDepth ?? 1_000, seed, walks })
+        : new Search(this.space, model.properties, { ...bounds, maxDepth: maxDepth ?? Infinity, order })
   }
 
   /** Goes on for a while; whether there is more to do. */

@@ -12,8 +12,22 @@ export interface SearchOptions {
   readonly stopAtViolation: boolean
 }
 
-/** Why a search ended. */
-export type Ended = "all seen" | "violation" | "states" | "depth" | "bytes" | "time" | "interrupted"
+/** Why a search ended: all states were seen, a property broke, a bound was met, all walks were walked. */
+export type Ended = "all seen" | "violation" | "states" | "depth" | "bytes" | "walks" | "interrupted"
+
+/** A way of going through a space, a piece at a time. */
+export interface Pass<View> {
+  readonly visited: Visited
+  readonly generated: number
+  readonly depth: number
+  readonly waiting: number
+  readonly bytes: number
+  readonly ended: Ended | undefined
+  /** By property, the state that decides it: one that breaks it, or one in which a `sometimes` holds. */
+  readonly decisive: ReadonlyMap<Property<View>, number>
+  /** Goes on from about as many states as `states` says; whether there is more to do. */
+  advance(states: number): boolean
+}
 
 /** A property of the user's own threw. */
 export class Thrown extends Error {
@@ -27,12 +41,11 @@ export class Thrown extends Error {
   }
 }
 
-export class Search<View> implements Receiver {
+export class Search<View> implements Receiver, Pass<View> {
   readonly visited = new Visited()
   generated = 0
   depth = 0
   ended: Ended | undefined
-  /** By property, the state that decides it: one that breaks it, or one in which a `sometimes` holds. */
   readonly decisive = new Map<Property<View>, number>()
   /** Where the receiver's caller writes. */
   numbers: Int32Array
@@ -75,7 +88,6 @@ export class Search<View> implements Receiver {
     return this.visited.bytes + arenas + this.space.bytes
   }
 
-  /** Goes on from about as many states as `states` says; whether there is more to do. */
   advance(states: number): boolean {
     for (let i = 0; i < states && this.ended === undefined; i++) {
       if (!(this.options.order === "breadth-first" ? this.shift() : this.pop())) {
