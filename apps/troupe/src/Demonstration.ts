@@ -4,7 +4,7 @@
  * The program asks its stage whether there is more to do, and says there what it is at. It knows neither the algorithm
  * nor the transport, so that a mutex is shown like every mutex, in memory as between processes.
  */
-import type { Card } from "@troupe/actor"
+import type { Card, Protocol } from "@troupe/actor"
 import { LogicalClock } from "@troupe/clocks"
 import { Election } from "@troupe/election"
 import { Mutex } from "@troupe/mutex"
@@ -25,10 +25,17 @@ export interface Stage {
   readonly show: (role: Role, detail?: string) => Effect.Effect<void>
 }
 
+/** What an algorithm is a layer for. */
+export type Service = "mutex" | "election" | "clock"
+
 export interface Demonstration {
   /** `package/algorithm`. */
   readonly name: string
   readonly card: Card.Card
+  readonly service: Service
+  readonly protocol: Protocol.Any
+  /** What the protocol is run with. */
+  readonly options: unknown
   /** The channel of the actor whose states the card's guarantees are about. */
   readonly actor: string
   /** How many operations there are, when `entries` are asked for. */
@@ -40,13 +47,17 @@ export interface Demonstration {
 }
 
 interface Algorithm {
+  /** A protocol; which messages and timers it has is nobody's concern here. */
   readonly protocol: { readonly name: string }
   readonly card: Card.Card
+  /** Of an algorithm that takes options. */
+  readonly defaults?: unknown
 }
 
 /** Entries, taken in turns by all nodes. */
 export const mutex = ({
   card,
+  defaults,
   layer,
   protocol
 }: Algorithm & {
@@ -54,6 +65,9 @@ export const mutex = ({
 }): Demonstration => ({
   name: protocol.name,
   card,
+  service: "mutex",
+  protocol: protocol as Protocol.Any,
+  options: defaults,
   actor: `${protocol.name}/demo`,
   operations: (entries) => entries,
   inTurns: true,
@@ -71,6 +85,7 @@ export const mutex = ({
 /** One election, by nodes that start at the same time. */
 export const election = ({
   card,
+  defaults,
   layer,
   protocol
 }: Algorithm & {
@@ -78,6 +93,9 @@ export const election = ({
 }): Demonstration => ({
   name: protocol.name,
   card,
+  service: "election",
+  protocol: protocol as Protocol.Any,
+  options: defaults,
   actor: protocol.name,
   operations: () => 1,
   inTurns: true,
@@ -102,6 +120,7 @@ export const election = ({
 /** Stamped messages from each node to all others in turn. */
 export const clock = ({
   card,
+  defaults,
   layer,
   protocol
 }: Algorithm & {
@@ -109,6 +128,9 @@ export const clock = ({
 }): Demonstration => ({
   name: protocol.name,
   card,
+  service: "clock",
+  protocol: protocol as Protocol.Any,
+  options: defaults,
   actor: protocol.name,
   operations: (entries) => entries,
   inTurns: false,

@@ -9,6 +9,7 @@ import { Console, Effect } from "effect"
 import { CliConfig, type CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import { createRequire } from "node:module"
 import { bankCommand } from "./bank/Command.ts"
+import { check } from "./commands/check.ts"
 import { draw } from "./commands/draw.ts"
 import { list } from "./commands/list.ts"
 import { run } from "./commands/run.ts"
@@ -30,7 +31,7 @@ const troupe = Command.make("troupe").pipe(
     },
     { command: "troupe bank", description: "Clock, election and lock at work together" }
   ]),
-  Command.withSubcommands([list, run, simulate, verify, draw, bankCommand])
+  Command.withSubcommands([list, run, simulate, check, verify, draw, bankCommand])
 )
 
 /** What was typed wrongly is said in one line; the help is there for who asks. */

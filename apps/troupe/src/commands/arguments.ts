@@ -1,9 +1,9 @@
 /** The arguments and flags that several commands take. */
-import { Effect } from "effect"
+import { Effect, FileSystem } from "effect"
 import { Argument, Flag } from "effect/cli"
 import { algorithms } from "../algorithms.ts"
 import type { Demonstration } from "../Demonstration.ts"
-import { Usage } from "../Problem.ts"
+import { reasonOf, Usage } from "../Problem.ts"
 
 export const algorithm = Argument.String("algorithm").pipe(
   Argument.withDescription('Which one, as in "mutex/ricart-agrawala". `troupe list` shows all')
@@ -25,6 +25,15 @@ export const nodes = Flag.Int("nodes").pipe(
 export function isBetween(minimum: number, maximum: number) {
   return (value: number): boolean => value >= minimum && value <= maximum
 }
+
+/** Before hours of work that end in a file that cannot be written. */
+export const checkWritable = (file: string) =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    yield* Effect.scoped(files.open(file, { flag: "a" }))
+  }).pipe(
+    Effect.mapError((error) => new Usage({ reason: `--trace ${file}: it cannot be written, ${reasonOf(error)}.` }))
+  )
 
 /** The algorithm of that name, or the nearest name there is. */
 export const find = (name: string): Effect.Effect<Demonstration, Usage> => {

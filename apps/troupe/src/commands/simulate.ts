@@ -8,7 +8,7 @@ import { CannotRun, reasonOf, Usage, Violated } from "../Problem.ts"
 import { perform, untilMillis } from "../Sighting.ts"
 import { bar, count, cut, number, print, type Screen, screen, whileDrawing } from "../terminal/Screen.ts"
 import { names } from "../worlds/World.ts"
-import { algorithm, find, isBetween, json, nodes } from "./arguments.ts"
+import { algorithm, checkWritable, find, isBetween, json, nodes } from "./arguments.ts"
 
 const presets = ["none", "lossy", "crash", "partition", "chaos"] as const
 type Preset = (typeof presets)[number]
@@ -251,14 +251,6 @@ const counterexampleOf = (
 }
 
 // -------------------------------------------------------------------------------------------------------- the trace
-
-const checkWritable = (file: string) =>
-  Effect.gen(function* () {
-    const files = yield* FileSystem.FileSystem
-    yield* Effect.scoped(files.open(file, { flag: "a" }))
-  }).pipe(
-    Effect.mapError((error) => new Usage({ reason: `--trace ${file}: it cannot be written, ${reasonOf(error)}.` }))
-  )
 
 const writeTrace = (plan: Plan & { readonly seed: number }, file: string) =>
   Effect.gen(function* () {
