@@ -1,15 +1,18 @@
 /** Histories from files, and what the models of consistency say of them: what `verify` and `draw` have in common. */
 import {
   type Budget,
+  Cache,
   Causal,
   Eventual,
   type History,
   Linearizable,
   Pram,
   Reader,
+  Sequential,
   Sessions,
   type Specification,
   Specifications,
+  Strict,
   Transactional,
   type Transactions,
   type Verdict
@@ -34,7 +37,10 @@ const ofRegisters =
 
 /** Models of operations on a service that has a specification. */
 const specified: Readonly<Record<string, OfOperations>> = {
-  linearizable: Linearizable.check
+  linearizable: Linearizable.check,
+  sequential: Sequential.check,
+  cache: Cache.check,
+  strict: Strict.check
 }
 
 const registers: Readonly<Record<string, OfOperations>> = {
