@@ -168,8 +168,9 @@ const moments = (intervals: Iterable<Interval>): ReadonlyArray<Moment> => {
       if (!(interval.from <= to)) {
         throw misplaced(interval, index, `ends at ${to}, before it begins at ${interval.from}.`)
       }
-      if (before !== undefined && endOf(before) !== Infinity && interval.from < endOf(before)) {
-        const rest = `begins at ${interval.from}, before the last of its process, "${before.f}", ends at ${before.to}.`
+      if (before !== undefined && interval.from < (endOf(before) === Infinity ? before.from : endOf(before))) {
+        const [verb, at] = endOf(before) === Infinity ? ["begins", before.from] : ["ends", before.to]
+        const rest = `begins at ${interval.from}, before the last of its process, "${before.f}", ${verb} at ${at}.`
         throw misplaced(interval, index, rest)
       }
       const follows = before !== undefined && before.to === interval.from

@@ -144,6 +144,9 @@ describe("a history of intervals", () => {
     expect(refused({ process: 1, f: "read", from: 0, to: 2 }, { process: 1, f: "write", from: 1, to: 4 })).toBe(
       `event 1: "write" of process 1 begins at 1, before the last of its process, "read", ends at 2.`
     )
+    expect(refused({ process: 1, f: "read", from: 3 }, { process: 1, f: "write", from: 1, to: 4 })).toBe(
+      `event 1: "write" of process 1 begins at 1, before the last of its process, "read", begins at 3.`
+    )
   })
 })
 

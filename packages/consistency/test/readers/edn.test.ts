@@ -39,6 +39,10 @@ describe("values of EDN become JSON", () => {
   it.each(values)("%s", (edn, json) => expect(value(edn)).toEqual(json))
 })
 
+it("vectors beside each other are not nested", () => {
+  expect(value(`[${"[] ".repeat(1000)}]`)).toHaveLength(1000)
+})
+
 describe("a text that is no EDN is refused, with line and column", () => {
   const refused: ReadonlyArray<readonly [why: string, text: string, message: string]> = [
     [

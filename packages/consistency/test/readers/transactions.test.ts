@@ -19,6 +19,10 @@ describe("awdit", () => {
     expect(history.transactions.flatMap(({ accesses }) => accesses.map(({ line }) => line))).toEqual([1, 2, 5, 10])
   })
 
+  it("a rule of sessions ends the transaction, too", () => {
+    expect(short(transactions("w 0 0\n===\nr 0 0"))).toEqual(["0: w 0 0", "1: r 0 0"])
+  })
+
   it("is recognised by a rule alone", () => expect(Reader.recognise("-----\nr 1 1")).toBe("awdit"))
 
   it("another line is refused", () => {
