@@ -19,6 +19,7 @@
  * ```
  */
 import type { Value } from "./History.ts"
+import { together } from "./internal/Parts.ts"
 import type { Call, Specification } from "./Specification.ts"
 
 /** A call of a client. Without `input` it is `null`, "no argument". */
@@ -136,10 +137,20 @@ class Search {
   }
 }
 
+/** Whether the operations have an order: of one object, or of several by their keys. */
+const isOrdered = (history: History, specification: Specification, realTime: boolean): boolean => {
+  const isKeyed = ({ key }: Operation): boolean => key !== undefined
+  const hasKeys = history.some(
+    ({ completed, inFlight }) => completed.some(isKeyed) || (inFlight !== null && isKeyed(inFlight))
+  )
+  const spec = hasKeys ? together(specification) : specification
+  return new Search(history, spec, realTime).completes(spec.init)
+}
+
 /** Whether some order that keeps each client's and real time explains all results. */
 export const isLinearizable = (history: History, specification: Specification): boolean =>
-  new Search(history, specification, true).completes(specification.init)
+  isOrdered(history, specification, true)
 
 /** Whether some order that keeps each client's own explains all results. */
 export const isSequential = (history: History, specification: Specification): boolean =>
-  new Search(history, specification, false).completes(specification.init)
+  isOrdered(history, specification, false)

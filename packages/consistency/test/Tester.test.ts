@@ -62,6 +62,21 @@ describe("Tester", () => {
     expect(JSON.stringify(one)).toBe(JSON.stringify(other))
   })
 
+  it("takes calls with different keys for calls of different objects", () => {
+    const calls = [
+      { f: "write", key: "x", input: "A" },
+      { f: "read", key: "y" }
+    ]
+    const both = calls.reduce(
+      (so, call) => Tester.complete(Tester.invoke(so, "c1", call), "c1", null),
+      Tester.empty as Tester.History
+    )
+    const stale = Tester.complete(Tester.invoke(both, "c2", { f: "read", key: "x" }), "c2", null)
+    expect(Tester.isLinearizable(both, register)).toBe(true)
+    expect(Tester.isLinearizable(stale, register)).toBe(false)
+    expect(Tester.isSequential(stale, register)).toBe(true)
+  })
+
   it("refuses two operations of a client at once, and an end without a beginning", () => {
     const calling = Tester.invoke(Tester.empty, "c1", { f: "read" })
     expect(() => Tester.invoke(calling, "c1", { f: "read" })).toThrow(

@@ -1,6 +1,6 @@
 /** Taking a history apart where the service is made of independent parts, and putting it together where it is not. */
 import type { Operation, Value } from "../History.ts"
-import type { Call, Specification } from "../Specification.ts"
+import type { Specification } from "../Specification.ts"
 import { textOf } from "../specifications/Values.ts"
 
 export type Operations = ReadonlyArray<Operation>
@@ -25,8 +25,8 @@ export const parts = (operations: Operations, spec: Specification): ReadonlyArra
 type Objects = Readonly<Record<string, unknown>>
 
 /** All objects as one: for orders that must hold across them. */
-export const together = (operations: ReadonlyArray<Call>, spec: Specification): Specification => {
-  if (spec.acrossKeys === true || operations.every(({ key }) => key === undefined)) return spec
+export const together = (spec: Specification): Specification => {
+  if (spec.acrossKeys === true) return spec
   const { part: _part, collection: _collection, ...rest } = spec
   return {
     ...rest,

@@ -9,21 +9,18 @@ const explains = (
   spec: Specification.Specification,
   before: (a: History.Operation, b: History.Operation) => boolean
 ): boolean => {
-  const place = (left: Operations, state: unknown): boolean => {
+  const place = (left: Operations, objects: ReadonlyMap<string, unknown>): boolean => {
     if (left.every(({ returned }) => returned === Infinity)) return true
     return left.some((operation) => {
       if (left.some((other) => other !== operation && before(other, operation))) return false
-      const next = spec.step(state, operation)
-      return (
-        next !== undefined &&
-        place(
-          left.filter((other) => other !== operation),
-          next
-        )
-      )
+      const object = spec.acrossKeys === true ? "" : (operation.key ?? "")
+      const next = spec.step(objects.has(object) ? objects.get(object) : spec.init, operation)
+      if (next === undefined) return false
+      const rest = left.filter((other) => other !== operation)
+      return place(rest, new Map(objects).set(object, next))
     })
   }
-  return place(operations, spec.init)
+  return place(operations, new Map())
 }
 
 /** Real time: an operation that has ended is before one that begins. */
