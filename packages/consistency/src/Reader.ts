@@ -171,7 +171,7 @@ export const recognise = (text: string, file?: string): Format | undefined => {
   if (head.includes("jepsen.util")) {
     for (const { text: line } of lines(head)) if (isEtcdLine(line)) return "etcd-log"
   }
-  if (/^\s*#.*@object\b/m.test(head)) return "violin"
+  if (/^[^\S\n]*#.*@object\b/m.test(head)) return "violin"
   for (const { text: line } of lines(head)) {
     if (/^#(?:\s|$)/.test(line)) continue
     return byLine(line) ?? ednFormat(head) ?? byName(file)
