@@ -11,7 +11,9 @@ export const Kind = {
   /** The one read what the other overwrote. */
   AntiDependency: 3,
   /** The one ended before the other began. */
-  RealTime: 4
+  RealTime: 4,
+  /** The two wrote one key, and the one started before the other committed. */
+  Conflict: 5
 } as const
 
 export interface Edge {

@@ -2,9 +2,6 @@
 import type { Adjacency, Digraph } from "../causal/Digraph.ts"
 import { type Compiled, initially } from "./Compiled.ts"
 
-/** Under snapshot isolation a transaction takes two steps: it starts, which is when it reads, and commits. */
-export type Steps = "atomic" | "snapshot"
-
 export interface Block {
   readonly vertex: number
   /** The read that is not of what was written last, or -1. */
@@ -13,13 +10,14 @@ export interface Block {
 
 /** Versions of keys are numbered: the initial ones first, then `writeKey`'s. */
 export class CommitOrder {
-  committed = 0
+  /** How many vertices are in the order. */
+  done = 0
   readonly #compiled: Compiled
-  readonly #steps: Steps
+  readonly #isSplit: boolean
   readonly #chains: ReadonlyArray<ReadonlyArray<number>>
-  /** How far each chain got, in steps: two a transaction. */
+  /** How far each chain got. */
   readonly #at: Uint32Array
-  /** How many still have to commit before a vertex may start. */
+  /** How many still have to come before a vertex. */
   readonly #waits: Int32Array
   readonly #outgoing: Adjacency
   readonly #incoming: Adjacency
@@ -31,7 +29,7 @@ export class CommitOrder {
   /** The reads of each version: of `version` they are `#readsOf[#readsFrom[version]]` up to `#readsFrom[version + 1]`. */
   readonly #readsFrom: Int32Array
   readonly #readsOf: Int32Array
-  /** Who has started and will write the key, or -1. */
+  /** The commit that will write the key, where its transaction has started, or -1. */
   readonly #claimed: Int32Array
   /** The version that each write overwrote. */
   readonly #overwrote: Int32Array
@@ -40,14 +38,14 @@ export class CommitOrder {
   readonly #visited: Int32Array
   #calls = 0
 
-  constructor(compiled: Compiled, graph: Digraph, steps: Steps) {
+  constructor(compiled: Compiled, graph: Digraph, isSplit: boolean) {
     const { chain, count, keys, readKey, readSource, reader, size, writeKey, writeStart } = compiled
     this.#compiled = compiled
     this.#graph = graph
-    this.#steps = steps
+    this.#isSplit = isSplit
     this.#outgoing = graph.outgoing()
     this.#incoming = graph.incoming()
-    this.#visited = new Int32Array(2 * size)
+    this.#visited = new Int32Array(size)
     const chains: Array<Array<number>> = Array.from({ length: count }, () => [])
     for (let vertex = 0; vertex < size; vertex++) chains[chain[vertex]!]!.push(vertex)
     this.#chains = chains
@@ -92,8 +90,8 @@ export class CommitOrder {
     const found: Array<number> = []
     for (let chain = 0; chain < this.#at.length; chain++) {
       const vertex = this.#next(chain)
-      if (vertex === undefined || !this.#allows(chain, vertex)) continue
-      if (this.#isReadOnly(vertex)) return [chain]
+      if (vertex === undefined || !this.#allows(vertex)) continue
+      if (this.#isHarmless(vertex)) return [chain]
       found.push(chain)
     }
     return found.sort((a, b) => this.#rank[this.#next(a)!]! - this.#rank[this.#next(b)!]!)
@@ -101,185 +99,161 @@ export class CommitOrder {
 
   blocked(): ReadonlyArray<Block> {
     const { readStart } = this.#compiled
-    return this.#at.reduce<Array<Block>>((blocked, _, chain) => {
+    return this.#chains.flatMap((_, chain) => {
       const vertex = this.#next(chain)
-      if (vertex === undefined) return blocked
+      if (vertex === undefined) return []
       let read = readStart[vertex]!
-      while (read < readStart[vertex + 1]! && (this.#hasStarted(chain) || !this.#isOverwritten(read))) read++
-      return [...blocked, { vertex, read: read === readStart[vertex + 1] ? -1 : read }]
-    }, [])
+      while (read < readStart[vertex + 1]! && !this.#isOverwritten(read)) read++
+      return [{ vertex, read: read === readStart[vertex + 1] ? -1 : read }]
+    })
   }
 
   step(chain: number): void {
+    const { keys, writeKey, writeStart } = this.#compiled
     const vertex = this.#next(chain)!
-    if (!this.#hasStarted(chain)) {
-      this.#start(vertex, 1)
-      this.#at[chain]!++
-      if (this.#steps === "snapshot" && !this.#isReadOnly(vertex)) return
-    }
-    this.#commit(vertex)
     this.#at[chain]!++
+    this.done++
+    this.#read(vertex, 1)
+    for (let i = writeStart[vertex]!; i < writeStart[vertex + 1]!; i++) {
+      this.#overwrote[i] = this.#last[writeKey[i]!]!
+      this.#last[writeKey[i]!] = keys + i
+      this.#claimed[writeKey[i]!] = -1
+    }
+    this.#claim(vertex, vertex + 1)
+    this.#release(vertex, -1)
   }
 
   undo(chain: number): void {
-    const wasCommit = !this.#hasStarted(chain)
-    const vertex = this.#chains[chain]![(this.#at[chain]! - 1) >> 1]!
-    if (wasCommit) {
-      this.#rollBack(vertex)
-      this.#at[chain]!--
-      if (this.#steps === "snapshot" && !this.#isReadOnly(vertex)) return
-    }
-    this.#start(vertex, -1)
+    const { writeKey, writeStart } = this.#compiled
     this.#at[chain]!--
+    this.done--
+    const vertex = this.#next(chain)!
+    this.#release(vertex, 1)
+    this.#claim(vertex, -1)
+    for (let i = writeStart[vertex]!; i < writeStart[vertex + 1]!; i++) {
+      this.#last[writeKey[i]!] = this.#overwrote[i]!
+      if (this.#isSplit) this.#claimed[writeKey[i]!] = vertex
+    }
+    this.#read(vertex, -1)
   }
 
   /**
    * Whether the last step made transactions wait for each other in a circle. Only who still has to read what the step
-   * wrote may have come to stand in one, or who has started by it.
+   * wrote may have come to stand in one, or who has to commit what it claims.
    */
   isStuck(chain: number): boolean {
     const { keys, reader, writeStart } = this.#compiled
-    if (this.#hasStarted(chain)) return this.#waitsForItself(2 * this.#next(chain)! + 1)
-    const vertex = this.#chains[chain]![(this.#at[chain]! - 1) >> 1]!
+    const vertex = this.#chains[chain]![this.#at[chain]! - 1]!
+    if (this.#claims(vertex) && this.#waitsForItself(vertex + 1)) return true
     for (let i = writeStart[vertex]!; i < writeStart[vertex + 1]!; i++) {
       const version = keys + i
       if (this.#pending[version] === 0) continue
       for (let at = this.#readsFrom[version]!; at < this.#readsFrom[version + 1]!; at++) {
         const waiting = reader[this.#readsOf[at]!]!
-        if (this.#isToStart(waiting) && this.#waitsForItself(this.#reading(waiting))) return true
+        if (!this.#isDone(waiting) && this.#waitsForItself(waiting)) return true
       }
     }
     return false
   }
 
-  /** Steps by number: a vertex's start is twice the vertex, its commit one more. */
-  #waitsForItself(step: number): boolean {
+  #waitsForItself(vertex: number): boolean {
     const call = ++this.#calls
-    const pending = [step]
+    const pending = [vertex]
     const visit = (next: number): boolean => {
-      if (next === step) return true
+      if (next === vertex) return true
       if (this.#visited[next] !== call) {
         this.#visited[next] = call
         pending.push(next)
       }
       return false
     }
-    for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
-      if (at % 2 === 0 ? this.#startWaits(at >> 1, visit) : this.#commitWaits(at >> 1, visit)) return true
-    }
+    for (let at = pending.pop(); at !== undefined; at = pending.pop()) if (this.#waitsFor(at, visit)) return true
     return false
   }
 
-  /** Goes through the steps that a start waits for, until `visit` says that that is enough. */
-  #startWaits(vertex: number, visit: (step: number) => boolean): boolean {
-    const { writeKey, writeStart } = this.#compiled
+  /** Goes through what a vertex waits for, until `visit` says that that is enough. */
+  #waitsFor(vertex: number, visit: (other: number) => boolean): boolean {
+    const { reader, writeKey, writeStart } = this.#compiled
     const { edges, offsets } = this.#incoming
     for (let i = offsets[vertex]!; i < offsets[vertex + 1]!; i++) {
       const before = this.#graph.from[edges[i]!]!
-      if (!this.#hasCommitted(before) && visit(2 * before + 1)) return true
+      if (!this.#isDone(before) && visit(before)) return true
     }
-    for (let i = writeStart[vertex]!; i < writeStart[vertex + 1]!; i++) {
-      const claimed = this.#claimed[writeKey[i]!]!
-      if (claimed !== -1 && claimed !== vertex && visit(2 * claimed + 1)) return true
-    }
-    return false
-  }
-
-  #commitWaits(vertex: number, visit: (step: number) => boolean): boolean {
-    const { reader, writeKey, writeStart } = this.#compiled
-    if (this.#isToStart(vertex) && visit(2 * vertex)) return true
     for (let i = writeStart[vertex]!; i < writeStart[vertex + 1]!; i++) {
       const version = this.#last[writeKey[i]!]!
       if (this.#pending[version] === 0) continue
       for (let at = this.#readsFrom[version]!; at < this.#readsFrom[version + 1]!; at++) {
         const other = reader[this.#readsOf[at]!]!
-        if (other !== vertex && this.#isToStart(other) && visit(this.#reading(other))) return true
+        if (other !== vertex && !this.#isDone(other) && visit(other)) return true
       }
+    }
+    if (!this.#claims(vertex)) return false
+    for (let i = writeStart[vertex + 1]!; i < writeStart[vertex + 2]!; i++) {
+      const claimed = this.#claimed[writeKey[i]!]!
+      if (claimed !== -1 && visit(claimed)) return true
     }
     return false
   }
 
-  /** The step in which a vertex reads. */
-  #reading(vertex: number): number {
-    return this.#steps === "atomic" ? 2 * vertex + 1 : 2 * vertex
-  }
-
-  #isToStart(vertex: number): boolean {
-    return this.#at[this.#compiled.chain[vertex]!]! <= 2 * this.#compiled.position[vertex]!
-  }
-
-  #hasCommitted(vertex: number): boolean {
-    return this.#at[this.#compiled.chain[vertex]!]! >= 2 * this.#compiled.position[vertex]! + 2
+  #isDone(vertex: number): boolean {
+    return this.#at[this.#compiled.chain[vertex]!]! > this.#compiled.position[vertex]!
   }
 
   #next(chain: number): number | undefined {
-    return this.#chains[chain]![this.#at[chain]! >> 1]
+    return this.#chains[chain]![this.#at[chain]!]
   }
 
-  #hasStarted(chain: number): boolean {
-    return this.#at[chain]! % 2 === 1
+  /** Whether it is the start of a transaction that writes. */
+  #claims(vertex: number): boolean {
+    const { writeStart } = this.#compiled
+    return this.#isSplit && vertex % 2 === 0 && writeStart[vertex + 1]! < writeStart[vertex + 2]!
   }
 
-  #isReadOnly(vertex: number): boolean {
-    return this.#compiled.writeStart[vertex] === this.#compiled.writeStart[vertex + 1]
+  /**
+   * Whether it leaves all others as free as before, where it is allowed: what writes nothing, and what commits what its
+   * start had claimed, as nobody else could have written that, and nobody is to read what it overwrites.
+   */
+  #isHarmless(vertex: number): boolean {
+    const { writeStart } = this.#compiled
+    return this.#isSplit ? !this.#claims(vertex) : writeStart[vertex] === writeStart[vertex + 1]
   }
 
   #isOverwritten(read: number): boolean {
     return this.#last[this.#compiled.readKey[read]!] !== this.#version[read]
   }
 
-  #allows(chain: number, vertex: number): boolean {
+  #allows(vertex: number): boolean {
     const { readStart, writeKey, writeStart } = this.#compiled
-    const starts = !this.#hasStarted(chain)
-    const commits = !starts || this.#steps === "atomic"
-    if (starts) {
-      if (this.#waits[vertex]! > 0) return false
-      for (let read = readStart[vertex]!; read < readStart[vertex + 1]!; read++) {
-        if (this.#isOverwritten(read)) return false
-      }
-      for (let i = writeStart[vertex]!; i < writeStart[vertex + 1]!; i++) {
+    if (this.#waits[vertex]! > 0) return false
+    for (let read = readStart[vertex]!; read < readStart[vertex + 1]!; read++) {
+      if (this.#isOverwritten(read)) return false
+    }
+    if (this.#claims(vertex)) {
+      for (let i = writeStart[vertex + 1]!; i < writeStart[vertex + 2]!; i++) {
         if (this.#claimed[writeKey[i]!] !== -1) return false
       }
     }
-    if (!commits) return true
-    if (starts) this.#start(vertex, 1)
+    this.#read(vertex, 1)
     let allowed = true
     for (let i = writeStart[vertex]!; i < writeStart[vertex + 1]!; i++) {
       if (this.#pending[this.#last[writeKey[i]!]!]! > 0) allowed = false
     }
-    if (starts) this.#start(vertex, -1)
+    this.#read(vertex, -1)
     return allowed
   }
 
-  /** Reads, and claims what will be written; with -1 takes that back. */
-  #start(vertex: number, sign: 1 | -1): void {
-    const { readStart, writeKey, writeStart } = this.#compiled
-    for (let read = readStart[vertex]!; read < readStart[vertex + 1]!; read++)
+  #read(vertex: number, sign: 1 | -1): void {
+    const { readStart } = this.#compiled
+    for (let read = readStart[vertex]!; read < readStart[vertex + 1]!; read++) {
       this.#pending[this.#version[read]!]! -= sign
-    for (let i = writeStart[vertex]!; i < writeStart[vertex + 1]!; i++) {
-      this.#claimed[writeKey[i]!] = sign === 1 ? vertex : -1
     }
   }
 
-  #commit(vertex: number): void {
-    const { keys, writeKey, writeStart } = this.#compiled
-    for (let i = writeStart[vertex]!; i < writeStart[vertex + 1]!; i++) {
-      this.#overwrote[i] = this.#last[writeKey[i]!]!
-      this.#last[writeKey[i]!] = keys + i
-      this.#claimed[writeKey[i]!] = -1
-    }
-    this.#release(vertex, -1)
-    this.committed++
-  }
-
-  #rollBack(vertex: number): void {
+  /** Of a start: has who will commit them, or nobody, claim the transaction's keys. */
+  #claim(vertex: number, by: number): void {
+    if (!this.#claims(vertex)) return
     const { writeKey, writeStart } = this.#compiled
-    for (let i = writeStart[vertex]!; i < writeStart[vertex + 1]!; i++) {
-      this.#last[writeKey[i]!] = this.#overwrote[i]!
-      this.#claimed[writeKey[i]!] = vertex
-    }
-    this.#release(vertex, 1)
-    this.committed--
+    for (let i = writeStart[vertex + 1]!; i < writeStart[vertex + 2]!; i++) this.#claimed[writeKey[i]!] = by
   }
 
   #release(vertex: number, change: 1 | -1): void {

@@ -35,16 +35,21 @@ const words = (compiled: Compiled, edge: Edge, saw: Saw): string => {
       return `read ${keyOf(compiled, edge.why)} before it was written by`
     case Kind.RealTime:
       return "ended before"
+    case Kind.Conflict:
+      return "wrote a key before"
     default:
       return `wrote ${keyOf(compiled, edge.why)} before, as ${describeRead(compiled, edge.why)} ${saw(name(compiled.transactions[edge.from]!))},`
   }
 }
 
-export const chain = (compiled: Compiled, edges: ReadonlyArray<Edge>, saw: Saw): string =>
-  edges.reduce(
+/** Where a transaction is two vertices, what leads from the one to the other goes without saying. */
+export const chain = (compiled: Compiled, path: ReadonlyArray<Edge>, saw: Saw): string => {
+  const edges = path.filter(({ from, to }) => compiled.transactions[from] !== compiled.transactions[to])
+  return edges.reduce(
     (text, edge) => `${text} —${words(compiled, edge, saw)}→ ${name(compiled.transactions[edge.to]!)}`,
     name(compiled.transactions[edges[0]!.from]!)
   )
+}
 
 /** @param read at fault */
 export const violated = (
@@ -56,21 +61,22 @@ export const violated = (
   others: ReadonlyArray<number> = []
 ): Verdict => {
   const { reader, readAccess, transactions } = compiled
-  const involved = new Set([reader[read]!, ...others])
+  const at = transactions[reader[read]!]!
+  const involved = new Set([at, ...others.map((vertex) => transactions[vertex]!)])
   for (const edge of edges) {
-    involved.add(edge.from).add(edge.to)
-    if (edge.why >= 0) involved.add(reader[edge.why]!)
+    involved.add(transactions[edge.from]!).add(transactions[edge.to]!)
+    if (edge.why >= 0) involved.add(transactions[reader[edge.why]!]!)
   }
-  const asCulprit = (vertex: number): Culprit =>
-    vertex === reader[read]
-      ? { _tag: "Transaction", transaction: transactions[vertex]!, access: readAccess[read]! }
-      : { _tag: "Transaction", transaction: transactions[vertex]! }
+  const asCulprit = (transaction: Transaction): Culprit =>
+    transaction === at
+      ? { _tag: "Transaction", transaction, access: readAccess[read]! }
+      : { _tag: "Transaction", transaction }
   return {
     _tag: "Violated",
     model,
-    culprit: asCulprit(reader[read]!),
+    culprit: asCulprit(at),
     reason,
-    involved: [...involved].toSorted((a, b) => a - b).map(asCulprit)
+    involved: [...involved].toSorted((a, b) => a.id - b.id).map(asCulprit)
   }
 }
 

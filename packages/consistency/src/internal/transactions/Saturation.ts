@@ -13,8 +13,18 @@ import { type Digraph, Kind } from "../causal/Digraph.ts"
 import { type Compiled, initially, type Options } from "./Compiled.ts"
 import { chain, describeRead, lastRead, violated } from "./Describe.ts"
 
-/** Adds the forced edges to `graph`; tells why there can be no commit order where that shows. */
-export const saturate = (model: string, compiled: Compiled, graph: Digraph, options: Options): Verdict | undefined => {
+/**
+ * Adds the forced edges to `graph`; tells why there can be no commit order where that shows.
+ *
+ * @param also adds what else is forced, given the clocks of what is forced so far
+ */
+export const saturate = (
+  model: string,
+  compiled: Compiled,
+  graph: Digraph,
+  options: Options,
+  also: (clock: Int32Array) => void = () => {}
+): Verdict | undefined => {
   if (clockBytes(compiled) > Deadline.bytes(options)) {
     const reason = `out of memory: the vector clocks of ${compiled.size} transactions in ${compiled.count} sessions take ${clockBytes(compiled)} bytes`
     return { _tag: "Unknown", model, reason }
@@ -32,6 +42,7 @@ export const saturate = (model: string, compiled: Compiled, graph: Digraph, opti
       overwrite(compiled, graph, clock, read)
       if (compiled.readSource[read] !== initially) come(compiled, graph, clock, read)
     }
+    also(clock)
     if (graph.edges === edges) return undefined
   }
 }
@@ -45,10 +56,12 @@ const refuse = (model: string, compiled: Compiled, graph: Digraph): Verdict => {
     const reason = `CommitOrderCycle: ${describeRead(compiled, read)}, and no commit order allows that: ${path}.`
     return violated(compiled, model, read, reason, cycle)
   }
-  const [transaction, ...others] = cycle.map(({ to }) => compiled.transactions[to]!)
-  const reason = `RealTimeCycle: a session's transactions are not in the order of their times: ${path}.`
-  const involved = [transaction!, ...others].map((each) => ({ _tag: "Transaction", transaction: each }) as const)
-  return { _tag: "Violated", model, culprit: involved[0]!, reason, involved }
+  const reason = cycle.some(({ kind }) => kind === Kind.RealTime)
+    ? `RealTimeCycle: a session's transactions are not in the order of their times: ${path}.`
+    : `ConflictCycle: transactions that write one key each have to start before the other commits: ${path}.`
+  const transactions = new Set(cycle.map(({ to }) => compiled.transactions[to]!))
+  const involved = Array.from(transactions, (transaction) => ({ _tag: "Transaction", transaction }) as const)
+  return { _tag: "Violated", model, culprit: involved.at(-1)!, reason, involved }
 }
 
 /** A writer that comes after what was read comes after the reader. */

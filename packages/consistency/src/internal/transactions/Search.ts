@@ -7,33 +7,41 @@
  * which leaves all others as free as before. Where transactions wait for each other in a circle, no end is found by going
  * on, and the last step is taken back.
  *
- * Under snapshot isolation a transaction takes two steps: it starts, which is when it reads, and commits; between the two
- * nobody else commits a key that it writes.
+ * Under snapshot isolation a transaction is two vertices: it starts, which is when it reads, and commits; between the two
+ * nobody else commits a key that it writes. A commit is taken as soon as it may be next.
  */
 import type { Verdict } from "../../Verdict.ts"
 import * as Deadline from "../causal/Deadline.ts"
 import type { Digraph } from "../causal/Digraph.ts"
 import type { Compiled, Options } from "./Compiled.ts"
-import { type Block, CommitOrder, type Steps } from "./CommitOrder.ts"
+import { type Block, CommitOrder } from "./CommitOrder.ts"
 import { describeRead, label, name } from "./Describe.ts"
 
 /** How often time is looked at, in steps. */
 const interval = 1024
 
 /**
- * @param graph what has to commit before what starts; without a cycle
+ * @param graph what has to come before what; without a cycle
+ * @param isSplit whether transactions are split into start and commit
  */
-export const search = (model: string, compiled: Compiled, graph: Digraph, steps: Steps, options: Options): Verdict => {
-  const run = new CommitOrder(compiled, graph, steps)
+export const search = (
+  model: string,
+  compiled: Compiled,
+  graph: Digraph,
+  isSplit: boolean,
+  options: Options
+): Verdict => {
+  const run = new CommitOrder(compiled, graph, isSplit)
   const deadline = Deadline.make(options)
   const bytes = Deadline.bytes(options)
   const seen = new Set<string>()
+  const parts = isSplit ? 2 : 1
   // What was tried at each depth: the chains that may step next, and how many of them have been tried.
   const choices: Array<ReadonlyArray<number>> = [run.choices()]
   const tried: Array<number> = [0]
   const taken: Array<number> = []
-  let deepest: Stuck = { committed: -1, blocked: [] }
-  for (let turn = 1; run.committed < compiled.size; turn++) {
+  let deepest: Stuck = { done: -1, blocked: [] }
+  for (let turn = 1; run.done < compiled.size; turn++) {
     const depth = choices.length - 1
     if (tried[depth]! < choices[depth]!.length) {
       const chain = choices[depth]![tried[depth]!++]!
@@ -49,27 +57,27 @@ export const search = (model: string, compiled: Compiled, graph: Digraph, steps:
       choices.push(run.choices())
       tried.push(0)
     } else {
-      if (run.committed > deepest.committed) deepest = { committed: run.committed, blocked: run.blocked() }
+      if (run.done > deepest.done) deepest = { done: run.done, blocked: run.blocked() }
       choices.pop()
       tried.pop()
-      if (taken.length === 0) return refuse(model, compiled, deepest)
+      if (taken.length === 0) return refuse(model, compiled, deepest, parts)
       run.undo(taken.pop()!)
     }
     if (turn % interval !== 0) continue
     const limit = deadline.passed() ? "time" : seen.size * (2 * compiled.count + 40) > bytes ? "memory" : undefined
     if (limit === undefined) continue
-    const reason = `out of ${limit} after ${seen.size} frontiers of a commit order, the longest of ${Math.max(deepest.committed, run.committed)} of ${compiled.size} transactions`
+    const reason = `out of ${limit} after ${seen.size} frontiers of a commit order, the longest of ${Math.floor(Math.max(deepest.done, run.done) / parts)} of ${compiled.size / parts} transactions`
     return { _tag: "Unknown", model, reason }
   }
   return { _tag: "Ok", model }
 }
 
 interface Stuck {
-  readonly committed: number
+  readonly done: number
   readonly blocked: ReadonlyArray<Block>
 }
 
-const refuse = (model: string, compiled: Compiled, { blocked, committed }: Stuck): Verdict => {
+const refuse = (model: string, compiled: Compiled, { blocked, done }: Stuck, parts: number): Verdict => {
   const { readAccess, transactions } = compiled
   const at = blocked.find(({ read }) => read !== -1) ?? blocked[0]!
   const transaction = transactions[at.vertex]!
@@ -78,7 +86,7 @@ const refuse = (model: string, compiled: Compiled, { blocked, committed }: Stuck
   const why = at.read === -1 ? `${label(transaction)} cannot follow` : `${describeRead(compiled, at.read)}, too late`
   const others = blocked.filter(({ vertex }) => vertex !== at.vertex).map(({ vertex }) => transactions[vertex]!)
   const rest = others.length === 0 ? "" : `, nor can ${others.map(name).join(", ")}`
-  const reason = `NoCommitOrder: all were tried. The longest has ${committed} of ${compiled.size} transactions; then ${why}${rest}.`
+  const reason = `NoCommitOrder: all were tried. The longest has ${Math.floor(done / parts)} of ${compiled.size / parts} transactions; then ${why}${rest}.`
   const involved = [culprit, ...others.map((other) => ({ _tag: "Transaction", transaction: other }) as const)]
   return { _tag: "Violated", model, culprit, reason, involved }
 }
