@@ -40,7 +40,7 @@ import { describe, initially, type Options, type Registers, resolve } from "./in
 import { checkViews } from "./internal/causal/Views.ts"
 import type { Verdict } from "./Verdict.ts"
 
-export { type Options, UnknownFunction } from "./internal/causal/Registers.ts"
+export { type Options, NotARegister } from "./internal/causal/Registers.ts"
 
 /** Causal consistency: CC. */
 export const check = (history: History, options: Options = {}): Verdict =>

@@ -213,3 +213,16 @@ export const seeded = (seed: number): (() => number) => {
     return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32
   }
 }
+
+/** The same operations at random times, in which each process does one after the other. */
+export const overlapping = ({ operations }: History.History, random: () => number): History.History => {
+  const clock = new Map<string, number>()
+  const timed = operations.map((operation) => {
+    const invoked = (clock.get(operation.process) ?? 0) + random()
+    const returned = invoked + random()
+    clock.set(operation.process, returned)
+    return { ...operation, invoked, returned }
+  })
+  const sorted = timed.toSorted((a, b) => a.invoked - b.invoked)
+  return { operations: sorted.map((operation, id) => ({ ...operation, id })) }
+}

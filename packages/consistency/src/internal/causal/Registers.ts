@@ -12,7 +12,7 @@ export interface Options extends Budget {
 }
 
 /** An operation that is neither a read nor a write: models of registers say nothing about it. */
-export class UnknownFunction extends Schema.TaggedError<UnknownFunction>()("UnknownFunction", {
+export class NotARegister extends Schema.TaggedError<NotARegister>()("NotARegister", {
   model: Schema.String,
   f: Schema.String,
   operation: Schema.Int,
@@ -73,7 +73,7 @@ const compile = (
   for (const operation of history.operations) {
     if (operation.f !== "read" && operation.f !== "write") {
       const line = operation.source?.invokeLine
-      throw new UnknownFunction({ model, f: operation.f, operation: operation.id, ...(line && { line }) })
+      throw new NotARegister({ model, f: operation.f, operation: operation.id, ...(line && { line }) })
     }
     if (operation.f === "read" && operation.output !== undefined) read.add(number(operation))
   }
