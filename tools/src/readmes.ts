@@ -8,7 +8,7 @@ import * as Examples from "./Examples.ts"
 import { type Manifest, readJson, root, slashes } from "./Workspace.ts"
 
 const documents = ["README.md", "CONTRIBUTING.md", "packages/*/README.md", "apps/*/README.md"]
-const sources = ["packages/*/src/**/*.ts"]
+const sources = ["packages/*/{src,examples}/**/*.ts"]
 
 /** The commands of npm itself. */
 const npmCommands = /^(ci|install|i|add|test|t|start|run|exec|publish|pack|init|create|update)$/
