@@ -61,27 +61,29 @@ const isWrite = ({ f }: Operation): boolean => f === "write"
 const isOpen = ({ output }: Operation): boolean => output === undefined
 const programOrder: Before = (a, b) => a.process === b.process && a.id < b.id && !isOpen(a)
 
-/** Whether some total order of `operations` extends `before`, and has each of `reads` return the last value written. */
-const isLegal = (
-  operations: ReadonlyArray<Operation>,
-  before: Before,
-  reads: (operation: Operation) => boolean
-): boolean => {
+/** Whether an operation may come right after `last`, the last write of its key. */
+type Legal = (operation: Operation, last: Operation | undefined) => boolean
+
+const byValue: Legal = (operation, last) =>
+  isWrite(operation) || operation.output === (last === undefined ? 0 : last.input)
+
+/** Whether some total order of `operations` extends `before` and is legal. */
+const isLegal = (operations: ReadonlyArray<Operation>, before: Before, legal: Legal): boolean => {
   const done = new Set<Operation>()
-  const memory = new Map<string | undefined, unknown>()
+  const memory = new Map<string | undefined, Operation | undefined>()
   const extend = (): boolean => {
     if (done.size === operations.length) return true
     for (const next of operations) {
       if (done.has(next) || operations.some((other) => !done.has(other) && other !== next && before(other, next))) {
         continue
       }
-      const was = memory.get(next.key) ?? 0
-      if (!isWrite(next) && reads(next) && was !== next.output) continue
+      const last = memory.get(next.key)
+      if (!legal(next, last)) continue
       done.add(next)
-      if (isWrite(next)) memory.set(next.key, next.input)
+      if (isWrite(next)) memory.set(next.key, next)
       if (extend()) return true
       done.delete(next)
-      memory.set(next.key, was)
+      memory.set(next.key, last)
     }
     return false
   }
@@ -89,6 +91,11 @@ const isLegal = (
 }
 
 type Source = ReadonlyMap<Operation, Operation | undefined>
+
+const bySource =
+  (source: Source): Legal =>
+  (operation, last) =>
+    isWrite(operation) || source.get(operation) === last
 
 /** Every way to match reads with writes: `undefined` stands for the initial value. */
 function* sourcesOf(operations: ReadonlyArray<Operation>): Generator<Source> {
@@ -137,12 +144,16 @@ const some = (
 }
 
 /** Each process has a legal order of all writes and its own operations that extends `before`. */
-const views = (operations: ReadonlyArray<Operation>, before: (process: string) => Before): boolean =>
+const views = (
+  operations: ReadonlyArray<Operation>,
+  before: (process: string) => Before,
+  legal: Legal = byValue
+): boolean =>
   [...new Set(operations.map(({ process }) => process))].every((process) =>
     isLegal(
       operations.filter((operation) => isWrite(operation) || operation.process === process),
       before(process),
-      () => true
+      legal
     )
   )
 
@@ -161,14 +172,15 @@ const ownReads =
 /** The definitions, by enumeration. */
 export const reference = {
   causal: (history: History.History): boolean =>
-    some(history, (operations, causal) =>
+    some(history, (operations, causal, source) =>
       operations.every((read) => {
         const past = operations.filter((operation) => operation === read || causal(operation, read))
-        return isLegal(past, causal, (operation) => operation === read)
+        return isLegal(past, causal, (operation, last) => operation !== read || bySource(source)(operation, last))
       })
     ),
   convergence: (history: History.History): boolean => some(history, agrees),
-  memory: (history: History.History): boolean => some(history, (operations, causal) => views(operations, () => causal)),
+  memory: (history: History.History): boolean =>
+    some(history, (operations, causal, source) => views(operations, () => causal, bySource(source))),
   pram: (history: History.History): boolean => ofProgramOrder(history, () => () => true),
   readYourWrites: (history: History.History): boolean =>
     ofProgramOrder(history, (process) => (a, b) => a.process === process && isWrite(a) && !isWrite(b)),
@@ -177,10 +189,14 @@ export const reference = {
     ofProgramOrder(history, (process) => (a, b) => (isWrite(a) && isWrite(b)) || ownReads(process)(a, b)),
   writesFollowReads: (history: History.History): boolean =>
     some(history, (operations, _, source) =>
-      views(operations, (process) => (a, b) => {
-        const followed = operations.some((read) => source.get(read) === a && isWrite(b) && programOrder(read, b))
-        return followed || (programOrder(a, b) && ownReads(process)(a, b)) || source.get(b) === a
-      })
+      views(
+        operations,
+        (process) => (a, b) => {
+          const followed = operations.some((read) => source.get(read) === a && isWrite(b) && programOrder(read, b))
+          return followed || (programOrder(a, b) && ownReads(process)(a, b))
+        },
+        bySource(source)
+      )
     )
 }
 
