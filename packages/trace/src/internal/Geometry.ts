@@ -70,15 +70,25 @@ export const measure = (picture: Layout): Geometry => {
   const left = hasTimes ? 100 : 50
   const longest = picture.marks.reduce((most, mark) => Math.max(most, widthOf(partsOf(mark))), 0)
   const gap = Math.min(lanes.length > 6 ? 150 : 210, Math.max(110, longest + 34))
-  const width = Math.max(480, left + 10 + gap * lanes.length + 24)
-  const legend = placeLegend(picture.kinds, width, picture.earlier + picture.later > 0 ? 72 : 54)
+  // What remarks and the legend may take.
+  const room = Math.max(480, left + 10 + gap * lanes.length + 24)
+  const legend = placeLegend(
+    picture.kinds,
+    Math.min(room, left + 10 + gap * (lanes.length - 1) + 60),
+    picture.earlier + picture.later > 0 ? 72 : 54
+  )
   const top = (legend.at(-1)?.y ?? 34) + 42
   const x = (lane: number): number => left + 10 + Math.min(lane, lanes.length - 0.6) * gap
   const y = (row: number): number => top + 24 + row * rowHeight
   const hasStubs = picture.arrows.some(({ fate }) => fate === "under way")
   const bottom = y(Math.max(0, rows.length - 1)) + (hasStubs ? 2.2 * rowHeight : 20)
   const isTall = rows.length > 24
-  const frame = {
+  const remarks = picture.remarks.map((remark) => placeRemark(remark, left, room, y))
+  const arrows = picture.arrows.map((arrow) => placeArrow(arrow, x, y, gap))
+  const labels = new Labels(picture, remarks, arrows, { gap, x, y }).place()
+  const rights = [...labels, ...remarks].map(({ box }) => box.x + box.width).concat(arrows.map(({ at }) => at.x))
+  const width = rights.reduce((most, right) => Math.max(most, right + 28), Math.max(480, x(lanes.length - 1) + 60))
+  return {
     width,
     height: bottom + (isTall ? 40 : 20),
     gap,
@@ -89,17 +99,12 @@ export const measure = (picture: Layout): Geometry => {
     isTall,
     x,
     y,
-    column: (lane: number): readonly [number, number] => [
-      x(lane) - 24,
-      lane === lanes.length - 1 ? width - 20 : x(lane + 1) - 24
-    ],
-    legend
+    column: (lane) => [x(lane) - 24, lane === lanes.length - 1 ? width - 20 : x(lane + 1) - 24],
+    legend,
+    remarks,
+    arrows,
+    labels
   }
-  const remarks = picture.remarks.map((remark) => placeRemark(remark, left, width, y))
-  const arrows = picture.arrows.map((arrow) => placeArrow(arrow, x, y, gap))
-  const labels = new Labels(picture, remarks, arrows, { gap, x, y }).place()
-  const rightmost = labels.reduce((most, { box }) => Math.max(most, box.x + box.width), x(lanes.length - 1) + 40)
-  return { ...frame, width: Math.min(width, Math.max(480, rightmost + 30)), remarks, arrows, labels }
 }
 
 /** As much of a text as has room. */
@@ -309,7 +314,7 @@ class Labels {
         for (const [index, up] of offsets.entries()) {
           const x = side > 0 ? point.x + 9 : point.x - 9 - width
           const box = { x, y: point.y + up, width, height: labelHeight }
-          if (this.isTaken(box)) continue
+          if (x < 4 || this.isTaken(box)) continue
           const cost = this.cost(box) * 10 + index * 3 + (side === first ? 0 : 2)
           if (best === undefined || cost < best.cost) best = { box, cost }
         }

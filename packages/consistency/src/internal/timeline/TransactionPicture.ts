@@ -192,17 +192,15 @@ const drawBox = ({ height, transaction, width, x, y }: Box, { culprit }: Picture
 const arrow = (edge: Edge, boxes: ReadonlyMap<Transaction, Box>, style: "reads" | "cycle"): string => {
   const [a, b] = [boxes.get(edge.from)!, boxes.get(edge.to)!]
   const yOf = (box: Box, access: number | undefined): number =>
-    access === undefined ? box.y + box.height / 2 : box.y + 30 + Math.min(access, accessesShown) * lineHeight
+    access === undefined ? box.y + 12 : box.y + 30 + Math.min(access, accessesShown) * lineHeight
   const isSame = a.x === b.x
   if (isSame && edge.kind === "session" && a.y < b.y) {
     const x = a.x + 24
     return path(`M${x} ${a.y + a.height}V${b.y - 8}`, { x, y: b.y - 1 }, { x: 0, y: 1 }, style, edge)
   }
   const toRight = b.x > a.x || isSame
-  // What goes to and fro between two sessions goes at two heights.
-  const shift = edge.kind === "reads" ? 0 : 9
-  const from = { x: toRight ? a.x + a.width : a.x, y: yOf(a, edge.write) + shift }
-  const to = { x: isSame || !toRight ? b.x + b.width + 1 : b.x - 1, y: yOf(b, edge.read) + shift }
+  const from = { x: toRight ? a.x + a.width : a.x, y: yOf(a, edge.write) }
+  const to = { x: isSame || !toRight ? b.x + b.width + 1 : b.x - 1, y: yOf(b, edge.read) }
   const bend = isSame ? 44 : Math.max(40, Math.abs(to.x - from.x) / 2)
   const way = isSame || !toRight ? -1 : 1
   const c1 = from.x + (toRight ? bend : -bend)
