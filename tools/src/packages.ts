@@ -152,7 +152,8 @@ const checkTypes = async ({ tarball }: Packed): Promise<Problems> => {
   if (analysis.types === false) return ["There are no types in it."]
   return analysis.problems.flatMap((problem) => {
     const resolution = "resolutionKind" in problem ? problem.resolutionKind : undefined
-    const modern = resolution === undefined || resolution === "node16-esm" || resolution === "bundler"
+    const isOld = "resolutionOption" in problem && problem.resolutionOption === "node10"
+    const modern = !isOld && (resolution === undefined || resolution === "node16-esm" || resolution === "bundler")
     return modern && problem.kind !== "CJSResolvesToESM" ? [`types: ${JSON.stringify(problem)}`] : []
   })
 }
