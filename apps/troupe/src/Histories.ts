@@ -13,6 +13,7 @@ import {
   type Specification,
   Specifications,
   Strict,
+  Timeline,
   Transactional,
   type Transactions,
   type Verdict
@@ -20,6 +21,7 @@ import {
 import { Effect, FileSystem, Option, Result, Schema } from "effect"
 import { Flag } from "effect/cli"
 import { reasonOf, Usage } from "./Problem.ts"
+import { print } from "./terminal/Screen.ts"
 
 type Initial = { readonly initial?: History.Value }
 
@@ -191,11 +193,10 @@ export const judge = (
   }
   const check = Object.hasOwn(ofOperations, name) ? ofOperations[name] : undefined
   if (check === undefined) return Result.fail(wrongKind(file, name, "operations", Object.keys(ofOperations)))
-  return Object.hasOwn(specified, name)
-    ? Result.flatMap(specificationOf(reading, file, question), (specification) =>
-        run(() => check(reading.history, specification, optionsOf(reading, question)), file)
-      )
-    : run(() => check(reading.history, Specifications.register(), optionsOf(reading, question)), file)
+  const found = Object.hasOwn(specified, name)
+    ? specificationOf(reading, file, question)
+    : registerOf(reading.history, file, name)
+  return Result.map(found, (specification) => check(reading.history, specification, optionsOf(reading, question)))
 }
 
 const wrongKind = (file: string, name: string, what: string, models: ReadonlyArray<string>): Unreadable =>
@@ -215,14 +216,20 @@ const optionsOf = (reading: OfKind<"Operations">, question: Question): Budget & 
   ...initialOf(reading, question)
 })
 
-/** Models of registers refuse other functions by an error of theirs. */
-const run = (check: () => Verdict, file: string): Result.Result<Verdict, Unreadable> => {
-  try {
-    return Result.succeed(check())
-  } catch (error) {
-    if (error instanceof Causal.UnknownFunction) return Result.fail(unreadable(sentence(`${file}: ${error.message}`)))
-    throw error
-  }
+/** What models of registers are about, where a history is about nothing else. */
+const registerOf = (
+  history: History.History,
+  file: string,
+  model: string
+): Result.Result<Specification.Specification, Unreadable> => {
+  const register = Specifications.register()
+  return Result.mapBoth(Reader.checkFunctions(history, register, file), {
+    onFailure: ({ message }) =>
+      unreadable(
+        `${sentence(message)} For ${model} it has to be a register; --model ${Object.keys(specified).join(", ")} take others.`
+      ),
+    onSuccess: () => register
+  })
 }
 
 /** The specification of the service that a history is about, all calls of which it knows. */
@@ -262,3 +269,37 @@ const unknownService = ({ operations }: History.History, file: string): string =
       : `operation ${stranger.id} calls "${stranger.f}"${known ? ", and" : ", which no service here has, so that"} `
   return `${file}${line}: ${what}which service this is about cannot be told. Name it with --data: ${all}.`
 }
+
+// ------------------------------------------------------------------------------------------------------ the pictures
+
+export interface Picture {
+  readonly title?: string
+  readonly verdict?: Verdict | undefined
+  readonly limit?: number
+}
+
+const pictureOf = ({ verdict, ...options }: Picture) => ({ ...options, ...(verdict !== undefined && { verdict }) })
+
+export const svgOf = (reading: Reader.Reading, picture: Picture): string =>
+  reading._tag === "Operations"
+    ? Timeline.svg(reading.history, pictureOf(picture))
+    : Timeline.transactionsSvg(reading.history, pictureOf(picture))
+
+export const terminalOf = (
+  reading: Reader.Reading,
+  { color, width, ...picture }: Picture & { readonly width: number; readonly color: boolean }
+): string =>
+  reading._tag === "Operations"
+    ? Timeline.terminal(reading.history, { ...pictureOf(picture), color, width })
+    : Timeline.transactionsTerminal(reading.history, { ...pictureOf(picture), color, width })
+
+/** What a picture is written to: a file, or the standard output. */
+export const write = (file: string, content: string): Effect.Effect<void, Usage, FileSystem.FileSystem> =>
+  file === "-"
+    ? show(content)
+    : Effect.gen(function* () {
+        const files = yield* FileSystem.FileSystem
+        yield* files.writeFileString(file, content)
+      }).pipe(Effect.mapError((error) => new Usage({ reason: `${file}: it cannot be written, ${reasonOf(error)}.` })))
+
+export const show = (content: string): Effect.Effect<void> => print([content.replace(/\n$/, "")])

@@ -99,6 +99,22 @@ describe("troupe verify", () => {
     expect(answers[0].error).toMatch(/linearizable is no model of transactions.* Give --model one of read-committed/)
   })
 
+  it("refuses to hold a queue against a model of registers", async () => {
+    const queue = file("queue.log", "# @object atomic-queue", "[1] call add(3)", "[1] return")
+    const { answers, code } = await verify(queue, "--model", "causal")
+    expect(answers[0].error).toMatch(/queue\.log:2: .*"enqueue".* For causal it has to be a register/)
+    expect(code).toBe(2)
+  })
+
+  it("draws the first history that is violated", async () => {
+    const svg = join(directory, "verified.svg")
+    const { code } = await verify(good, bad, "--svg", svg)
+    expect(code).toBe(1)
+    const drawn = readFileSync(svg, "utf8")
+    expect(drawn).toContain("bad.edn")
+    expect(drawn).toMatch(/class="bar culprit"/)
+  })
+
   it("starts from the value that is given", async () => {
     const seven = file("seven.edn", event(1, "invoke", "read", "nil"), event(1, "ok", "read", "7"))
     expect((await verify(seven, "--initial", "7")).code).toBe(0)

@@ -1,8 +1,21 @@
 /** `troupe verify`: holds histories that were recorded elsewhere against a model of consistency. */
 import type { Culprit, Reader, Verdict } from "@troupe/consistency"
-import { Effect, FileSystem, Result } from "effect"
-import { Argument, Command } from "effect/cli"
-import { flags, judge, model, modelOf, type Question, question, readingsOf, textOf, Unreadable } from "../Histories.ts"
+import { Effect, FileSystem, Option, Result } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import {
+  flags,
+  judge,
+  model,
+  modelOf,
+  type Question,
+  question,
+  readingsOf,
+  svgOf,
+  terminalOf,
+  textOf,
+  Unreadable,
+  write
+} from "../Histories.ts"
 import { CannotRun, reasonOf, Usage, Violated } from "../Problem.ts"
 import { bar, count, cut, number, print, type Screen, screen, whileDrawing, wrap } from "../terminal/Screen.ts"
 import { json } from "./arguments.ts"
@@ -14,9 +27,15 @@ const files = Argument.String("files").pipe(
   Argument.variadic({ min: 1 })
 )
 
+const svg = Flag.String("svg").pipe(
+  Flag.withMetavar("FILE"),
+  Flag.withDescription("Draw the first history that is violated, or the first of all where none is"),
+  Flag.optional
+)
+
 export const verify = Command.make(
   "verify",
-  { files, model, ...flags, json },
+  { files, model, ...flags, svg, json },
   Effect.fnUntraced(function* (given) {
     const asked = yield* question(given)
     const terminal = yield* screen
@@ -25,14 +44,16 @@ export const verify = Command.make(
     const tally: Tally = { ok: 0, violated: 0, unknown: 0, unreadable: 0, leftOut: 0 }
     const start = performance.now()
     let done = 0
+    let drawn: Judged | undefined
     const all = Effect.forEach(
       sources,
       Effect.fnUntraced(function* (source) {
         // Lets the picture of the progress be drawn, and the command be ended.
         yield* Effect.yieldNow
-        yield* verifyFile(source, asked, tally, (answer) =>
-          given.json ? print([JSON.stringify(asJson(answer))]) : tell(answer, terminal)
-        )
+        yield* verifyFile(source, asked, tally, (answer) => {
+          if (answer._tag === "Judged" && (drawn === undefined || isWorse(answer, drawn))) drawn = answer
+          return given.json ? print([JSON.stringify(asJson(answer))]) : tell(answer, terminal)
+        })
         done++
       }),
       { discard: true }
@@ -47,6 +68,9 @@ export const verify = Command.make(
     }
     if (!given.json && tally.ok + tally.violated + tally.unknown > 1) {
       yield* print(["", summary(tally, performance.now() - start)])
+    }
+    if (Option.isSome(given.svg) && drawn !== undefined) {
+      yield* write(given.svg.value, svgOf(drawn.reading, { title: nameOf(drawn), verdict: drawn.verdict }))
     }
     if (tally.unreadable > 0) return yield* new Usage({ reason: "" })
     if (tally.violated > 0) return yield* new Violated()
@@ -108,16 +132,20 @@ interface Tally {
   leftOut: number
 }
 
+interface Judged {
+  readonly _tag: "Judged"
+  readonly file: string
+  readonly reading: Reader.Reading
+  readonly model: string
+  readonly verdict: Verdict
+  readonly milliseconds: number
+}
+
 type Answer =
   | { readonly _tag: "Unreadable"; readonly file: string; readonly id: string | undefined; readonly error: string }
-  | {
-      readonly _tag: "Judged"
-      readonly file: string
-      readonly reading: Reader.Reading
-      readonly model: string
-      readonly verdict: Verdict
-      readonly milliseconds: number
-    }
+  | Judged
+
+const isWorse = (a: Judged, b: Judged): boolean => a.verdict._tag === "Violated" && b.verdict._tag !== "Violated"
 
 const counters = { Ok: "ok", Violated: "violated", Unknown: "unknown" } as const
 
@@ -214,17 +242,23 @@ const complain = (text: string): Effect.Effect<void> =>
 const tell = (answer: Answer, terminal: Screen): Effect.Effect<void> =>
   answer._tag === "Unreadable" ? complain(answer.error) : print(asText(answer, terminal))
 
-const asText = (
-  { file, milliseconds, model, reading, verdict }: Extract<Answer, { _tag: "Judged" }>,
-  { style, width }: Screen
-): ReadonlyArray<string> => {
+const nameOf = ({ file, reading }: Judged): string => (reading.id === undefined ? file : `${file} #${reading.id}`)
+
+/** How many operations a picture between lines of text has. */
+const operationsShown = 12
+
+const asText = (answer: Judged, { style, width }: Screen): ReadonlyArray<string> => {
+  const { milliseconds, model, reading, verdict } = answer
   const mark = { Ok: style.green("✓"), Violated: style.red("✗"), Unknown: style.yellow("?") }[verdict._tag]
   const says = { Ok: model, Violated: `not ${model}`, Unknown: `${model} or not, it is not known` }[verdict._tag]
-  const name = reading.id === undefined ? file : `${file} #${reading.id}`
-  const line = `${mark} ${name}  ${says}  ${style.dim(`${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`)}`
+  const line = `${mark} ${nameOf(answer)}  ${says}  ${style.dim(`${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`)}`
+  const room = Math.max(40, width - 4)
+  const indent = (text: string): string => (text === "" ? "" : `    ${text}`)
   if (verdict._tag === "Ok") return [line]
-  const reason = wrap(verdict.reason, Math.max(40, width - 4)).map((text) => `    ${text}`)
-  return [line, ...reason]
+  if (verdict._tag === "Unknown") return [line, ...wrap(verdict.reason, room).map(indent)]
+  const picture = terminalOf(reading, { verdict, limit: operationsShown, width: room, color: style.red("") !== "" })
+  // Its title is the line's.
+  return [line, ...picture.trimEnd().split("\n").slice(1).map(indent), ""]
 }
 
 const progress = (done: number, total: number, terminal: Screen): string =>
