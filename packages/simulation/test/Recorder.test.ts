@@ -1,9 +1,9 @@
+/** The recorder of `@troupe/trace` with the real driver, which stands on a higher floor than it. */
 import { describe, expect, it } from "@effect/vitest"
 import { Actor, Observer, type Protocol } from "@troupe/actor"
 import { merge, Recorder, Trace } from "@troupe/trace"
 import { Memory, Transport } from "@troupe/transport"
 import { Effect, Schema } from "effect"
-import { nodeEvents } from "./support.ts"
 
 const Message = Schema.Union([
   Schema.TaggedStruct("Ask", { number: Schema.Int }),
@@ -41,6 +41,9 @@ const asker: Protocol.Protocol<
 }
 
 const nodes = ["n1", "n2", "n3"]
+
+const nodeEvents = ({ events }: Trace.Trace): ReadonlyArray<Trace.NodeEvent> =>
+  events.filter((event) => "clock" in event)
 
 /** n1 asks the others; each node with the recorder that it is given. */
 const run = (recorderOf: (node: string) => Recorder.Recorder, turns: number) =>
