@@ -38,7 +38,7 @@ const words = (compiled: Compiled, edge: Edge, saw: Saw): string => {
     case Kind.Conflict:
       return "wrote a key before"
     default:
-      return `wrote ${keyOf(compiled, edge.why)} before, as ${describeRead(compiled, edge.why)} ${saw(name(compiled.transactions[edge.from]!))},`
+      return `wrote ${keyOf(compiled, edge.why)} before, as ${describeRead(compiled, edge.why)} ${saw(name(compiled.transactions[edge.from]!))}`
   }
 }
 
