@@ -32,6 +32,7 @@ import { together } from "./internal/Parts.ts"
 import { needs, saturate, wasSeen, writes } from "./internal/sequential/Saturation.ts"
 import { type Found, search } from "./internal/sequential/Search.ts"
 import { sessions } from "./internal/sequential/Sessions.ts"
+import { check as linearizable } from "./Linearizable.ts"
 import type { Specification } from "./Specification.ts"
 import type { Budget, Verdict } from "./Verdict.ts"
 
@@ -47,6 +48,7 @@ export const check = (history: History, specification: Specification, budget: Bu
 
 /** The same under another model's name. */
 export const checkAs = (model: string, operations: Operations, spec: Specification, limit: Limit): Verdict => {
+  if (isLinearizable(operations, spec, limit)) return { _tag: "Ok", model }
   const found = decide(operations, spec, limit)
   if (found._tag === "Ok") return { _tag: "Ok", model, order: found.order }
   if (found._tag === "Unknown") return { _tag: "Unknown", model, reason: found.reason }
@@ -61,6 +63,13 @@ export const checkAs = (model: string, operations: Operations, spec: Specificati
     involved: around(culprit, operations).map((operation) => ({ _tag: "Operation", operation }))
   }
 }
+
+// Of fewer operations the search is done soon.
+const many = 64
+
+/** What is linearizable is sequential, and that is mostly quick to see. */
+const isLinearizable = (operations: Operations, spec: Specification, limit: Limit): boolean =>
+  operations.length > many && linearizable({ operations }, spec, limit.part(0.1).budget)._tag === "Ok"
 
 const decide = (operations: Operations, spec: Specification, limit: Limit): Found => {
   const known = writes(operations, spec)

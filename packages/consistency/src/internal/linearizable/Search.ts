@@ -110,20 +110,34 @@ class Search {
     this.settle()
   }
 
-  /** The operation that might take effect next in a configuration: first the one that must. */
+  /**
+   * The operation that might take effect next in a configuration: first the one that must, then those after which it
+   * can, which uses up the fewest, then the others.
+   */
   candidate(at: number, cursor: number): number {
     const { plan, memory } = this
     const event = memory[at + EVENT]!
     const end = plan.ends[event]!
     if (cursor === 0) return end
     const writes = plan.writes[event]!
-    const index = cursor - 1
-    if (index < writes.length) {
-      const operation = writes[index]!
-      return operation === end || this.isSet(at, plan.bits[operation]!) ? none : operation
-    }
-    const place = index - writes.length
-    if (place >= plan.openCount[event]!) return done
+    const count = writes.length + plan.openCount[event]!
+    if (cursor > 2 * count) return done
+    const isFirstTime = cursor <= count
+    const index = isFirstTime ? cursor - 1 : cursor - 1 - count
+    const operation = index < writes.length ? this.pending(at, writes[index]!) : this.unused(at, index - writes.length)
+    if (operation === none || operation === end) return none
+    const state = this.states.step(memory[at + STATE]!, plan.calls[operation]!)
+    if (state === refused) return none
+    return (this.states.step(state, plan.calls[end]!) !== refused) === isFirstTime ? operation : none
+  }
+
+  pending(at: number, operation: number): number {
+    return this.isSet(at, this.plan.bits[operation]!) ? none : operation
+  }
+
+  /** The open operation of a place, unless it was used, or one that asks the same was not. */
+  unused(at: number, place: number): number {
+    const { plan } = this
     const first = plan.slotWords * 32
     if (this.isSet(at, first + place)) return none
     const twin = plan.twin[place]!

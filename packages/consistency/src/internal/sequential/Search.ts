@@ -35,7 +35,8 @@ class Search {
   /** What was placed, and how much of it at each configuration of the way. */
   readonly placed: Array<number> = []
   readonly path: Array<number> = []
-  readonly cursors: Array<number> = []
+  /** Of each configuration of the way, the sessions to go on with, the last first. */
+  readonly choices: Array<Array<number>> = []
   readonly lengths: Array<number> = []
 
   constructor(given: Sessions, spec: Specification, needs: Int32Array | undefined, limit: Limit) {
@@ -58,10 +59,10 @@ class Search {
     while (this.path.length > 0) {
       if (this.limit.isReached) return { _tag: "Unknown", reason: this.limit.reason! }
       const top = this.path.length - 1
-      const session = this.cursors[top]!++
-      if (session === this.width) {
+      const session = this.choices[top]!.pop()
+      if (session === undefined) {
         this.path.pop()
-        this.cursors.pop()
+        this.choices.pop()
         this.lengths.pop()
         continue
       }
@@ -95,6 +96,16 @@ class Search {
     const before = after[operation]!
     if (before >= 0 && now[sessionOf[before]!]! <= before - starts[sessionOf[before]!]!) return -1
     return operation
+  }
+
+  /** Most histories are not far from real time: what was invoked first is tried first, and what is open at the end. */
+  sessionsToTry(): Array<number> {
+    const { operations, optional } = this.given
+    const begins = (session: number): number =>
+      optional[session]! ? Infinity : operations[this.given.starts[session]! + this.now[session]!]!.invoked
+    const sessions: Array<number> = []
+    for (let session = 0; session < this.width; session++) if (this.next(session) >= 0) sessions.push(session)
+    return sessions.sort((a, b) => (begins(b) > begins(a) ? 1 : -1))
   }
 
   place(operation: number, session: number): boolean {
@@ -139,7 +150,7 @@ class Search {
     this.memory.set(this.now, at + 1)
     this.table[slot] = at
     this.path.push(at)
-    this.cursors.push(0)
+    this.choices.push(this.sessionsToTry())
     this.lengths.push(this.placed.length)
   }
 
