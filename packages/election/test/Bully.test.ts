@@ -2,8 +2,6 @@ import { Protocol } from "@troupe/actor"
 import { Bully } from "@troupe/election"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { explore } from "@troupe/tools/explore"
-import { sharingEpochs } from "./mutants.ts"
 import { nodesOf, run, states } from "./system.ts"
 
 const { protocol } = Bully
@@ -151,33 +149,5 @@ describe("timing", () => {
     const { actions } = Protocol.step(protocol, self, protocol.init(self), from("P10", { _tag: "Coordinator", epoch }))
     const suspect = actions.find((action) => action._tag === "SetTimer" && action.timer === "suspect")
     expect(suspect).toMatchObject({ delayMillis: 800 })
-  })
-})
-
-describe("every interleaving, with timeouts at any time: one leader an epoch", () => {
-  const invariants = Bully.card.guarantees.filter(({ name }) => name === "one leader an epoch")
-  const explored = (nodes: number, maxDepth: number, machine = protocol) =>
-    explore({
-      protocol: machine,
-      nodes: nodesOf(nodes),
-      options: Bully.defaults,
-      order: "any",
-      memo: 0,
-      history: 0,
-      invariants,
-      maxDepth
-    })
-
-  it.each([
-    [2, 10],
-    [3, 6]
-  ] as const)("%o (nodes, steps)", (nodes, steps) => {
-    const { broken, path, systems } = explored(nodes, steps)
-    expect({ broken, path }).toEqual({ broken: undefined, path: [] })
-    expect(systems).toBeGreaterThan(1000)
-  })
-
-  it("finds two leaders of an epoch where epochs are not told apart by rank", () => {
-    expect(explored(2, 10, sharingEpochs)).toMatchObject({ broken: "one leader an epoch" })
   })
 })
