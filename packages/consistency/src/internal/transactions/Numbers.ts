@@ -54,7 +54,7 @@ const writes = (
   keys: number
 ): Written => {
   const pairs = new Map<number, number>()
-  const finals: Array<ReadonlyArray<number>> = []
+  const finals: Array<Array<number>> = []
   const overwritten: Array<number> = []
   const aborted: Array<number> = []
   const seen = new Int32Array(keys).fill(-1)
@@ -67,13 +67,13 @@ const writes = (
       let pair = pairs.get(pairKey)
       if (pair === undefined) {
         pairs.set(pairKey, (pair = finals.length))
-        finals.push(nobody)
+        finals.push([])
         overwritten.push(-1)
         aborted.push(-1)
       }
       if (status === "aborted") aborted[pair] = t
       else if (seen[key[at]!] === t) overwritten[pair] = t
-      else finals[pair] = finals[pair]!.length === 0 ? [t] : [...finals[pair]!, t]
+      else finals[pair]!.push(t)
       seen[key[at]!] = t
     }
   }
