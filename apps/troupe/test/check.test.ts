@@ -1,0 +1,89 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Trace } from "@troupe/trace"
+import { Effect } from "effect"
+import { afterAll, describe, expect, it } from "vitest"
+import { ended, json, start, troupe } from "./command.ts"
+
+const directory = mkdtempSync(join(tmpdir(), "troupe-"))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+describe("troupe check", () => {
+  it("says of every guarantee of a card that it holds, over every interleaving", async () => {
+    const { code, value } = await json("check", "mutex/ricart-agrawala")
+    expect(code).toBe(0)
+    expect(value).toMatchObject({
+      model: "mutex/ricart-agrawala, 3 nodes, 2 entries each",
+      uniqueStates: 51_851,
+      complete: true
+    })
+    expect(value.properties).toContainEqual({
+      name: "mutual exclusion",
+      kind: "always",
+      verdict: "holds",
+      knownWeakness: null,
+      counterexample: null
+    })
+  })
+
+  it("finds starvation after a crash, names the weakness, and writes the trace", async () => {
+    const file = join(directory, "starvation.trace")
+    const args = ["check", "mutex/ricart-agrawala", "--entries", "1", "--crashes", "1", "--trace", file]
+    const { code, value } = await json(...args)
+    expect(code).toBe(1)
+    const broken = value.properties.filter(({ verdict }: { readonly verdict: string }) => verdict === "violated")
+    expect(broken).toMatchObject([{ name: "no starvation", knownWeakness: "one crash starves all" }])
+    expect(broken[0].counterexample.loopFrom).toBe(broken[0].counterexample.steps.length)
+    const trace = await Effect.runPromise(Trace.decode(readFileSync(file, "utf8")))
+    expect(trace.header).toMatchObject({ source: "model-checker", nodes: ["n1", "n2", "n3"] })
+    expect(trace.events.at(-1)).toMatchObject({ _tag: "Note", broken: true })
+  })
+
+  it("draws the split brain", async () => {
+    const { code, stderr, stdout } = await troupe("check", "election/bully", "--split")
+    expect({ code, stderr }).toEqual({ code: 1, stderr: "" })
+    expect(stdout).toMatch(/✗ at most one leader +always +violated; known weakness: split brain/)
+    expect(stdout).toMatch(/\d+\. the network splits: /)
+    expect(stdout).toContain("━━ ✗ broken: at most one leader")
+  })
+
+  it("checks examples in other sizes", async () => {
+    const { code, value } = await json("check", "example/two-phase-commit", "--managers", "5")
+    expect(code).toBe(0)
+    expect(value).toMatchObject({ uniqueStates: 8_832, complete: true })
+  })
+
+  it("ends where it is told to, and then says of nothing that it holds", async () => {
+    const { code, value } = await json("check", "clocks/lamport", "--max-depth", "3")
+    expect(code).toBe(0)
+    expect(value).toMatchObject({ complete: false, ended: "depth" })
+    expect(value.properties[0].verdict).toBe("unknown")
+  })
+
+  it.each([
+    [["mutex/ricart-agrawala", "--managers", "3"], /has no --managers\. It has --nodes, --entries/],
+    [["election/bully", "--entries", "3"], /has no --entries\. It has --nodes, --crashes/],
+    [["example/two-phase-commit", "--crashes", "1"], /has no --crashes\. It has --managers\./],
+    [["example/two-phase-commit", "--managers", "99"], /--managers 99 will not do/],
+    [["example/nothing"], /There is no example\/nothing\. There are example\/two-phase-commit/],
+    [["mutex/ricart-agrawala", "--restart"], /Add --crashes 1/],
+    [["mutex/ricart-agrawala", "--trace", "/nowhere/at/all"], /it cannot be written/]
+  ])("refuses %o", async (args, reason) => {
+    const { code, stderr, stdout } = await troupe("check", ...args)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" })
+    expect(stderr).toMatch(reason)
+  })
+
+  it("prints what it has explored when it is interrupted", async () => {
+    const child = start("check", "mutex/ricart-agrawala", "--nodes", "5", "--entries", "3", "--json")
+    // It answers a signal once it runs.
+    const timer = setTimeout(() => child.kill("SIGINT"), 3_000)
+    const { code, stderr, stdout } = await ended(child)
+    clearTimeout(timer)
+    expect({ code, stderr }).toEqual({ code: 130, stderr: "" })
+    const value = JSON.parse(stdout)
+    expect(value).toMatchObject({ complete: false, ended: "interrupted" })
+    expect(value.uniqueStates).toBeGreaterThan(1000)
+  })
+})
