@@ -25,7 +25,7 @@
  *
  * const report = await Effect.runPromise(Checker.check(counter))
  * console.log(report.properties[0]!.verdict) // violated
- * console.log(report.properties[0]!.counterexample!.steps.length) // 4
+ * console.log(report.properties[0]!.counterexample!.steps.length) // 5
  */
 import { plainSpace } from "./internal/PlainSpace.ts"
 import type { Reductions, Space } from "./internal/Space.ts"
