@@ -20,8 +20,8 @@ export interface Schedule {
   readonly slotWords: number
   readonly words: number
   /** By event: the pending reads, and the other pending operations, both in the order of their completions. */
-  readonly reads: ReadonlyArray<Int32Array>
-  readonly writes: ReadonlyArray<Int32Array>
+  readonly reads: ReadonlyArray<ReadonlyArray<number>>
+  readonly writes: ReadonlyArray<ReadonlyArray<number>>
   /** By event, a word each: the slots of reads. */
   readonly readMask: Int32Array
   /** The open operations, in the order of their invocations, and by event how many of them have been invoked. */
@@ -37,6 +37,13 @@ const isIdle = (operation: Operation, spec: Specification): boolean =>
 
 const wordsOf = (bits: number): number => (bits + 31) >> 5
 
+/** Puts an operation where it belongs by its completion. */
+const insert = (pending: Array<number>, operation: number, operations: ReadonlyArray<Operation>): void => {
+  let at = pending.length
+  while (at > 0 && operations[pending[at - 1]!]!.returned > operations[operation]!.returned) at--
+  pending.splice(at, 0, operation)
+}
+
 /** `undefined` where it would take too many bytes. */
 export const schedule = (all: ReadonlyArray<Operation>, spec: Specification, states: States): Schedule | undefined => {
   const operations = all.filter((operation) => !isIdle(operation, spec))
@@ -47,10 +54,11 @@ export const schedule = (all: ReadonlyArray<Operation>, spec: Specification, sta
   const calls = Int32Array.from(operations, (operation) => states.call(operation))
 
   const bits = new Int32Array(operations.length)
-  const reads: Array<Int32Array> = []
-  const writes: Array<Int32Array> = []
+  const reads: Array<ReadonlyArray<number>> = []
+  const writes: Array<ReadonlyArray<number>> = []
   const openCount = new Int32Array(ends.length)
-  const pending = new Set<number>()
+  const pendingReads: Array<number> = []
+  const pendingWrites: Array<number> = []
   const free: Array<number> = []
   let slots = 0
   let next = 0
@@ -65,19 +73,20 @@ export const schedule = (all: ReadonlyArray<Operation>, spec: Specification, sta
         continue
       }
       bits[next] = free.pop() ?? slots++
-      pending.add(next)
+      insert(isRead[next]! ? pendingReads : pendingWrites, next, operations)
     }
     openCount[event] = opened
-    const byEnd = [...pending].sort((a, b) => operations[a]!.returned - operations[b]!.returned)
-    reads.push(Int32Array.from(byEnd.filter((at) => isRead[at])))
-    writes.push(Int32Array.from(byEnd.filter((at) => !isRead[at])))
-    entries += byEnd.length
+    reads.push(pendingReads.slice())
+    writes.push(pendingWrites.slice())
+    entries += pendingReads.length + pendingWrites.length
     if (entries > 65_536) {
-      states.limit.remember(4 * entries)
+      states.limit.remember(8 * entries)
       entries = 0
     }
     if (states.limit.isReached) return undefined
-    pending.delete(end)
+    // What completes is the first of its list.
+    if (isRead[end]!) pendingReads.shift()
+    else pendingWrites.shift()
     free.push(bits[end]!)
   }
 
