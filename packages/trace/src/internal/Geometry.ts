@@ -78,14 +78,20 @@ export const measure = (picture: Layout): Geometry => {
     picture.earlier + picture.later > 0 ? 72 : 54
   )
   const top = (legend.at(-1)?.y ?? 34) + 42
-  const x = (lane: number): number => left + 10 + Math.min(lane, lanes.length - 0.6) * gap
+  // The first lane has arrows on its right only: labels have room on its left.
+  const firstRoom = picture.marks.reduce((most, { from = 0, lane, ...mark }) => {
+    const widths = lane === 0 && from > 0 ? partsOf({ ...mark, from, lane }).map((part) => widthOf([part])) : [0]
+    return Math.max(most, ...widths)
+  }, 0)
+  const first = left + 10 + Math.min(gap - 22, firstRoom)
+  const x = (lane: number): number => first + Math.min(lane, lanes.length - 0.6) * gap
   const y = (row: number): number => top + 24 + row * rowHeight
   const hasStubs = picture.arrows.some(({ fate }) => fate === "under way")
   const bottom = y(Math.max(0, rows.length - 1)) + (hasStubs ? 2.2 * rowHeight : 20)
   const isTall = rows.length > 24
   const remarks = picture.remarks.map((remark) => placeRemark(remark, left, room, y))
   const arrows = picture.arrows.map((arrow) => placeArrow(arrow, x, y, gap))
-  const labels = new Labels(picture, remarks, arrows, { gap, x, y }).place()
+  const labels = new Labels(picture, remarks, arrows, { gap, x, y, least: left - 10 }).place()
   const rights = [...labels, ...remarks].map(({ box }) => box.x + box.width).concat(arrows.map(({ at }) => at.x))
   const width = rights.reduce((most, right) => Math.max(most, right + 28), Math.max(480, x(lanes.length - 1) + 60))
   return {
@@ -99,7 +105,10 @@ export const measure = (picture: Layout): Geometry => {
     isTall,
     x,
     y,
-    column: (lane) => [x(lane) - 24, lane === lanes.length - 1 ? width - 20 : x(lane + 1) - 24],
+    column: (lane) => [
+      lane === 0 ? left - 14 : x(lane) - 24,
+      lane === lanes.length - 1 ? width - 20 : x(lane + 1) - 24
+    ],
     legend,
     remarks,
     arrows,
@@ -250,6 +259,8 @@ const passes = (from: Point, to: Point, box: Box): boolean => {
 
 interface Frame {
   readonly gap: number
+  /** Nothing is further left. */
+  readonly least: number
   readonly x: (lane: number) => number
   readonly y: (row: number) => number
 }
@@ -298,23 +309,23 @@ class Labels {
     if (parts.length === 0) return
     const { frame } = this
     const point = { x: frame.x(mark.lane), y: frame.y(mark.row) }
-    const first = mark.from !== undefined && mark.from > mark.lane && mark.lane > 0 ? -1 : 1
+    const first = mark.from !== undefined && mark.from > mark.lane ? -1 : 1
     const room = frame.gap - 22
     // What has no room in one line gets two.
     const lines = widthOf(parts) <= room ? [parts] : parts.map((part) => [{ ...part, content: part.content.trim() }])
-    for (const line of lines) this.placeAt(point, line, room, first, mark.lane === 0)
+    for (const line of lines) this.placeAt(point, line, room, first)
   }
 
-  private placeAt(point: Point, parts: ReadonlyArray<Part>, room: number, first = 1, rightOnly = false): void {
+  private placeAt(point: Point, parts: ReadonlyArray<Part>, room: number, first = 1): void {
     for (const share of [1, 0.6]) {
       const shown = shorten(parts, room * share)
       const width = Math.min(room, widthOf(shown)) + 2
       let best: { readonly box: Box; readonly cost: number } | undefined
-      for (const side of rightOnly ? [1] : [first, -first]) {
+      for (const side of [first, -first]) {
         for (const [index, up] of offsets.entries()) {
           const x = side > 0 ? point.x + 9 : point.x - 9 - width
           const box = { x, y: point.y + up, width, height: labelHeight }
-          if (x < 4 || this.isTaken(box)) continue
+          if (x < this.frame.least || this.isTaken(box)) continue
           const cost = this.cost(box) * 10 + index * 3 + (side === first ? 0 : 2)
           if (best === undefined || cost < best.cost) best = { box, cost }
         }
