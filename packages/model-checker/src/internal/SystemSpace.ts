@@ -283,7 +283,7 @@ class SystemSpace implements Space<View<any, any>> {
       this.next[this.size] = this.surroundings.number({ ...now, crashes: now.crashes - 1 })
       const lost = this.forgets ? [] : this.lose(({ target }) => target === member)
       this.note([{ _tag: "Crashed", node: members[member]!.node }])
-      this.last = { _tag: "Crashed", member, lost }
+      this.last = { _tag: "Crashed", member, node: local.cell.node, lost }
       this.offer(label, to)
     }
   }

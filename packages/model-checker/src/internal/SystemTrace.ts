@@ -10,7 +10,7 @@ export type SystemHappening =
   /** It came to a node that was down. */
   | { readonly _tag: "Missed"; readonly message: Message }
   | { readonly _tag: "Chose"; readonly member: number; readonly outcome: Outcome }
-  | { readonly _tag: "Crashed"; readonly member: number; readonly lost: ReadonlyArray<Message> }
+  | { readonly _tag: "Crashed"; readonly member: number; readonly node: string; readonly lost: ReadonlyArray<Message> }
   | { readonly _tag: "Restarted"; readonly member: number; readonly outcome: Outcome }
   | { readonly _tag: "Lost"; readonly message: Message }
   | {
@@ -39,7 +39,7 @@ export const describe = (happening: SystemHappening): string => {
           : `${node}: ${text(input._tag === "View" ? input.view : input._tag)}`
     }
     case "Crashed":
-      return `member ${happening.member + 1} crashes`
+      return `${happening.node} crashes`
     case "Restarted":
       return `${happening.outcome.next.cell.node} restarts`
     case "Lost":
