@@ -28,6 +28,7 @@ import * as Explain from "./Explain.ts"
 import type { History, Operation } from "./History.ts"
 import { Limit } from "./internal/Limit.ts"
 import { judge, table, type Table } from "./internal/linearizable/Monitor.ts"
+import type { Pattern } from "./internal/linearizable/Pattern.ts"
 import { earliest } from "./internal/linearizable/Prefix.ts"
 import { type Found, search } from "./internal/linearizable/Search.ts"
 import { type Operations, parts } from "./internal/Parts.ts"
@@ -87,7 +88,7 @@ const checkPart = (operations: Operations, spec: Specification, limit: Limit): O
   if (sorted !== undefined) {
     const judgement = judge(sorted, Infinity, "told", limit)
     if (judgement._tag === "Ok") return judgement
-    if (judgement._tag === "Violated") return explainPattern(sorted, operations, limit)
+    if (judgement._tag === "Violated") return explainPattern(sorted, operations, judgement.pattern, limit)
     if (limit.reason !== undefined) return { _tag: "Unknown", reason: limit.reason }
   }
   const found = search(operations, spec, limit)
@@ -106,7 +107,7 @@ const prefix = (operations: Operations, time: number): Operations =>
     )
 
 /** The culprit by bisection, first with what pending removals took later: there is less to try. */
-const explainPattern = (sorted: Table, operations: Operations, limit: Limit): Outcome => {
+const explainPattern = (sorted: Table, operations: Operations, whole: Pattern, limit: Limit): Outcome => {
   const ends = completions(operations)
   const patternAt = (index: number, foresight: "told" | "untold") => {
     const judgement = judge(sorted, ends[index]!.returned, foresight, limit)
@@ -114,9 +115,8 @@ const explainPattern = (sorted: Table, operations: Operations, limit: Limit): Ou
   }
   const told = earliest(0, ends.length - 1, (index) => patternAt(index, "told") !== undefined)
   const at = earliest(told, ends.length - 1, (index) => patternAt(index, "untold") !== undefined)
-  const pattern = patternAt(at, "untold") ?? patternAt(at, "told")
-  if (pattern === undefined) return { _tag: "Unknown", reason: limit.reason ?? "the culprit cannot be told" }
-  return { _tag: "Violated", culprit: ends[at]!, reason: pattern.reason, operations: pattern.operations }
+  const { reason, operations: shows } = patternAt(at, "untold") ?? patternAt(at, "told") ?? whole
+  return { _tag: "Violated", culprit: ends[at]!, reason, operations: shows }
 }
 
 /** What later completions told may have made the search refuse too early: then a longer prefix is looked for. */
