@@ -30,6 +30,7 @@ describe("new:algorithm", () => {
       "LICENSE",
       "vitest.config.ts",
       "{packages,apps}/*/*.json",
+      "packages/*/examples/*",
       "{packages,apps}/*/src/**/*.ts"
     ]
     // Without a package of the name that is to be new here.
