@@ -2,6 +2,10 @@ import { type History, Reader, Transactional, Transactions, type Verdict } from 
 import { Result } from "effect"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { describe, expect, test } from "vitest"
+import { resolve } from "../src/internal/transactions/Resolve.ts"
+import { search } from "../src/internal/transactions/Search.ts"
+import { split } from "../src/internal/transactions/Snapshot.ts"
+import { baseGraph, causal } from "../src/internal/transactions/Weak.ts"
 import { seeded } from "./registers.ts"
 import { randomTransactions, reference } from "./transactions.ts"
 
@@ -37,6 +41,29 @@ for (const [name, check, byAxioms] of levels) {
     })
   }
 }
+
+test("the search alone decides as the axioms do, without what is forced", () => {
+  const random = seeded(13)
+  const seen = { Ok: 0, Violated: 0, Unknown: 0 }
+  for (let i = 0; i < 3000; i++) {
+    const history = randomTransactions(random, 6, { odd: 0 })
+    const atomic = resolve(history, {}, "m", (compiled) => {
+      const graph = baseGraph(compiled)
+      return graph.order() === undefined ? causal("m", compiled, {}) : search("m", compiled, graph, false, {})
+    })
+    const snapshot = resolve(history, {}, "m", (compiled) => {
+      const parts = split(compiled)
+      const graph = baseGraph(parts)
+      return graph.order() === undefined ? causal("m", compiled, {}) : search("m", parts, graph, true, {})
+    })
+    seen[atomic._tag]++
+    const expected = [reference.serializable(history), reference.snapshotIsolation(history)]
+    if (`${[atomic, snapshot].map(({ _tag }) => _tag === "Ok")}` === `${expected}`) continue
+    expect.fail(`${atomic._tag} ${snapshot._tag} ${expected}: ${Transactions.toNdjson(history)}`)
+  }
+  expect(seen.Ok).toBeGreaterThan(300)
+  expect(seen.Violated).toBeGreaterThan(300)
+})
 
 const corpus = new URL("../../../../shared/corpora/awdit/tests/", import.meta.url)
 

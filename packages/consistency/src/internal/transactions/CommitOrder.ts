@@ -2,12 +2,6 @@
 import type { Adjacency, Digraph } from "../causal/Digraph.ts"
 import { type Compiled, initially } from "./Compiled.ts"
 
-export interface Block {
-  readonly vertex: number
-  /** The read that is not of what was written last, or -1. */
-  readonly read: number
-}
-
 /** Versions of keys are numbered: the initial ones first, then `writeKey`'s. */
 export class CommitOrder {
   /** How many vertices are in the order. */
@@ -97,15 +91,9 @@ export class CommitOrder {
     return found.sort((a, b) => this.#rank[this.#next(a)!]! - this.#rank[this.#next(b)!]!)
   }
 
-  blocked(): ReadonlyArray<Block> {
-    const { readStart } = this.#compiled
-    return this.#chains.flatMap((_, chain) => {
-      const vertex = this.#next(chain)
-      if (vertex === undefined) return []
-      let read = readStart[vertex]!
-      while (read < readStart[vertex + 1]! && !this.#isOverwritten(read)) read++
-      return [{ vertex, read: read === readStart[vertex + 1] ? -1 : read }]
-    })
+  /** What comes next in each chain. */
+  next(): ReadonlyArray<number> {
+    return this.#chains.flatMap((_, chain) => this.#next(chain) ?? [])
   }
 
   step(chain: number): void {
@@ -218,16 +206,9 @@ export class CommitOrder {
     return this.#isSplit ? !this.#claims(vertex) : writeStart[vertex] === writeStart[vertex + 1]
   }
 
-  #isOverwritten(read: number): boolean {
-    return this.#last[this.#compiled.readKey[read]!] !== this.#version[read]
-  }
-
   #allows(vertex: number): boolean {
-    const { readStart, writeKey, writeStart } = this.#compiled
+    const { writeKey, writeStart } = this.#compiled
     if (this.#waits[vertex]! > 0) return false
-    for (let read = readStart[vertex]!; read < readStart[vertex + 1]!; read++) {
-      if (this.#isOverwritten(read)) return false
-    }
     if (this.#claims(vertex)) {
       for (let i = writeStart[vertex + 1]!; i < writeStart[vertex + 2]!; i++) {
         if (this.#claimed[writeKey[i]!] !== -1) return false

@@ -14,8 +14,8 @@ import type { Verdict } from "../../Verdict.ts"
 import * as Deadline from "../causal/Deadline.ts"
 import type { Digraph } from "../causal/Digraph.ts"
 import type { Compiled, Options } from "./Compiled.ts"
-import { type Block, CommitOrder } from "./CommitOrder.ts"
-import { describeRead, label, name } from "./Describe.ts"
+import { CommitOrder } from "./CommitOrder.ts"
+import { name } from "./Describe.ts"
 
 /** How often time is looked at, in steps. */
 const interval = 1024
@@ -40,7 +40,7 @@ export const search = (
   const choices: Array<ReadonlyArray<number>> = [run.choices()]
   const tried: Array<number> = [0]
   const taken: Array<number> = []
-  let deepest: Stuck = { done: -1, blocked: [] }
+  let deepest: Stuck = { done: -1, next: [] }
   for (let turn = 1; run.done < compiled.size; turn++) {
     const depth = choices.length - 1
     if (tried[depth]! < choices[depth]!.length) {
@@ -57,7 +57,7 @@ export const search = (
       choices.push(run.choices())
       tried.push(0)
     } else {
-      if (run.done > deepest.done) deepest = { done: run.done, blocked: run.blocked() }
+      if (run.done > deepest.done) deepest = { done: run.done, next: run.next() }
       choices.pop()
       tried.pop()
       if (taken.length === 0) return refuse(model, compiled, deepest, parts)
@@ -74,19 +74,12 @@ export const search = (
 
 interface Stuck {
   readonly done: number
-  readonly blocked: ReadonlyArray<Block>
+  readonly next: ReadonlyArray<number>
 }
 
-const refuse = (model: string, compiled: Compiled, { blocked, done }: Stuck, parts: number): Verdict => {
-  const { readAccess, transactions } = compiled
-  const at = blocked.find(({ read }) => read !== -1) ?? blocked[0]!
-  const transaction = transactions[at.vertex]!
-  const access = at.read === -1 ? {} : { access: readAccess[at.read]! }
-  const culprit = { _tag: "Transaction", transaction, ...access } as const
-  const why = at.read === -1 ? `${label(transaction)} cannot follow` : `${describeRead(compiled, at.read)}, too late`
-  const others = blocked.filter(({ vertex }) => vertex !== at.vertex).map(({ vertex }) => transactions[vertex]!)
-  const rest = others.length === 0 ? "" : `, nor can ${others.map(name).join(", ")}`
-  const reason = `NoCommitOrder: all were tried. The longest has ${Math.floor(done / parts)} of ${compiled.size / parts} transactions; then ${why}${rest}.`
-  const involved = [culprit, ...others.map((other) => ({ _tag: "Transaction", transaction: other }) as const)]
-  return { _tag: "Violated", model, culprit, reason, involved }
+const refuse = (model: string, compiled: Compiled, { done, next }: Stuck, parts: number): Verdict => {
+  const blocked = next.map((vertex) => compiled.transactions[vertex]!)
+  const involved = blocked.map((transaction) => ({ _tag: "Transaction", transaction }) as const)
+  const reason = `NoCommitOrder: all were tried. The longest has ${Math.floor(done / parts)} of ${compiled.size / parts} transactions; then none of ${blocked.map(name).join(", ")} can follow, for each waits for another, or overwrites what one of the others still reads.`
+  return { _tag: "Violated", model, culprit: involved[0]!, reason, involved }
 }
