@@ -35,9 +35,10 @@ export const screen: Effect.Effect<Screen> = Effect.gen(function* () {
   }
 })
 
+/** Done once it is written: what a pipe has not taken is lost when the process ends. */
 export const print = (lines: ReadonlyArray<string>): Effect.Effect<void> =>
-  Effect.sync(() => {
-    process.stdout.write(lines.map((line) => `${line}\n`).join(""))
+  Effect.callback((resume) => {
+    process.stdout.write(lines.map((line) => `${line}\n`).join(""), () => resume(Effect.void))
   })
 
 /** Lines at the bottom of a terminal, each drawing of which takes the place of the one before. */
