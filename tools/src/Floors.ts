@@ -33,7 +33,7 @@ export const transportSeam: ReadonlySet<string> = new Set([
 /** Globals that bring in the outside world, and what to use instead. */
 export const impureGlobals: ReadonlyMap<string, string> = new Map([
   ["Date", "take the time from act.now()"],
-  ["performance", "take the time from act.now()"],
+  ["performance", "take the time from act.monotonic()"],
   ["setTimeout", "set a timer with act.setTimer()"],
   ["setInterval", "set a timer with act.setTimer()"],
   ["setImmediate", "let act.send() or act.setTimer() end the step"],

@@ -68,6 +68,7 @@ const floor = Effect.sync(() => {
       to = -1
     },
     now: () => 0,
+    monotonic: () => 0,
     random: () => 0
   })
   const acts = [act("n1"), act("n2")] as const

@@ -308,6 +308,10 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
     return this.clock.currentTimeMillisUnsafe()
   }
 
+  monotonic(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
+  }
+
   random(): number {
     return this.chance.nextDoubleUnsafe()
   }
@@ -416,7 +420,7 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
     this.askedCount = 0
     this.timers.clearAll()
     this.log(`the handler of a ${input._tag} threw: the protocol starts again`, Cause.die(failure))
-    const now = Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
+    const now = this.monotonic()
     const { limit = 10, within = "1 minute" } = this.options.restart ?? {}
     const since = now - Duration.toMillis(within)
     this.restartTimes = [...this.restartTimes.filter((time) => time > since), now]

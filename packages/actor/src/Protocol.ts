@@ -9,7 +9,8 @@
  * 1. One input at a time. A handler runs to its end before the next input of its node, whatever sends it.
  * 2. What a handler asked for is done after it has returned and its state is stored, in the order of asking.
  * 3. Messages reach a peer at most once and, while the link lives, in order; the card says what else must hold.
- * 4. Time and chance come in from outside: timers through `onTimeout`, readings through `act.now` and `act.random`.
+ * 4. Time and chance come in from outside: timers through `onTimeout`, readings through `act.now`, `act.monotonic` and
+ *    `act.random`.
  * 5. A handler that throws changes nothing: the node restarts from `init`, as after a crash.
  *
  * In return a handler does no I/O, keeps no variable outside its state, and never changes the state that it was given.
@@ -107,6 +108,8 @@ export interface Actions<in Message, in Event, in Timer extends string, out Opti
   emit(event: Event): void
   /** The time of day by this node's clock, in milliseconds since 1970. It may jump; timers don't follow it. */
   now(): number
+  /** Milliseconds, with fractions, since a moment of the past that stays the same while the node is up. Never falls. */
+  monotonic(): number
   /** A number from 0 (included) to 1 (excluded). */
   random(): number
 }
@@ -156,7 +159,7 @@ export const step = <State, Message, Command, Event, Timer extends string, Optio
   self: Self<Options>,
   state: State,
   input: Input<Message, Command, Timer>,
-  from: { readonly now?: () => number; readonly random?: () => number } = {}
+  from: { readonly now?: () => number; readonly monotonic?: () => number; readonly random?: () => number } = {}
 ): { readonly state: State; readonly actions: ReadonlyArray<Action<Message, Event, Timer>> } => {
   const actions: Array<Action<Message, Event, Timer>> = []
   const send = (to: NodeId.NodeId, message: Message): void => void actions.push({ _tag: "Send", to, message })
@@ -168,6 +171,7 @@ export const step = <State, Message, Command, Event, Timer extends string, Optio
     clearTimer: (timer) => void actions.push({ _tag: "ClearTimer", timer }),
     emit: (event) => void actions.push({ _tag: "Emit", event }),
     now: from.now ?? (() => 0),
+    monotonic: from.monotonic ?? (() => 0),
     random: from.random ?? (() => 0)
   })
   return { state: next, actions }
@@ -178,4 +182,22 @@ export const self = <Options>(
   id: NodeId.NodeId,
   nodes: ReadonlyArray<NodeId.NodeId>,
   options: Options
-): Self<Options> => ({ id, nodes, peers: nodes.filter((node) => node !== id), options })
+): Self<Options> => new Node(id, nodes, options)
+
+/** Its peers are listed when they are asked for: ten thousand nodes of one process need no lists of ten thousand each. */
+class Node<Options> implements Self<Options> {
+  readonly id: NodeId.NodeId
+  readonly nodes: ReadonlyArray<NodeId.NodeId>
+  readonly options: Options
+  private others: ReadonlyArray<NodeId.NodeId> | undefined
+
+  constructor(id: NodeId.NodeId, nodes: ReadonlyArray<NodeId.NodeId>, options: Options) {
+    this.id = id
+    this.nodes = nodes
+    this.options = options
+  }
+
+  get peers(): ReadonlyArray<NodeId.NodeId> {
+    return (this.others ??= this.nodes.filter((node) => node !== this.id))
+  }
+}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Actor, Membership, Observer, type Protocol, type Step } from "@troupe/actor"
 import { Memory, Transport } from "@troupe/transport"
-import { Effect, Exit, Fiber, Layer, Metric, Queue, Random, Schema, Scope, Stream } from "effect"
+import { Clock, Effect, Exit, Fiber, Layer, Metric, Queue, Random, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { alone, clear, emit, fail, logged, send, set, settle, spawn } from "./support.ts"
 
@@ -108,18 +108,19 @@ describe("a step", () => {
         name: "test/look",
         message: Schema.String,
         init: () => [],
-        onCommand: (_state, _look, act) => [act.now(), act.random(), act.random()],
+        onCommand: (_state, _look, act) => [act.now(), act.monotonic(), act.random(), act.random()],
         onMessage: (state) => state
       }
       yield* TestClock.setTime(5000)
+      const monotonic = Number(yield* Clock.monotonicTimeNanos) / 1e6
       const [first, second] = yield* Effect.all([
         Actor.spawn(protocol, { name: "a" }).pipe(Effect.provideService(Random.Random, constant(0.25))),
         Actor.spawn(protocol, { name: "b" }).pipe(Effect.provideService(Random.Random, constant(0.75)))
       ])
       first.tell("look")
       second.tell("look")
-      expect(first.state()).toEqual([5000, 0.25, 0.25])
-      expect(second.state()).toEqual([5000, 0.75, 0.75])
+      expect(first.state()).toEqual([5000, monotonic, 0.25, 0.25])
+      expect(second.state()).toEqual([5000, monotonic, 0.75, 0.75])
     }).pipe(Effect.provide(alone()))
   )
 })

@@ -48,12 +48,14 @@ describe("Protocol.step", () => {
       name: "test/look",
       message: Schema.String,
       init: () => [],
-      onCommand: (_state, _look, act) => [act.now(), act.random()],
+      onCommand: (_state, _look, act) => [act.now(), act.monotonic(), act.random()],
       onMessage: (state) => state
     }
     const input = { _tag: "Command", command: "look" } as const
-    expect(Protocol.step(look, self, [], input).state).toEqual([0, 0])
-    expect(Protocol.step(look, self, [], input, { now: () => 7, random: () => 0.5 }).state).toEqual([7, 0.5])
+    expect(Protocol.step(look, self, [], input).state).toEqual([0, 0, 0])
+    expect(
+      Protocol.step(look, self, [], input, { now: () => 7, monotonic: () => 1.5, random: () => 0.5 }).state
+    ).toEqual([7, 1.5, 0.5])
   })
 
   it("sends to all as to each", () => {

@@ -56,6 +56,7 @@ const floor = (nodes: ReadonlyArray<string>): Election => {
     clearTimer: (timer: string) => void (timer === "claim" && claims.delete(at)),
     emit: () => {},
     now: () => 0,
+    monotonic: () => 0,
     random: () => 0
   }))
   let handled = 0

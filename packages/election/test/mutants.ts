@@ -56,5 +56,6 @@ const blunt = (act: Act): Act => ({
   clearTimer: (timer) => act.clearTimer(timer),
   emit: (event) => act.emit(event),
   now: () => act.now(),
+  monotonic: () => act.monotonic(),
   random: () => act.random()
 })

@@ -48,6 +48,7 @@ const floor = (): number => {
       inside = at
     },
     now: () => 0,
+    monotonic: () => 0,
     random: () => 0
   }))
   for (const at of nodes.keys()) states[at] = protocol.onCommand(states[at]!, acquire, acts[at]!)

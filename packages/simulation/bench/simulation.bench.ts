@@ -120,6 +120,7 @@ const floor = (): number => {
       clearTimer: () => {},
       emit: () => void acquired.push(index),
       now: () => now,
+      monotonic: () => now,
       random: () => 0
     }
   })
