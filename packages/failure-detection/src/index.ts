@@ -1,0 +1,2 @@
+export * from "./FailureDetector.ts"
+export * as Heartbeat from "./Heartbeat.ts"
