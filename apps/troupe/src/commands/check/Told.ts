@@ -12,7 +12,7 @@ export interface Checked {
   readonly trace: string | undefined
 }
 
-export const asJson = ({ known, report, trace }: Checked) => {
+export const asJson = ({ known, report, trace }: Checked): Readonly<Record<string, unknown>> => {
   const { bytes, collisionProbability, complete, depth, ended, generatedStates, model, seconds, uniqueStates } = report
   return {
     model,
