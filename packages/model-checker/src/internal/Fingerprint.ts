@@ -24,8 +24,15 @@ export class NotPlain extends Error {
   }
 }
 
-/** Leaves the fingerprint of `value` in `high` and `low`. Throws `NotPlain`. */
-export const take = (value: unknown): void => {
+/** What texts are read as, where that is not what they are. */
+let renames: ReadonlyMap<string, string> | undefined
+
+/**
+ * Leaves the fingerprint of `value` in `high` and `low`: of the value in which each text that `names` has, key or not, is
+ * what it has for it. Throws `NotPlain`.
+ */
+export const take = (value: unknown, names?: ReadonlyMap<string, string>): void => {
+  renames = names
   high = 0x9747b28c | 0
   low = 0x1b873593
   add(value)
@@ -66,6 +73,8 @@ const finish = (): void => {
 const doubles = new Float64Array(1)
 const halves = new Int32Array(doubles.buffer)
 
+const name = (value: string): void => text(renames === undefined ? value : (renames.get(value) ?? value))
+
 const text = (value: string): void => {
   word(value.length)
   for (let i = 0; i < value.length; i++) word(value.charCodeAt(i))
@@ -75,7 +84,7 @@ const add = (value: unknown): void => {
   switch (typeof value) {
     case "string":
       word(1)
-      return text(value)
+      return name(value)
     case "number":
       if (value === (value | 0)) {
         word(2)
@@ -156,7 +165,7 @@ const record = (value: Readonly<Record<string, unknown>>): void => {
     if (part === undefined) continue
     high = 0x3c6ef372
     low = 0x510e527f
-    text(key)
+    name(key)
     at(part, key)
     finish()
     sumHigh = (sumHigh + high) | 0
