@@ -11,8 +11,9 @@ import type { Trace } from "@troupe/trace"
 import { Clock, Effect, Schema } from "effect"
 import { NotPlain } from "./internal/Fingerprint.ts"
 import { Graph, type Lasso } from "./internal/Liveness.ts"
-import { type Ended, type Pass, replay, Search, Thrown } from "./internal/Search.ts"
+import { type Ended, type Pass, replay, Search, type SearchOptions, Thrown } from "./internal/Search.ts"
 import type { PathStep, Space } from "./internal/Space.ts"
+import { Asymmetric } from "./internal/SymmetryGroup.ts"
 import { Walk } from "./internal/Walk.ts"
 import type { Checkable } from "./Model.ts"
 import type { Kind, Property } from "./Property.ts"
@@ -103,6 +104,17 @@ export class NotSerialisable extends Schema.TaggedError<NotSerialisable>()("NotS
   }
 }
 
+/** The nodes of a group that a system calls interchangeable are not. */
+export class NotSymmetric extends Schema.TaggedError<NotSymmetric>()("NotSymmetric", {
+  model: Schema.String,
+  nodes: Schema.Array(Schema.String),
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `${this.model}: ${this.reason}. Mend the system's symmetry, or check it without.`
+  }
+}
+
 /** A property threw. */
 export class PropertyFailed extends Schema.TaggedError<PropertyFailed>()("PropertyFailed", {
   model: Schema.String,
@@ -117,7 +129,7 @@ export class PropertyFailed extends Schema.TaggedError<PropertyFailed>()("Proper
   }
 }
 
-export type CheckError = NotSerialisable | PropertyFailed
+export type CheckError = NotSerialisable | NotSymmetric | PropertyFailed
 
 /** Nothing left out: what runs come to depends on every step. */
 const wholly = { symmetry: false, partialOrder: false, ignored: false }
@@ -138,8 +150,13 @@ export class Check<View> {
   private readonly lassos = new Map<Property<View>, Lasso | undefined>()
   private nanos = 0
 
-  /** Throws what a model or a property throws. */
-  constructor(model: Checkable<View>, options: Options = {}) {
+  /** Throws what a model or a property throws. `pass` is for `Parallel`. */
+  constructor(
+    model: Checkable<View>,
+    options: Options = {},
+    pass: (space: Space<View>, options: SearchOptions) => Pass<View> = (space, bounds) =>
+      new Search(space, model.properties, bounds)
+  ) {
     this.model = model
     this.options = options
     this.temporal = model.properties.filter(({ kind }) => kind === "eventually" || kind === "infinitely often")
@@ -157,7 +174,7 @@ export class Check<View> {
     this.search =
       order === "random"
         ? new Walk(this.space, model.properties, { ...bounds, maxDepth: maxDepth ?? 1_000, seed, walks })
-        : new Search(this.space, model.properties, { ...bounds, maxDepth: maxDepth ?? Infinity, order })
+        : pass(this.space, { ...bounds, maxDepth: maxDepth ?? Infinity, order })
   }
 
   /** Goes on for a while; whether there is more to do. */
@@ -250,15 +267,20 @@ export class Check<View> {
 
   /** Of what was thrown on the way, an error that says where. */
   explain(error: unknown): CheckError {
-    if (error instanceof NotPlain) {
-      return new NotSerialisable({ model: this.model.name, path: error.path, what: error.what })
-    }
+    const flaw = flawOf(this.model, error)
+    if (flaw !== undefined) return flaw
     if (error instanceof Thrown) {
       const steps = replay(this.space, this.search.visited, error.index).map(({ happening }) => happening.describe())
       return new PropertyFailed({ model: this.model.name, property: error.property, cause: error.cause, steps })
     }
     throw error
   }
+}
+
+const flawOf = ({ name: model }: Checkable<any>, error: unknown): NotSerialisable | NotSymmetric | undefined => {
+  if (error instanceof NotPlain) return new NotSerialisable({ model, path: error.path, what: error.what })
+  if (error instanceof Asymmetric) return new NotSymmetric({ model, nodes: error.nodes, reason: error.reason })
+  return undefined
 }
 
 /** Explores the model. Others get a turn meanwhile; interruption ends it. */
@@ -284,7 +306,8 @@ const attempt = <A>(
   model: Checkable<any>,
   run: () => A,
   explain: (error: unknown) => CheckError = (error) => {
-    if (error instanceof NotPlain) return new NotSerialisable({ model: model.name, path: error.path, what: error.what })
+    const flaw = flawOf(model, error)
+    if (flaw !== undefined) return flaw
     throw error
   }
 ): Effect.Effect<A, CheckError> =>

@@ -2,7 +2,7 @@
 import type { Property } from "../Property.ts"
 import { Arena } from "./Arena.ts"
 import type { PathStep, Receiver, Space } from "./Space.ts"
-import { Visited } from "./Visited.ts"
+import { type Seen, Visited } from "./Visited.ts"
 
 export interface SearchOptions {
   readonly order: "breadth-first" | "depth-first"
@@ -17,7 +17,7 @@ export type Ended = "all seen" | "violation" | "states" | "depth" | "bytes" | "w
 
 /** A way of going through a space, a piece at a time. */
 export interface Pass<View> {
-  readonly visited: Visited
+  readonly visited: Seen
   readonly generated: number
   readonly depth: number
   readonly waiting: number
@@ -88,8 +88,15 @@ export class Search<View> implements Receiver, Pass<View> {
     return this.visited.bytes + arenas + this.space.bytes
   }
 
-  advance(states: number): boolean {
+  /** Those that wait, where all are of one depth: a layer of a search breadth first. */
+  get layer(): Arena | undefined {
+    return this.next !== this.current && this.at === this.current.end ? this.next : undefined
+  }
+
+  /** Stops early where a layer has so many states as `width` says. */
+  advance(states: number, width = Infinity): boolean {
     for (let i = 0; i < states && this.ended === undefined; i++) {
+      if (this.layer !== undefined && this.layer.count >= width) break
       if (!(this.options.order === "breadth-first" ? this.shift() : this.pop())) {
         this.ended = this.cut ? "depth" : "all seen"
       }
@@ -183,7 +190,7 @@ export class Search<View> implements Receiver, Pass<View> {
 }
 
 /** The way to a state, step by step. */
-export const replay = <View>(space: Space<View>, visited: Visited, index: number): ReadonlyArray<PathStep> => {
+export const replay = <View>(space: Space<View>, visited: Seen, index: number): ReadonlyArray<PathStep> => {
   const path: Array<PathStep> = []
   for (const state of visited.pathTo(index)) {
     path.push(find(space, path.at(-1), visited.high(state), visited.low(state)))

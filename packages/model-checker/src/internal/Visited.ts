@@ -1,8 +1,17 @@
+/** States that were seen, by number. */
+export interface Seen {
+  readonly size: number
+  high(index: number): number
+  low(index: number): number
+  /** From a first state to this one. */
+  pathTo(index: number): ReadonlyArray<number>
+}
+
 /**
  * The states that were seen: 64 bits of each, and the state that it was reached from. Nothing else of a state is kept, in
  * 12 bytes and a slot of 4; with the room to grow, 18 to 36 bytes a state.
  */
-export class Visited {
+export class Visited implements Seen {
   size = 0
   private slots: Int32Array
   private mask: number
@@ -54,6 +63,11 @@ export class Visited {
 
   low(index: number): number {
     return this.lows[index]!
+  }
+
+  /** The state that this one was reached from, -1 of a first one. */
+  parent(index: number): number {
+    return this.parents[index]!
   }
 
   /** From a first state to this one. */
