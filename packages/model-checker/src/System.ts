@@ -135,6 +135,12 @@ export interface System<State, Message, Command, Event, Timer extends string, Me
   /** What `act.random()` may give; each is explored. Default: `[0]`. */
   readonly random?: ReadonlyArray<number>
   readonly record?: Record<History, Message, Event, Command>
+  /**
+   * Groups of nodes that are interchangeable: of states that are the same but for which node of a group is which, one is
+   * explored. Members of a group run one protocol with equal options, and no rule goes by their names or their order. That
+   * is checked on the way: `NotSymmetric` ends the search. At most 720 permutations, such as those of 6 nodes.
+   */
+  readonly symmetry?: ReadonlyArray<ReadonlyArray<NodeId.NodeId>>
   readonly properties: ReadonlyArray<Property.Property<View<State, History>>>
   /** States beyond are looked at, and not gone on from. Default: all are within. */
   readonly within?: (view: View<State, History>) => boolean

@@ -273,7 +273,7 @@ export class Locals {
     return outcome
   }
 
-  private local(member: number, state: unknown, timers: ReadonlyArray<Running>, alive: boolean, memo: unknown): Local {
+  local(member: number, state: unknown, timers: ReadonlyArray<Running>, alive: boolean, memo: unknown): Local {
     const sorted = timers.length < 2 ? timers : timers.toSorted((a, b) => (a.timer < b.timer ? -1 : 1))
     const id = this.localNumbers.number([member, state, sorted, alive, memo])
     if (id === this.locals.length) {
@@ -284,7 +284,7 @@ export class Locals {
     return this.locals[id]!
   }
 
-  private message(sender: number, target: number, message: unknown): Message {
+  message(sender: number, target: number, message: unknown): Message {
     const id = this.messageNumbers.number([sender, target, message])
     if (id === this.messages.length) {
       const { high, low } = Fingerprint

@@ -7,6 +7,8 @@ import * as Fingerprint from "./Fingerprint.ts"
 import { Interner, type Local, Locals, labels, type Message, type Outcome } from "./Locals.ts"
 import { PairMap } from "./PairMap.ts"
 import type { Happening, PathStep, Receiver, Reductions, Space } from "./Space.ts"
+import { Symmetry } from "./Symmetry.ts"
+import { SymmetryCheck } from "./SymmetryCheck.ts"
 import { describe, type SystemHappening, traceOf } from "./SystemTrace.ts"
 import { grown } from "./Visited.ts"
 
@@ -53,6 +55,8 @@ class SystemSpace implements Space<View<any, any>> {
   private next: Int32Array = new Int32Array(64)
   private nextLength = 0
   private last: SystemHappening = { _tag: "Began", starts: [] }
+  private readonly symmetry: Symmetry | undefined
+  private readonly symmetryCheck: SymmetryCheck | undefined
   private readonly cells: Array<Local["cell"]> = []
   private readonly seen: View<any, any>
 
@@ -65,6 +69,14 @@ class SystemSpace implements Space<View<any, any>> {
     this.duplicates = !this.fifo && system.network?.duplication === true
     this.keepsIgnored = !this.fifo && reduce.ignored
     this.forgets = system.crashes?.restart === true
+    if (reduce.symmetry && system.symmetry !== undefined) {
+      this.symmetry = new Symmetry(system, {
+        locals: this.parts,
+        histories: this.histories,
+        surroundings: this.surroundings
+      })
+      this.symmetryCheck = new SymmetryCheck(system, this, this.symmetry)
+    }
     const space = this
     this.seen = {
       nodes: this.cells,
@@ -81,7 +93,7 @@ class SystemSpace implements Space<View<any, any>> {
   private readonly viewed = { numbers: new Int32Array(0) as Int32Array, from: 0, to: 0 }
 
   get bytes(): number {
-    return this.parts.bytes + this.noted.bytes + this.histories.bytes
+    return this.parts.bytes + this.noted.bytes + this.histories.bytes + (this.symmetry?.bytes ?? 0)
   }
 
   get latest(): Happening {
@@ -122,6 +134,7 @@ class SystemSpace implements Space<View<any, any>> {
   // ------------------------------------------------------------------------------------------------------ first states
 
   initial(to: Receiver): void {
+    this.symmetryCheck?.initial()
     const { crashes, network } = this.system
     const start = this.system.members.map((_, member) =>
       this.parts.initial(member, this.system.user === undefined ? undefined : this.system.user.memo)
@@ -162,6 +175,7 @@ class SystemSpace implements Space<View<any, any>> {
   // --------------------------------------------------------------------------------------------------------- successors
 
   successors(numbers: Int32Array, from: number, length: number, to: Receiver): void {
+    this.symmetryCheck?.state(numbers, from, length)
     this.fit(length)
     for (let i = 0; i < length; i++) this.numbers[i] = numbers[from + i]!
     this.length = length
@@ -464,6 +478,10 @@ class SystemSpace implements Space<View<any, any>> {
         low = (low + Fingerprint.mix(message.low, place)) | 0
       }
     }
+    if (this.symmetry !== undefined) {
+      this.symmetry.take(next, nextLength)
+      ;({ high, low } = this.symmetry)
+    }
     const at = to.offer(high, low, label, nextLength)
     if (at < 0) return
     const { numbers } = to
@@ -483,7 +501,7 @@ const happeningPrototype = {
 }
 
 /** Values of one kind, numbered. */
-class Values<A> {
+export class Values<A> {
   readonly all: Array<Numbered<A>> = []
   private readonly interner = new Interner()
   private readonly kind: string

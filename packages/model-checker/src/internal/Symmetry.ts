@@ -1,0 +1,172 @@
+/**
+ * Fingerprints under which states that differ only in which of the interchangeable nodes is which are one.
+ *
+ * Under each renaming a state has a fingerprint, a sum over its parts: what a part contributes is worked out once, with
+ * the names changed on the way into it, so that no renamed value is built. From all these sums, the same for each state of
+ * an orbit, follows the fingerprint: the least, mixed with what they add up to, since the least of many alone would be
+ * shared more often than once in 2⁶⁴.
+ *
+ * Source: C. N. Ip, D. L. Dill, "Better Verification Through Symmetry", Formal Methods in System Design 9, 1996.
+ */
+import type { System } from "../System.ts"
+import * as Fingerprint from "./Fingerprint.ts"
+import type { Locals, Running } from "./Locals.ts"
+import { type Renaming, renamings } from "./SymmetryGroup.ts"
+import type { Surroundings, Values } from "./SystemSpace.ts"
+import { grown } from "./Visited.ts"
+
+/** What the parts of states are known by, and kept in. */
+export interface Parts {
+  readonly locals: Locals
+  readonly surroundings: Values<Surroundings>
+  readonly histories: Values<unknown>
+}
+
+export class Symmetry {
+  readonly renamings: ReadonlyArray<Renaming>
+  readonly parts: Parts
+  /** What the latest state has, whichever of its orbit it is. */
+  high = 0
+  low = 0
+  /** The fingerprints of the latest state under each renaming: high, low, high, low. */
+  readonly sums: Int32Array
+  private readonly size: number
+  private readonly fifo: boolean
+  private readonly locals: Shares
+  private readonly messages: Shares
+  private readonly surroundings: Shares
+  private readonly histories: Shares
+
+  /** Throws `Asymmetric`. */
+  constructor(system: System<any, any, any, any, any, any, any>, parts: Parts) {
+    this.renamings = renamings(system)
+    this.parts = parts
+    this.size = system.members.length
+    this.fifo = system.network?.order === "fifo"
+    this.sums = new Int32Array(this.renamings.length * 2)
+    this.locals = new Shares(this.renamings, (part, { members, names }) => {
+      const { alive, member, memo, state, timers } = parts.locals.locals[part]!
+      Fingerprint.take([1, members[member], state, inOrder(timers, names), alive, memo], names)
+    })
+    this.messages = new Shares(this.renamings, (part, { members, names }) => {
+      const { message, sender, target } = parts.locals.messages[part]!
+      Fingerprint.take([2, members[sender], members[target], message], names)
+    })
+    this.surroundings = new Shares(this.renamings, (part, { splits: moved }) => {
+      const { crashes, losses, split, splits } = parts.surroundings.all[part]!.value
+      Fingerprint.take([3, crashes, losses, splits, moved[split] ?? split])
+    })
+    this.histories = new Shares(this.renamings, (part, { names }) => {
+      Fingerprint.take([4, parts.histories.all[part]!.value], names)
+    })
+  }
+
+  get bytes(): number {
+    const { histories, locals, messages, surroundings } = this
+    return locals.bytes + messages.bytes + surroundings.bytes + histories.bytes
+  }
+
+  /** Leaves the fingerprint of the first `length` of these numbers in `high` and `low`. */
+  take(numbers: Int32Array, length: number): void {
+    const { size } = this
+    this.sums.fill(0)
+    for (let i = 0; i < size; i++) this.add(this.locals, numbers[i]!)
+    this.add(this.surroundings, numbers[size]!)
+    this.add(this.histories, numbers[size + 1]!)
+    for (let at = size + 2; at < length; at++) {
+      if (this.fifo) this.addAt(numbers[at]!, this.place(numbers, at))
+      else this.add(this.messages, numbers[at]!)
+    }
+    this.gather()
+  }
+
+  private add(shares: Shares, part: number): void {
+    const { sums } = this
+    const from = shares.of(part)
+    const { numbers } = shares
+    for (let k = 0; k < sums.length; k++) sums[k] = sums[k]! + numbers[from + k]!
+  }
+
+  private addAt(message: number, place: number): void {
+    const { messages, sums } = this
+    const from = messages.of(message)
+    const { numbers } = messages
+    for (let k = 0; k < sums.length; k++) sums[k] = sums[k]! + Fingerprint.mix(numbers[from + k]!, place)
+  }
+
+  /** How many messages of its channel are before a message. */
+  private place(numbers: Int32Array, at: number): number {
+    const { messages } = this.parts.locals
+    const { channel } = messages[numbers[at]!]!
+    let place = 0
+    for (let i = this.size + 2; i < at; i++) if (messages[numbers[i]!]!.channel === channel) place++
+    return place
+  }
+
+  private gather(): void {
+    const { sums } = this
+    let high = sums[0]!
+    let low = sums[1]!
+    let all = 0
+    for (let k = 0; k < sums.length; k += 2) {
+      const h = sums[k]!
+      const l = sums[k + 1]!
+      all = (all + Fingerprint.mix(h, l)) | 0
+      if (h < high || (h === high && l < low)) {
+        high = h
+        low = l
+      }
+    }
+    this.high = Fingerprint.mix(high, all)
+    this.low = Fingerprint.mix(low, all)
+  }
+}
+
+/** Timers stand in the order of their names, whatever these are. Name and time in turn: a field's name might be a node's. */
+const inOrder = (timers: ReadonlyArray<Running>, names: ReadonlyMap<string, string>): ReadonlyArray<unknown> => {
+  const nameOf = ({ timer }: Running): string => names.get(timer) ?? timer
+  const sorted = timers.length < 2 ? timers : timers.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
+  return sorted.flatMap(({ left, timer }) => [timer, left])
+}
+
+/** What parts of one kind contribute under each renaming, worked out when it is asked for first. */
+class Shares {
+  numbers: Int32Array = new Int32Array(0)
+  private known = new Uint8Array(0)
+  private readonly renamings: ReadonlyArray<Renaming>
+  private readonly take: (part: number, renaming: Renaming) => void
+
+  /** `take` leaves a part's fingerprint under a renaming in `Fingerprint`. */
+  constructor(renamings: ReadonlyArray<Renaming>, take: (part: number, renaming: Renaming) => void) {
+    this.renamings = renamings
+    this.take = take
+  }
+
+  get bytes(): number {
+    return this.numbers.byteLength + this.known.byteLength
+  }
+
+  /** Where in `numbers` those of a part begin. */
+  of(part: number): number {
+    if (this.known[part] !== 1) this.learn(part)
+    return part * this.renamings.length * 2
+  }
+
+  private learn(part: number): void {
+    const { renamings } = this
+    if (part >= this.known.length) {
+      const capacity = Math.max(64, part * 2)
+      const known = new Uint8Array(capacity)
+      known.set(this.known)
+      this.known = known
+      this.numbers = grown(this.numbers, capacity * renamings.length * 2)
+    }
+    let at = part * renamings.length * 2
+    for (const renaming of renamings) {
+      this.take(part, renaming)
+      this.numbers[at++] = Fingerprint.high
+      this.numbers[at++] = Fingerprint.low
+    }
+    this.known[part] = 1
+  }
+}

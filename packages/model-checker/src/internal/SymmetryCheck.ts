@@ -1,0 +1,155 @@
+/**
+ * Holds a system to the symmetry that it claims: a search that leaves states out because they are like others is only as
+ * good as that claim.
+ *
+ * Of some states the image in which two nodes have changed places is made in earnest, and gone on from: it must come to the
+ * images of what the state comes to, and properties must say the same of both. Exchanges generate all permutations.
+ */
+import type { System } from "../System.ts"
+import type { Happening, Receiver, Space } from "./Space.ts"
+import type { Symmetry } from "./Symmetry.ts"
+import { Asymmetric, type Renaming, renamed } from "./SymmetryGroup.ts"
+
+/** The first so many states are looked at, and from then on one in so many. */
+const [first, oneIn] = [200, 1_000]
+
+export class SymmetryCheck {
+  private readonly space: Space<any>
+  private readonly symmetry: Symmetry
+  private readonly verdicts: ReadonlyArray<readonly [what: string, holds: (view: any) => boolean]>
+  /** By their indices, the renamings in which two nodes change places. */
+  private readonly exchanges: ReadonlyArray<number>
+  private hasBegun = false
+  private seen = 0
+  private looked = 0
+  /** At a state and its image: what these come to is not looked at in turn. */
+  private isBusy = false
+
+  constructor(system: System<any, any, any, any, any, any, any>, space: Space<any>, symmetry: Symmetry) {
+    this.space = space
+    this.symmetry = symmetry
+    this.exchanges = [...symmetry.renamings.keys()].filter((index) => symmetry.renamings[index]!.names.size === 2)
+    this.verdicts = [
+      ...system.properties
+        // What runs come to is decided without symmetry.
+        .filter(({ kind }) => kind !== "eventually" && kind !== "infinitely often")
+        .map(({ holds, name }) => [`the property "${name}" tells them apart`, holds] as const),
+      ...(system.within === undefined ? [] : [["`within` tells them apart", system.within] as const])
+    ]
+  }
+
+  /** Before first states are made. Throws `Asymmetric`. */
+  initial(): void {
+    if (this.isBusy || this.hasBegun) return
+    this.hasBegun = true
+    this.isBusy = true
+    for (const index of this.exchanges) {
+      const under = new Successors(this.space, this.symmetry, index)
+      this.space.initial(under)
+      const plain = new Successors(this.space, this.symmetry, 0)
+      this.space.initial(plain)
+      if (under.without(plain) !== undefined) this.refuse(index, "they begin differently")
+    }
+    this.isBusy = false
+  }
+
+  /** Before a state is gone on from. Throws `Asymmetric`. */
+  state(numbers: Int32Array, from: number, length: number): void {
+    if (this.isBusy || this.exchanges.length === 0) return
+    if (++this.seen > first && this.seen % oneIn !== 0) return
+    this.isBusy = true
+    const index = this.exchanges[this.looked++ % this.exchanges.length]!
+    const image = this.image(numbers.slice(from, from + length), this.symmetry.renamings[index]!)
+    this.compareVerdicts(numbers, from, length, image, index)
+    this.compareSteps(numbers, from, length, image, index)
+    this.isBusy = false
+  }
+
+  private compareVerdicts(numbers: Int32Array, from: number, length: number, image: Int32Array, index: number): void {
+    for (const [what, holds] of this.verdicts) {
+      const here = verdict(holds, this.space.view(numbers, from, length))
+      const there = verdict(holds, this.space.view(image, 0, length))
+      if (here !== there) this.refuse(index, what)
+    }
+  }
+
+  private compareSteps(numbers: Int32Array, from: number, length: number, image: Int32Array, index: number): void {
+    const here = new Successors(this.space, this.symmetry, index)
+    this.space.successors(numbers, from, length, here)
+    const there = new Successors(this.space, this.symmetry, 0)
+    try {
+      this.space.successors(image, 0, length, there)
+    } catch (error) {
+      this.refuse(index, `where they have changed places, a step throws ${String(error)}`)
+    }
+    const step = here.without(there) ?? there.without(here)
+    if (step !== undefined)
+      this.refuse(index, `"${step.describe()}" comes to something else where they have changed places`)
+  }
+
+  /** The state in which nodes have changed places. */
+  private image(numbers: Int32Array, { members, names, splits }: Renaming): Int32Array {
+    const { histories, locals, surroundings } = this.symmetry.parts
+    const size = members.length
+    const image = numbers.slice()
+    for (const [from, to] of members.entries()) {
+      const { alive, memo, state, timers } = locals.locals[numbers[from]!]!
+      const running = timers.map(({ left, timer }) => ({ timer: names.get(timer) ?? timer, left }))
+      image[to] = locals.local(to, renamed(state, names), running, alive, renamed(memo, names)).id
+    }
+    const around = surroundings.all[numbers[size]!]!.value
+    image[size] = surroundings.number({ ...around, split: splits[around.split] ?? around.split })
+    image[size + 1] = histories.number(renamed(histories.all[numbers[size + 1]!]!.value, names))
+    for (let at = size + 2; at < numbers.length; at++) {
+      const { message, sender, target } = locals.messages[numbers[at]!]!
+      image[at] = locals.message(members[sender]!, members[target]!, renamed(message, names)).id
+    }
+    return image
+  }
+
+  private refuse(index: number, reason: string): never {
+    const nodes = [...this.symmetry.renamings[index]!.names.keys()]
+    throw new Asymmetric(
+      nodes,
+      `${nodes.join(" and ")} are not interchangeable: ${reason}. No rule or list may go by the order of names`
+    )
+  }
+}
+
+const verdict = (holds: (view: any) => boolean, view: any): boolean | undefined => {
+  try {
+    return holds(view)
+  } catch {
+    return undefined
+  }
+}
+
+/** The fingerprints, under one renaming, of all that a state comes to. */
+class Successors implements Receiver {
+  numbers: Int32Array = new Int32Array(0)
+  private readonly byFingerprint = new Map<string, Happening>()
+  private readonly space: Space<any>
+  private readonly sums: Int32Array
+  private readonly at: number
+
+  constructor(space: Space<any>, { sums }: Symmetry, index: number) {
+    this.space = space
+    this.sums = sums
+    this.at = index * 2
+  }
+
+  offer(): number {
+    this.byFingerprint.set(`${this.sums[this.at]} ${this.sums[this.at + 1]}`, this.space.latest)
+    return -1
+  }
+
+  written(): void {}
+
+  /** How one comes about that the others are without. */
+  without(others: Successors): Happening | undefined {
+    for (const [fingerprint, happening] of this.byFingerprint) {
+      if (!others.byFingerprint.has(fingerprint)) return happening
+    }
+    return undefined
+  }
+}
