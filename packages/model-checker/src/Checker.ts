@@ -38,6 +38,12 @@ export interface Options {
   readonly stopAtViolation?: boolean
   /** Whether what the model says is symmetric is explored once. Default: true. */
   readonly symmetry?: boolean
+  /**
+   * Whether orders of steps at different nodes that come to the same are left out, in a system of protocols: see
+   * `System.visible`. It then leaves symmetry out of account, and a counterexample may be longer than the shortest. Random
+   * walks leave nothing out. Default: false.
+   */
+  readonly partialOrder?: boolean
   /** Hears how far it is, some twenty times a second. */
   readonly onProgress?: (progress: Progress) => void
 }
@@ -141,7 +147,10 @@ const statesPerTurn = 2_000
 export class Check<View> {
   private readonly space: Space<View>
   private readonly model: Checkable<View>
-  private readonly search: Pass<View>
+  private readonly begin: () => Pass<View>
+  private search: Pass<View>
+  /** A pass that left out too much is given up at so many states at the earliest. */
+  private renewFrom = 0
   private readonly options: Options
   /** Of kinds that speak of runs. */
   private readonly temporal: ReadonlyArray<Property<View>>
@@ -162,7 +171,7 @@ export class Check<View> {
     this.temporal = model.properties.filter(({ kind }) => kind === "eventually" || kind === "infinitely often")
     this.space = model.space({
       symmetry: options.symmetry ?? true,
-      partialOrder: false,
+      partialOrder: options.partialOrder === true && options.search !== "random",
       ignored: model.properties.every(({ kind }) => kind === "always" || kind === "sometimes")
     })
     const bounds = {
@@ -171,16 +180,20 @@ export class Check<View> {
       stopAtViolation: options.stopAtViolation ?? true
     }
     const { maxDepth, search: order = "breadth-first", seed = 1, walks = 10_000 } = options
-    this.search =
+    this.begin = () =>
       order === "random"
         ? new Walk(this.space, model.properties, { ...bounds, maxDepth: maxDepth ?? 1_000, seed, walks })
         : pass(this.space, { ...bounds, maxDepth: maxDepth ?? Infinity, order })
+    this.search = this.begin()
   }
 
   /** Goes on for a while; whether there is more to do. */
   advance(nanos: number): boolean {
     this.nanos = nanos
-    if (this.search.ended === undefined) return this.search.advance(statesPerTurn) || this.hasRuns()
+    if (this.search.ended === undefined) {
+      const isOpen = this.search.advance(statesPerTurn)
+      return this.renew() || isOpen || this.hasRuns()
+    }
     if (!this.hasRuns()) return false
     this.graph ??= new Graph(this.model.space(wholly), this.options.maxBytes ?? 2 ** 31)
     if (this.graph.advance(statesPerTurn)) return true
@@ -188,6 +201,16 @@ export class Check<View> {
     const property = this.temporal[this.lassos.size]!
     this.lassos.set(property, this.graph.lasso(property))
     return this.hasRuns()
+  }
+
+  /** Begins anew where too much was left out: soon, but not before it has got twice as far as the time before. */
+  private renew(): boolean {
+    const { ended, visited } = this.search
+    if (ended === undefined ? visited.size < this.renewFrom : ended !== "all seen") return false
+    if (this.space.renew?.() !== true) return false
+    this.renewFrom = visited.size * 2
+    this.search = this.begin()
+    return true
   }
 
   /** Whether it is left to be seen what runs come to. */

@@ -116,6 +116,8 @@ export type Occurrence<Message = any, Event = any, Command = any> =
 /** What is remembered of a run, as part of the state: what clients saw, say. */
 export interface Record<History, Message = any, Event = any, Command = any> {
   readonly init: History
+  /** What it is about; of the rest, nothing is noted. Fewer let partial-order reduction leave out more. Default: all. */
+  readonly about?: (occurrence: Occurrence<Message, Event, Command>) => boolean
   /** Plain data, and the same object where nothing is to be noted. */
   readonly note: (history: History, occurrence: Occurrence<Message, Event, Command>) => History
 }
@@ -144,6 +146,11 @@ export interface System<State, Message, Command, Event, Timer extends string, Me
   readonly properties: ReadonlyArray<Property.Property<View<State, History>>>
   /** States beyond are looked at, and not gone on from. Default: all are within. */
   readonly within?: (view: View<State, History>) => boolean
+  /**
+   * What `properties` and `within` see of a node, as plain data: what they make of it must follow from that, and they look
+   * at no messages in flight. Partial-order reduction needs it, unless all that is asked is what holds at the end.
+   */
+  readonly visible?: (node: Card.Snapshot<State>[number]) => unknown
 }
 
 export const make = <
@@ -159,7 +166,8 @@ export const make = <
 ): Checkable<View<State, History>> => ({
   name: system.name,
   properties: system.properties,
-  space: (reduce) => systemSpace(system, reduce)
+  // What is learnt of local steps for a partial order holds of these nodes, not of those that may change places with them.
+  space: (reduce) => systemSpace(system, reduce.partialOrder ? { ...reduce, symmetry: false } : reduce)
 })
 
 /** The guarantees of a card: what it promises to hold eventually, holds infinitely often. */

@@ -101,6 +101,7 @@ export class Locals {
   private readonly choiceNumbers = new Interner()
   private readonly byDelivery = new PairMap()
   private readonly deliveries: Array<ReadonlyArray<Outcome>> = []
+  private readonly restarts = new Map<number, ReadonlyArray<Outcome>>()
   private readonly timed: boolean
 
   constructor(system: AnySystem) {
@@ -139,7 +140,12 @@ export class Locals {
   }
 
   restarted(local: Local): ReadonlyArray<Outcome> {
-    return this.start(this.initial(local.member, local.memo))
+    let outcomes = this.restarts.get(local.id)
+    if (outcomes === undefined) {
+      outcomes = this.start(this.initial(local.member, local.memo))
+      this.restarts.set(local.id, outcomes)
+    }
+    return outcomes
   }
 
   /** Time has passed. */

@@ -11,7 +11,10 @@ export interface Space<View> {
   readonly name: string
   /** Offers each first state. */
   initial(to: Receiver): void
-  /** Offers each successor of a state, in an order that depends on the state alone. */
+  /**
+   * Offers each successor of a state, in an order that depends on the state alone. Those that a partial order makes needless
+   * are left out, but not if all that is offered is turned down.
+   */
   successors(numbers: Int32Array, from: number, length: number, to: Receiver): void
   /** The state for a property. Valid until the next one is asked for. */
   view(numbers: Int32Array, from: number, length: number): View
@@ -23,6 +26,8 @@ export interface Space<View> {
   readonly latest: Happening
   /** Whether what bears this label must not be put off for ever. */
   isFair(label: number): boolean
+  /** Whether the pass must begin anew, as more was left out than may be; it then does better. Default: no. */
+  renew?(): boolean
   /** Bytes of what is interned, roughly. */
   readonly bytes: number
   /** The events of a path, as a trace. */

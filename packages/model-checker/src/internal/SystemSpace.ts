@@ -6,6 +6,7 @@ import type { System, View } from "../System.ts"
 import * as Fingerprint from "./Fingerprint.ts"
 import { Interner, type Local, Locals, labels, type Message, type Outcome } from "./Locals.ts"
 import { PairMap } from "./PairMap.ts"
+import { everybody, type PartialOrder, partialOrder } from "./PartialOrder.ts"
 import type { Happening, PathStep, Receiver, Reductions, Space } from "./Space.ts"
 import { Symmetry } from "./Symmetry.ts"
 import { SymmetryCheck } from "./SymmetryCheck.ts"
@@ -55,6 +56,10 @@ class SystemSpace implements Space<View<any, any>> {
   private next: Int32Array = new Int32Array(64)
   private nextLength = 0
   private last: SystemHappening = { _tag: "Began", starts: [] }
+  private readonly order: PartialOrder | undefined
+  /** The nodes (bits) whose steps are offered, and whether a step that is no fault was taken up. */
+  private acting = everybody
+  private isTaken = false
   private readonly symmetry: Symmetry | undefined
   private readonly symmetryCheck: SymmetryCheck | undefined
   private readonly cells: Array<Local["cell"]> = []
@@ -69,6 +74,7 @@ class SystemSpace implements Space<View<any, any>> {
     this.duplicates = !this.fifo && system.network?.duplication === true
     this.keepsIgnored = !this.fifo && reduce.ignored
     this.forgets = system.crashes?.restart === true
+    if (reduce.partialOrder) this.order = partialOrder(system, this.parts, this.keepsIgnored || this.duplicates)
     if (reduce.symmetry && system.symmetry !== undefined) {
       this.symmetry = new Symmetry(system, {
         locals: this.parts,
@@ -82,6 +88,7 @@ class SystemSpace implements Space<View<any, any>> {
       nodes: this.cells,
       history: undefined,
       get messages() {
+        if (space.order?.isWatched === true) throw new Error("a system that says what is visible shows no messages")
         return Array.from(space.viewed.numbers.subarray(space.viewed.from, space.viewed.to), (id) => {
           const { from, message, to } = space.parts.messages[id]!
           return { from, to, message }
@@ -180,9 +187,31 @@ class SystemSpace implements Space<View<any, any>> {
     for (let i = 0; i < length; i++) this.numbers[i] = numbers[from + i]!
     this.length = length
     this.measure()
+    const { order } = this
+    this.acting = order === undefined ? everybody : order.choose(this.numbers, length, this.now)
+    this.isTaken = false
+    this.act(to)
+    if (this.acting === everybody || this.isTaken) return
+    this.acting = ~this.acting
+    this.act(to)
+  }
+
+  private act(to: Receiver): void {
     const isQuiet = this.deliveries(to)
-    this.choices(to, isQuiet)
+    this.choices(to, isQuiet && this.acting === everybody)
     this.faults(to)
+  }
+
+  private get now(): Surroundings {
+    return this.surroundings.all[this.numbers[this.size]!]!.value
+  }
+
+  private rests(member: number): boolean {
+    return ((this.acting >> member) & 1) === 0
+  }
+
+  renew(): boolean {
+    return this.order?.renew() ?? false
   }
 
   /** Whether no message can be delivered. */
@@ -192,6 +221,7 @@ class SystemSpace implements Space<View<any, any>> {
     for (let at = size + 2; at < length; at++) {
       const message = parts.messages[numbers[at]!]!
       if (this.fifo ? this.isBehind(at, message) : this.isRepeated(at)) continue
+      if (this.rests(message.target)) continue
       const local = parts.locals[numbers[message.target]!]!
       const label = message.id * 8 + labels.deliver
       if (!local.alive) {
@@ -207,6 +237,7 @@ class SystemSpace implements Space<View<any, any>> {
         const outcome = outcomes[k]!
         if (outcome.isIdle && (this.keepsIgnored || this.duplicates)) continue
         isQuiet = false
+        this.order?.learn(local, outcome, message.sender)
         this.copy()
         if (!this.duplicates) this.remove(at)
         this.apply(message.target, outcome)
@@ -222,6 +253,7 @@ class SystemSpace implements Space<View<any, any>> {
     const timed = this.system.timeouts === "synchronous"
     const wait = timed ? this.untilTimeout() : 0
     for (let member = 0; member < size; member++) {
+      if (this.rests(member)) continue
       const local = parts.locals[this.numbers[member]!]!
       for (const { input, label, outcomes } of parts.own(local)) {
         if (timed && input._tag === "Timeout") continue
@@ -249,6 +281,7 @@ class SystemSpace implements Space<View<any, any>> {
   private choose(member: number, label: number, outcomes: ReadonlyArray<Outcome>, to: Receiver): void {
     for (const outcome of outcomes) {
       if (outcome.isIdle) continue
+      this.order?.learn(this.parts.locals[this.numbers[member]!]!, outcome, -1)
       this.copy()
       this.apply(member, outcome)
       this.last = { _tag: "Chose", member, outcome }
@@ -268,7 +301,7 @@ class SystemSpace implements Space<View<any, any>> {
 
   private faults(to: Receiver): void {
     const { crashes, network } = this.system
-    const now = this.surroundings.all[this.numbers[this.size]!]!.value
+    const { now } = this
     if (crashes !== undefined) this.crashes(now, to)
     if (now.losses !== 0) this.losses(now, to)
     if (network?.splits !== undefined) this.splits(now, network.splits, to)
@@ -278,11 +311,13 @@ class SystemSpace implements Space<View<any, any>> {
     const { members } = this.system
     const { nodes } = this.system.crashes!
     for (let member = 0; member < this.size; member++) {
+      if (this.rests(member)) continue
       const local = this.parts.locals[this.numbers[member]!]!
       const label = this.parts.label(local.alive ? labels.crash : labels.restart, member)
       if (!local.alive) {
         if (!this.forgets) continue
         for (const outcome of this.parts.restarted(local)) {
+          this.order?.learn(local, outcome, -1)
           this.copy()
           this.apply(member, outcome)
           this.note([{ _tag: "Restarted", node: members[member]!.node }])
@@ -292,8 +327,10 @@ class SystemSpace implements Space<View<any, any>> {
         continue
       }
       if (now.crashes === 0 || nodes?.includes(members[member]!.node) === false) continue
+      const crashed = this.parts.crashed(local)
+      this.order?.learnCrash(local, crashed)
       this.copy()
-      this.replace(member, this.parts.crashed(local).id)
+      this.replace(member, crashed.id)
       this.next[this.size] = this.surroundings.number({ ...now, crashes: now.crashes - 1 })
       const lost = this.forgets ? [] : this.lose(({ target }) => target === member)
       this.note([{ _tag: "Crashed", node: members[member]!.node }])
@@ -306,7 +343,7 @@ class SystemSpace implements Space<View<any, any>> {
     for (let at = this.size + 2; at < this.length; at++) {
       const message = this.parts.messages[this.numbers[at]!]!
       // Any message of a channel may be lost, the first or a later one.
-      if (this.isRepeated(at)) continue
+      if (this.rests(message.target) || (!this.fifo && this.isRepeated(at))) continue
       this.copy()
       this.remove(at)
       if (now.losses > 0) this.next[this.size] = this.surroundings.number({ ...now, losses: now.losses - 1 })
@@ -484,10 +521,16 @@ class SystemSpace implements Space<View<any, any>> {
     }
     const at = to.offer(high, low, label, nextLength)
     if (at < 0) return
+    if (!isFault(label)) this.isTaken = true
     const { numbers } = to
     for (let i = 0; i < nextLength; i++) numbers[at + i] = next[i]!
     to.written()
   }
+}
+
+const isFault = (label: number): boolean => {
+  const kind = label & 7
+  return kind === labels.crash || kind >= labels.lose
 }
 
 interface SystemHappeningHolder extends Happening {
