@@ -100,7 +100,7 @@ class SystemSpace implements Space<View<any, any>> {
   private readonly viewed = { numbers: new Int32Array(0) as Int32Array, from: 0, to: 0 }
 
   get bytes(): number {
-    return this.parts.bytes + this.noted.bytes + this.histories.bytes + (this.symmetry?.bytes ?? 0)
+    return this.parts.bytes + this.noted.bytes + this.histories.bytes + (this.symmetry?.bytes ?? 0) + (this.order?.bytes ?? 0)
   }
 
   get latest(): Happening {
