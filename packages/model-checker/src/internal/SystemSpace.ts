@@ -483,7 +483,9 @@ class SystemSpace implements Space<View<any, any>> {
     if (record === undefined) return
     const number = this.next[this.size + 1]!
     let history: unknown = this.histories.all[number]!.value
-    for (const occurrence of occurrences) history = record.note(history, occurrence)
+    for (const occurrence of occurrences) {
+      if (record.about?.(occurrence) !== false) history = record.note(history, occurrence)
+    }
     if (history !== this.histories.all[number]!.value) this.next[this.size + 1] = this.histories.number(history)
   }
 
