@@ -26,12 +26,14 @@
 import { Clock, Duration, Effect, Layer, Option, PubSub, Random, Schema, type Scope, Stream } from "effect"
 import * as Tls from "node:tls"
 import type { Channel } from "./Channel.ts"
+import { ListenFailed } from "./internal/ListenFailed.ts"
 import * as Address from "./internal/tcp/address.ts"
 import { Node, type NodeOptions } from "./internal/tcp/Node.ts"
 import { type Counters, Reports } from "./internal/tcp/Reports.ts"
 import { NodeId, Order } from "./NodeId.ts"
 import { ChannelInUse, type LinkEvent, type Receive, type Send, Transport } from "./Transport.ts"
 
+export { ListenFailed } from "./internal/ListenFailed.ts"
 export type { Counters } from "./internal/tcp/Reports.ts"
 
 export interface Options {
@@ -110,23 +112,6 @@ export class TcpOptionsInvalid extends Schema.TaggedError<TcpOptionsInvalid>()("
   override get message(): string {
     return `Option "${this.option}" of the TCP transport of node "${this.node}": ${this.reason}`
   }
-}
-
-export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFailed", {
-  node: Schema.String,
-  address: Schema.String,
-  code: Schema.String
-}) {
-  override get message(): string {
-    return `Node "${this.node}" cannot listen on ${this.address}: ${listenAdvice[this.code] ?? this.code}`
-  }
-}
-
-const listenAdvice: Record<string, string> = {
-  EADDRINUSE: "the port is in use. Stop what listens there, or choose another port (0 takes any that is free).",
-  EADDRNOTAVAIL: 'the host is not an address of this machine. Use one that is, or ":port" for all.',
-  EACCES: "this user may not open the port. Choose one above 1023.",
-  ENOTFOUND: "the host has no address. Check its name, or give the address itself."
 }
 
 export type TcpError = TcpOptionsInvalid | ListenFailed
