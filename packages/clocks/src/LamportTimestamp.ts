@@ -16,10 +16,13 @@
  */
 import { NodeId } from "@troupe/transport"
 import { type Order as EffectOrder, Schema } from "effect"
+import { counted, Natural } from "./internal/Counting.ts"
+
+export { CountOutOfRange } from "./internal/Counting.ts"
 
 export const LamportTimestamp = Schema.Struct({
-  /** Counts events, from 0. */
-  time: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
+  /** Counts events, from 0 to 2⁵³ − 1. */
+  time: Natural,
   node: NodeId.NodeId
 })
 
@@ -28,12 +31,15 @@ export type LamportTimestamp = typeof LamportTimestamp.Type
 /** The clock of a node before its first event. */
 export const zero = (node: NodeId.NodeId): LamportTimestamp => ({ time: 0, node })
 
-/** IR1: the clock of a node after an event of its own, such as sending. */
-export const next = (clock: LamportTimestamp): LamportTimestamp => ({ time: clock.time + 1, node: clock.node })
+/** IR1: the clock of a node after an event of its own, such as sending. Throws `CountOutOfRange` past 2⁵³ − 1. */
+export const next = (clock: LamportTimestamp): LamportTimestamp => ({
+  time: counted(clock.time + 1),
+  node: clock.node
+})
 
-/** IR2: the clock of a node after it received a message that was sent at `time`. */
+/** IR2: the clock of a node after it received a message that was sent at `time`. Throws `CountOutOfRange` past 2⁵³ − 1. */
 export const receive = (clock: LamportTimestamp, time: number): LamportTimestamp => ({
-  time: Math.max(clock.time, time) + 1,
+  time: counted(Math.max(clock.time, time) + 1),
   node: clock.node
 })
 
