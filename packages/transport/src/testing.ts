@@ -18,151 +18,34 @@
  *   await Effect.runPromise(Effect.scoped(run(make)))
  *   console.log(`kept: ${name}`)
  * }
+ *
+ * A transport that may lose, repeat and reorder messages, as datagrams do, is held to `unreliable` in the same way.
  */
-import { type Duration, Effect, Exit, Schema, Scope, Stream } from "effect"
+import { Effect, Exit, Schema, Scope } from "effect"
 import * as Channel from "./Channel.ts"
-import * as Codec from "./Codec.ts"
+import { localRules } from "./internal/localRules.ts"
+import {
+  Bytes,
+  type Case,
+  holdMessages,
+  ignore,
+  Log,
+  Numbers,
+  range,
+  rule,
+  same,
+  show,
+  within,
+  Words
+} from "./internal/rules.ts"
 import type { NodeId } from "./NodeId.ts"
-import type { LinkEvent, Transport } from "./Transport.ts"
 
-/** What a case asks of a network. */
-export interface NetworkOptions {
-  readonly nodes: ReadonlyArray<NodeId>
-  /** How many messages wait for a channel that is not open. */
-  readonly holdMessages: number
-}
+export { type Case, type Network, type NetworkOptions, RuleBroken, type TransportMaker } from "./internal/rules.ts"
+export { unreliable } from "./internal/unreliable.ts"
 
-export interface Network {
-  /** One of the nodes joins, until the scope closes. It may join again after that. */
-  readonly join: (node: NodeId) => Effect.Effect<Transport["Service"], unknown, Scope.Scope>
-  /** How long a case waits for what must happen. Default: 10 seconds. */
-  readonly patience?: Duration.Input
-}
-
-/** Makes a network that no node has joined yet. */
-export type TransportMaker = (options: NetworkOptions) => Effect.Effect<Network, unknown, Scope.Scope>
-
-/** A rule of `Transport`, and how to find out whether a transport keeps it. */
-export interface Case {
-  readonly name: string
-  readonly run: (make: TransportMaker) => Effect.Effect<void, unknown, Scope.Scope>
-}
-
-export class RuleBroken extends Schema.TaggedError<RuleBroken>()("RuleBroken", {
-  rule: Schema.String,
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return `The transport breaks the rule that ${this.rule}: ${this.reason}`
-  }
-}
-
-// -------------------------------------------------------------------------------------------------------------- bench
-
-/** What a case works with. */
-interface Bench {
-  readonly join: Network["join"]
-  /** The links of a node from now on. */
-  readonly watch: (node: Transport["Service"]) => Effect.Effect<Log<LinkEvent>, never, Scope.Scope>
-  /** Waits until what a log holds is enough. */
-  readonly until: <A>(
-    log: Log<A>,
-    what: string,
-    enough: (items: ReadonlyArray<A>) => boolean
-  ) => Effect.Effect<ReadonlyArray<A>, RuleBroken>
-  readonly demand: (holds: boolean, otherwise: string) => Effect.Effect<void, RuleBroken>
-}
-
-/** What happened so far, and who waits for more of it. */
-class Log<A> {
-  readonly items: Array<A> = []
-  private waiting: Array<() => void> = []
-
-  readonly add = (item: A): void => {
-    this.items.push(item)
-    this.waiting.forEach((look) => look())
-  }
-
-  until(enough: (items: ReadonlyArray<A>) => boolean): Effect.Effect<ReadonlyArray<A>> {
-    return Effect.callback((resume) => {
-      const look = (): void => {
-        if (!enough(this.items)) return
-        stop()
-        resume(Effect.succeed(this.items))
-      }
-      const stop = (): void => {
-        this.waiting = this.waiting.filter((other) => other !== look)
-      }
-      this.waiting.push(look)
-      look()
-      return Effect.sync(stop)
-    })
-  }
-}
-
-const holdMessages = 100
-
-const rule = (
-  name: string,
-  nodes: ReadonlyArray<NodeId>,
-  body: (bench: Bench) => Effect.Effect<void, unknown, Scope.Scope>
-): Case => ({
-  name,
-  run: (make) =>
-    Effect.flatMap(make({ nodes, holdMessages }), ({ join, patience = "10 seconds" }) =>
-      body({
-        join,
-        watch: (node) =>
-          Effect.gen(function* () {
-            const log = new Log<LinkEvent>()
-            yield* Effect.forkScoped(
-              Stream.runForEach(node.links, (event) => Effect.sync(() => log.add(event))),
-              { startImmediately: true }
-            )
-            for (let turn = 0; turn < 3; turn++) yield* Effect.yieldNow
-            return log
-          }),
-        until: (log, what, enough) =>
-          Effect.flatMap(Effect.timeoutOption(log.until(enough), patience), (done) =>
-            done._tag === "Some"
-              ? Effect.succeed(done.value)
-              : Effect.fail(
-                  new RuleBroken({ rule: name, reason: `waited in vain for ${what}; got ${show(log.items)}` })
-                )
-          ),
-        demand: (holds, otherwise) =>
-          holds ? Effect.void : Effect.fail(new RuleBroken({ rule: name, reason: otherwise }))
-      })
-    )
-})
-
-const show = (items: ReadonlyArray<unknown>): string =>
-  `${items.length}: ${JSON.stringify(items.slice(0, 5))}${items.length > 5 ? "…" : ""}`
-
-const Numbers = Channel.make("numbers", Schema.Int)
-const Words = Channel.make("words", Schema.String)
-const Bytes = Channel.fromCodec("bytes", Codec.bytes)
-
-const range = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, index) => index)
-
-const same = <A>(a: ReadonlyArray<A>, b: ReadonlyArray<A>): boolean =>
-  a.length === b.length && a.every((item, index) => item === b[index])
-
-const ignore = (): void => {}
-
-/** A scope that a case can close before its own. */
-const within = Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
-
-// -------------------------------------------------------------------------------------------------------------- rules
-
+/** What every transport keeps that loses nothing while a link lives. */
 export const conformance: ReadonlyArray<Case> = [
-  rule("a node knows itself and every other, in the order of NodeId", ["n10", "n9", "n1"], ({ demand, join }) =>
-    Effect.gen(function* () {
-      const node = yield* join("n9")
-      yield* demand(node.self === "n9", `self is "${node.self}"`)
-      yield* demand(same(node.nodes, ["n1", "n9", "n10"]), `nodes are ${show(node.nodes)}`)
-    })
-  ),
+  ...localRules,
 
   rule("a message arrives where it was sent, with its sender", ["n1", "n2", "n3"], ({ demand, join, until }) =>
     Effect.gen(function* () {
@@ -280,19 +163,6 @@ export const conformance: ReadonlyArray<Case> = [
     })
   ),
 
-  rule("a channel is open once on a node, and free again when it closes", ["n1"], ({ demand, join }) =>
-    Effect.gen(function* () {
-      const node = yield* join("n1")
-      const scope = yield* within
-      yield* Scope.provide(node.open(Numbers, ignore), scope)
-      const second = yield* Effect.exit(Effect.scoped(node.open(Numbers, ignore)))
-      yield* demand(Exit.isFailure(second) && String(second.cause).includes("ChannelInUse"), `opening twice: ${second}`)
-      yield* Effect.scoped(node.open(Words, ignore))
-      yield* Scope.close(scope, Exit.void)
-      yield* node.open(Numbers, ignore)
-    })
-  ),
-
   rule("messages wait for a node that is not up", ["n1", "n2"], ({ demand, join, until }) =>
     Effect.gen(function* () {
       const log = new Log<number>()
@@ -353,21 +223,6 @@ export const conformance: ReadonlyArray<Case> = [
       send("n2", -1)
       yield* bench.until(log, "the last message", (items) => items.includes(-1))
       yield* bench.demand(same(log.items, [...range(holdMessages), -1]), `got ${show(log.items)}`)
-    })
-  ),
-
-  rule("a message to an unknown node is dropped, and told", ["n1"], ({ demand, join, until, watch }) =>
-    Effect.gen(function* () {
-      const node = yield* join("n1")
-      const links = yield* watch(node)
-      const send = yield* node.open(Numbers, ignore)
-      send("n9", 1)
-      const events = yield* until(links, "an event", (items) => items.length > 0)
-      const [event] = events
-      yield* demand(
-        event?._tag === "Dropped" && event.peer === "n9" && event.count === 1 && event.reason === "unknown-node",
-        `told ${show(events)}`
-      )
     })
   ),
 

@@ -3,8 +3,8 @@
  *
  * No key of the ring seals a packet itself. From it, each (sender's incarnation, receiver) has a key of its own, by
  * HKDF-SHA-256 (RFC 5869) over cluster, sender, receiver and incarnation. Under that key the packet's number is the nonce
- * of AES-256-GCM, so that no nonce is used twice as long as no two lives of a node share their millisecond and 32 random
- * bits. The packet's head is authenticated with the messages.
+ * of AES-256-GCM, so that no nonce is used twice as long as no two lives of a node share their time of start and 32
+ * random bits. The packet's head is authenticated with the messages.
  */
 import { Buffer } from "node:buffer"
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomInt } from "node:crypto"
@@ -54,7 +54,7 @@ export interface Line {
 /** The key of a line. */
 export const derive = (key: Key, { cluster, incarnation, receiver, sender }: Line): KeyObject => {
   const salt = Buffer.alloc(10)
-  salt.writeUIntBE(incarnation.millis, 0, 6)
+  salt.writeUIntBE(incarnation.startedAt, 0, 6)
   salt.writeUInt32BE(incarnation.salt, 6)
   // No id has a NUL; a cluster may, and is last.
   const info = `troupe udp 1\0${sender}\0${receiver}\0${cluster}`

@@ -78,7 +78,7 @@ export class Node {
     this.clock = clock
     this.reports = reports
     this.inbox = new Inbox(options.self, options.selfMessages, reports, dispatcher)
-    this.incarnation = { millis: Math.max(0, clock.currentTimeMillisUnsafe()), salt: salt() }
+    this.incarnation = Packet.incarnation(clock.currentTimeNanosUnsafe(), salt())
     const kind = options.keys === undefined ? Packet.Kind.plain : Packet.Kind.sealed
     this.head = Packet.makeHead(kind, options.self, this.incarnation)
     this.bodyEnd = options.packetBytes - (options.keys === undefined ? Packet.checksumBytes : Packet.tagBytes)

@@ -5,7 +5,7 @@
  * |---|---|
  * | 1 | kind: plain or sealed, of this version |
  * | 1 + 1 to 255 | the sender's id in UTF-8, after its length |
- * | 6 + 4 | the sender's incarnation: when it started (milliseconds since 1970), and 32 random bits |
+ * | 6 + 4 | the sender's incarnation: when it started (32nds of a millisecond since 1970), and random bits |
  * | 6 | the packet's number, counted from 0 for each receiver of an incarnation |
  * | any | messages: channel (4), codec (1), length (2), the message in the channel's codec |
  * | 4 or 16 | plain: CRC-32. Sealed: the tag of AES-256-GCM |
@@ -31,7 +31,8 @@ export const maxIdBytes = 255
 
 /** One life of a node. Times order the lives of one node, the random bits tell two that began together apart. */
 export interface Incarnation {
-  readonly millis: number
+  /** In 32nds of a millisecond since 1970: with 48 bits until 2248, and fine enough for a node that starts again at once. */
+  readonly startedAt: number
   readonly salt: number
 }
 
@@ -44,19 +45,24 @@ export interface Head {
   readonly end: number
 }
 
-export const compare = (a: Incarnation, b: Incarnation): number => a.millis - b.millis || a.salt - b.salt
+export const incarnation = (nanos: bigint, salt: number): Incarnation => ({
+  startedAt: Number(nanos > 0n ? (nanos / 31_250n) & 0xffff_ffff_ffffn : 0n),
+  salt
+})
+
+export const compare = (a: Incarnation, b: Incarnation): number => a.startedAt - b.startedAt || a.salt - b.salt
 
 /** How many bytes come before the messages of this sender. */
 export const headBytes = (idBytes: number): number => 2 + idBytes + 16
 
 /** All of a head but the packet's number, which has the last 6 bytes. */
-export const makeHead = (kind: number, sender: string, { millis, salt }: Incarnation): Buffer => {
+export const makeHead = (kind: number, sender: string, { salt, startedAt }: Incarnation): Buffer => {
   const id = Buffer.from(sender)
   const head = Buffer.alloc(headBytes(id.length))
   head[0] = kind
   head[1] = id.length
   head.set(id, 2)
-  head.writeUIntBE(millis, 2 + id.length, 6)
+  head.writeUIntBE(startedAt, 2 + id.length, 6)
   head.writeUInt32BE(salt, 8 + id.length)
   return head
 }
@@ -77,7 +83,7 @@ export const readHead = (bytes: Buffer): Head | "truncated" | "malformed" => {
   if (bytes.length < end + (kind === Kind.sealed ? tagBytes : checksumBytes)) return "truncated"
   const at = 2 + idBytes
   const sender = bytes.toString("utf8", 2, at)
-  const incarnation = { millis: readUint48(bytes, at), salt: readUint32(bytes, at + 6) }
+  const incarnation = { startedAt: readUint48(bytes, at), salt: readUint32(bytes, at + 6) }
   return { kind, sender, incarnation, number: readUint48(bytes, at + 10), end }
 }
 
