@@ -34,9 +34,10 @@ import { type NodeId, NodeId as NodeIds, type Transport } from "@troupe/transpor
 import { Cause, Duration, Effect, Exit, Option, Schema, type Scope } from "effect"
 import * as Faults from "./Faults.ts"
 import * as ForeignTracker from "./internal/Foreign.ts"
-import { type Counts, World } from "./internal/World.ts"
+import { type Carried, type Counts, World } from "./internal/World.ts"
 import type * as Property from "./Property.ts"
 
+export type { Carried } from "./internal/World.ts"
 export { always, eventually, fromCard, sometimes } from "./Property.ts"
 
 export interface Options<E, A = void> {
@@ -70,6 +71,11 @@ export interface Options<E, A = void> {
   readonly holdMessages?: number
   /** Ends the run at the first broken `always`. Default: true. */
   readonly stopAtViolation?: boolean
+  /**
+   * Takes each message in place of the simulated network, and says when it arrives, how often, and whether it does. What a
+   * cut or a split loses does not come to it; delays and faults of messages are not in force.
+   */
+  readonly carry?: (message: Carried) => void
   /** Takes each event of the trace as it happens. Without it none is made. */
   readonly trace?: (event: Trace.Event) => void
 }
@@ -90,6 +96,8 @@ export interface Simulator {
     from: ReadonlyArray<NodeId.NodeId>,
     to: ReadonlyArray<NodeId.NodeId>
   ) => Effect.Effect<Effect.Effect<void>>
+  /** Loses what is sent between nodes of different parts, from now on until the next split: one part of all heals it. */
+  readonly split: (parts: ReadonlyArray<ReadonlyArray<NodeId.NodeId>>) => Effect.Effect<void>
   /** Moves the time of day of a node; timers don't follow. */
   readonly jump: (node: NodeId.NodeId, by: Duration.Input) => Effect.Effect<void>
 }
@@ -163,6 +171,7 @@ export const run = Effect.fnUntraced(function* <E, A = void>(
     holdMessages: options.holdMessages ?? 4096,
     calmNanos: setup.plannedMillis * Faults.over * 1e6,
     trace: options.trace,
+    carry: options.carry,
     program: options.program,
     context: yield* Effect.context<never>()
   })
@@ -308,6 +317,7 @@ const simulator = (world: World): Simulator => ({
       const mend = world.cut(from, to)
       return Effect.sync(mend)
     }),
+  split: (parts) => Effect.sync(() => world.split(parts)),
   jump: (node, by) => Effect.sync(() => world.jump(node, Duration.toMillis(by)))
 })
 

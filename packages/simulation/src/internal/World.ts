@@ -50,9 +50,22 @@ export interface WorldOptions {
   /** From then on messages arrive, once and in order. */
   readonly calmNanos: number
   readonly trace: ((event: Trace.Event) => void) | undefined
+  /** Takes each message in place of the network, but for what a cut loses. */
+  readonly carry: ((message: Carried) => void) | undefined
   /** What a node runs, from its start and again from each restart. */
   readonly program: (node: NodeId.NodeId) => Effect.Effect<unknown, unknown, any>
   readonly context: Context.Context<never>
+}
+
+/** A message in the hands of who carries it. */
+export interface Carried {
+  readonly from: NodeId.NodeId
+  readonly to: NodeId.NodeId
+  readonly channel: string
+  readonly message: unknown
+  /** Lets it arrive now, and again when it is called again. A node that is down loses it. */
+  readonly arrive: () => void
+  readonly lose: (reason?: string) => void
 }
 
 export interface Counts {
@@ -484,6 +497,19 @@ export class World implements Property.World {
     }
   }
 
+  /** Nothing passes between nodes of different parts from now on. Takes the place of the split before. */
+  readonly split = (parts: ReadonlyArray<ReadonlyArray<NodeId.NodeId>>): void => {
+    const change = (by: number): void => {
+      for (const part of parts) for (const other of parts) if (other !== part) this.cutLinks(part, other, by)
+    }
+    this.unsplit()
+    change(1)
+    this.unsplit = () => change(-1)
+    this.tracing?.split(parts)
+  }
+
+  private unsplit: () => void = () => {}
+
   private cutLinks(from: ReadonlyArray<NodeId.NodeId>, to: ReadonlyArray<NodeId.NodeId>, by: number): void {
     for (const source of from) {
       const cuts = (this.find(source).cuts ??= new Int32Array(this.nodes.length))
@@ -708,9 +734,11 @@ export class World implements Property.World {
       this.nowNanos < calmNanos ? faults : Faults.none
     this.counts.sent++
     const life = target.life
+    const cut = node.cuts !== undefined && node.cuts[target.index]! > 0
+    const { carry } = this.options
+    if (carry !== undefined && !cut) return carry(this.carried(node, target, channel, message))
     // What a node sends to itself is on no link.
     if (target === node) return this.enqueue(node, life!, channel, message, this.nowNanos)
-    const cut = node.cuts !== undefined && node.cuts[target.index]! > 0
     if (life === undefined || cut || this.network.chance(lossProbability)) {
       this.counts.lost++
       this.noteLost(message, life === undefined ? "down" : cut ? "cut" : "lost")
@@ -728,6 +756,25 @@ export class World implements Property.World {
       this.counts.duplicated++
       // After the first, or it would overtake.
       this.enqueue(node, life, channel, message, Math.max(atNanos, this.nowNanos + this.delay()))
+    }
+  }
+
+  private carried(node: SimulatedNode, target: SimulatedNode, channel: string, message: unknown): Carried {
+    const lose = (reason = "lost"): void => {
+      this.counts.lost++
+      this.noteLost(message, reason)
+    }
+    return {
+      from: node.id,
+      to: target.id,
+      channel,
+      message: message instanceof Sealed ? message.message : message,
+      arrive: () => {
+        this.touch()
+        if (target.life === undefined) lose("down")
+        else if (!this.closing) this.arrive(target.life.port(channel), node.id, message)
+      },
+      lose
     }
   }
 
