@@ -10,8 +10,8 @@ import type { Happening, Receiver, Space } from "./Space.ts"
 import type { Symmetry } from "./Symmetry.ts"
 import { Asymmetric, type Renaming, renamed } from "./SymmetryGroup.ts"
 
-/** The first so many states are looked at, and from then on one in so many. */
-const [first, oneIn] = [200, 1_000]
+/** So many first states are compared with all their images, then so many and from then on one in so many with one each. */
+const [whollyCompared, compared, oneIn] = [20, 200, 1_000]
 
 export class SymmetryCheck {
   private readonly space: Space<any>
@@ -56,13 +56,18 @@ export class SymmetryCheck {
   /** Before a state is gone on from. Throws `Asymmetric`. */
   state(numbers: Int32Array, from: number, length: number): void {
     if (this.isBusy || this.exchanges.length === 0) return
-    if (++this.seen > first && this.seen % oneIn !== 0) return
+    const seen = ++this.seen
+    if (seen > compared && seen % oneIn !== 0) return
     this.isBusy = true
-    const index = this.exchanges[this.looked++ % this.exchanges.length]!
+    if (seen <= whollyCompared) for (const index of this.exchanges) this.compare(numbers, from, length, index)
+    else this.compare(numbers, from, length, this.exchanges[this.looked++ % this.exchanges.length]!)
+    this.isBusy = false
+  }
+
+  private compare(numbers: Int32Array, from: number, length: number, index: number): void {
     const image = this.image(numbers.slice(from, from + length), this.symmetry.renamings[index]!)
     this.compareVerdicts(numbers, from, length, image, index)
     this.compareSteps(numbers, from, length, image, index)
-    this.isBusy = false
   }
 
   private compareVerdicts(numbers: Int32Array, from: number, length: number, image: Int32Array, index: number): void {
