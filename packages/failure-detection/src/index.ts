@@ -1,2 +1,3 @@
 export * from "./FailureDetector.ts"
 export * as Heartbeat from "./Heartbeat.ts"
+export * as Swim from "./Swim.ts"
