@@ -16,8 +16,8 @@
  *
  * const group = VectorClock.group(["n1", "n2"])
  * const sent = MatrixClock.tick(MatrixClock.zero(group), "n1")
- * const answered = MatrixClock.receive(MatrixClock.zero(group), "n2", "n1", sent)
- * const heard = MatrixClock.receive(sent, "n1", "n2", answered)
+ * const answered = MatrixClock.receive(MatrixClock.zero(group), "n2", sent, "n1")
+ * const heard = MatrixClock.receive(sent, "n1", answered, "n2")
  * console.log(VectorClock.toRecord(MatrixClock.stable(sent))) // { n1: 0, n2: 0 }
  * console.log(VectorClock.toRecord(MatrixClock.stable(heard))) // { n1: 1, n2: 1 }
  */
@@ -53,14 +53,14 @@ export const merge = (first: MatrixClock, second: MatrixClock): MatrixClock => {
 }
 
 /**
- * The matrix of `node` after it received a message that `from` sent with its matrix: it knows what the sender knew and
+ * The matrix of `node` after it received a message that `from` sent with the matrix `sent`: it knows what the sender knew and
  * what the sender knew of others, and has had an event of its own. Throws `DifferentGroups` and `UnknownNode`.
  */
 export const receive = (
   clock: MatrixClock,
   node: NodeId.NodeId,
-  from: NodeId.NodeId,
-  sent: MatrixClock
+  sent: MatrixClock,
+  from: NodeId.NodeId
 ): MatrixClock => {
   const merged = merge(clock, sent)
   return withRow(merged, node, VectorClock.receive(row(merged, node), node, row(sent, from)))
