@@ -57,12 +57,13 @@ export class PhysicalTimeOutOfRange extends Schema.TaggedError<PhysicalTimeOutOf
 
 /** A timestamp that was received is further ahead of the node's own clock than clocks may differ. */
 export class TooFarAhead extends Schema.TaggedError<TooFarAhead>()("TooFarAhead", {
-  remote: HybridTimestamp,
+  /** The physical part of what was received. */
+  remoteMillis: Schema.Number,
   nowMillis: Schema.Number,
   maxAheadMillis: Schema.Number
 }) {
   override get message(): string {
-    const ahead = this.remote.physical - this.nowMillis
+    const ahead = this.remoteMillis - this.nowMillis
     return (
       `A timestamp is ${ahead} ms ahead of this node's clock, and no more than ${this.maxAheadMillis} are taken: ` +
       "leave the message out, and look after the clocks of its sender and of this node"
@@ -100,7 +101,7 @@ export const receive = (
   const now = wholeMillis(nowMillis)
   // Written so that what is not a number is refused as well.
   if (!(remote.physical - now <= maxAheadMillis)) {
-    return Result.fail(new TooFarAhead({ remote, nowMillis, maxAheadMillis }))
+    return Result.fail(new TooFarAhead({ remoteMillis: remote.physical, nowMillis, maxAheadMillis }))
   }
   const latest = max(clock, remote)
   return Result.succeed(

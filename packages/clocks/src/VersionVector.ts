@@ -47,7 +47,8 @@ export const VersionVector: Schema.Codec<
   Readonly<Record<NodeId.NodeId, number>>,
   never,
   never
-> = Schema.Record(NodeId.NodeId, Positive).pipe(
+> = Schema.Record(Schema.String, Positive).pipe(
+  // Of the entries, a key that is no `NodeId` is refused; of the record it would be left out.
   Schema.decodeTo(
     Schema.Array(Schema.Tuple([NodeId.NodeId, Positive])).check(
       Schema.makeFilter((entries: VersionVector) => isSorted(entries) || "entries are sorted by replica, each once")
