@@ -15,7 +15,7 @@ import { Actor, type Card, type Protocol } from "@troupe/actor"
 import { LamportTimestamp } from "@troupe/clocks"
 import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer, Schema } from "effect"
-import { acquisition } from "./internal/acquisition.ts"
+import { acquisition, type Reading } from "./internal/acquisition.ts"
 import { type FencingToken, Mutex } from "./Mutex.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
@@ -279,6 +279,13 @@ const without = (nodes: ReadonlyArray<NodeId.NodeId>, node: NodeId.NodeId): Read
 
 // ------------------------------------------------------------------------------------------------------------ the layer
 
+/** Nobody says who is inside but the node that is. */
+const reading: Reading<State> = {
+  holder: ({ phase }, self) => (phase === "inside" ? self : undefined),
+  queue: ({ deferred }) => deferred.length,
+  waitsFor: ({ awaiting }) => awaiting
+}
+
 /**
  * A `Mutex` by Ricart and Agrawala's algorithm, among the nodes of the transport or, where a `Membership` is provided,
  * among its members. `resource` names the lock: nodes that use the same name exclude each other, and every node of the
@@ -291,7 +298,7 @@ export const layer = (options: { readonly resource: string }): Layer.Layer<Mutex
   Layer.effect(
     Mutex,
     Effect.gen(function* () {
-      const { mutex, onRestart } = yield* acquisition
+      const { mutex, onRestart } = yield* acquisition(reading)
       return yield* mutex(yield* Actor.spawn(protocol, { name: `${protocol.name}/${options.resource}`, onRestart }))
     })
   )

@@ -1,9 +1,9 @@
 import { Actor, Membership, type Protocol } from "@troupe/actor"
-import { Mutex, RicartAgrawala } from "@troupe/mutex"
+import { type Delay, Mutex, Reentrant, RicartAgrawala } from "@troupe/mutex"
 import { type Faults, Simulation } from "@troupe/simulation"
 import { Memory, type Transport } from "@troupe/transport"
 import { afterEach, describe, expect, it, vi } from "@effect/vitest"
-import { Cause, Context, Duration, Effect, Exit, Fiber, Layer, Logger, Queue, type Scope, Stream } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Fiber, Layer, Logger, Option, Queue, type Scope, Stream } from "effect"
 import { guarantees, type Lock, lock, nodesOf, using } from "./system.ts"
 
 /** What the lock guards: notes who is in, and with which token. */
@@ -136,6 +136,127 @@ describe("withLock, over fifty seeds", () => {
         })
       yield* Simulation.run({ seed: 1, nodes: nodesOf(2), program: (node) => hold(node === "n1" ? "orders" : "stock") })
       expect(both).toBe(2)
+    })
+  )
+})
+
+describe("tryLock, over fifty seeds", () => {
+  it.live("enters where it can in time, withdraws where it cannot, and loses no grant at the very moment", () =>
+    each((seed) =>
+      Effect.gen(function* () {
+        const { increasing, visit } = ledger()
+        const outcomes: Array<boolean> = []
+        const use = (mutex: Lock) =>
+          Effect.gen(function* () {
+            for (const millis of [0, 1, 5, 9, 10, 11, 20, 40, 1_000]) {
+              const entered = yield* mutex.tryLock(`${millis} millis`, (token) => visit(token, 10))
+              outcomes.push(Option.isSome(entered))
+            }
+            expect(yield* mutex.tryLock("1 minute", (token) => Effect.as(visit(token), "done"))).toEqual(
+              Option.some("done")
+            )
+          })
+        yield* simulate({ seed, nodes: 3, program: using(use) })
+        expect(outcomes).toContain(true)
+        expect(outcomes).toContain(false)
+        expect(increasing()).toBe(true)
+      })
+    )
+  )
+
+  it.live("counts the wait behind other fibers of its node", () =>
+    Effect.gen(function* () {
+      const use = (mutex: Lock) =>
+        Effect.gen(function* () {
+          yield* Effect.forkScoped(mutex.withLock(() => Effect.sleep("1 second")))
+          yield* Effect.sleep("1 millis")
+          expect(yield* mutex.tryLock("500 millis", () => Effect.void)).toEqual(Option.none())
+          expect(yield* mutex.status).toEqual({ holder: Option.some("n1"), waiting: 0, waitsFor: [] })
+          expect(yield* mutex.tryLock("600 millis", () => Effect.succeed(1))).toEqual(Option.some(1))
+        })
+      yield* simulate({ seed: 1, nodes: 1, program: using(use) })
+    })
+  )
+
+  it.live("hands on how the body ends", () =>
+    Effect.gen(function* () {
+      const use = (mutex: Lock) =>
+        Effect.gen(function* () {
+          expect(yield* Effect.flip(mutex.tryLock("1 second", () => Effect.fail("no")))).toBe("no")
+          expect(yield* mutex.withLock(() => Effect.succeed("yes"))).toBe("yes")
+        })
+      yield* simulate({ seed: 1, nodes: 2, program: using(use) })
+    })
+  )
+})
+
+describe("a lock asked for inside its own body", () => {
+  const dies = (exit: Exit.Exit<unknown, unknown>) =>
+    expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(Reentrant)
+
+  it.live(
+    "dies of Reentrant, in a fiber of the body too; afterwards, and under another lock, it may be asked for",
+    () =>
+      Effect.gen(function* () {
+        const program = Effect.gen(function* () {
+          const [orders, stock] = [yield* lock("orders"), yield* lock("stock")]
+          const again = orders.withLock(() => Effect.void)
+          const later = yield* orders.withLock(() =>
+            Effect.gen(function* () {
+              dies(yield* Effect.exit(again))
+              dies(yield* Effect.exit(orders.tryLock("1 second", () => Effect.void)))
+              dies(yield* Fiber.await(yield* Effect.forkChild(again)))
+              dies(yield* Effect.exit(stock.withLock(() => again)))
+              yield* stock.withLock(() => Effect.void)
+              return yield* Effect.forkScoped(Effect.andThen(Effect.sleep("1 second"), again))
+            })
+          )
+          yield* again
+          yield* Fiber.join(later)
+        })
+        const result = yield* Simulation.run({ seed: 1, nodes: nodesOf(2), program: () => program })
+        expect(result.violations).toEqual([])
+      })
+  )
+})
+
+describe("how the lock stands", () => {
+  it.live("is told: who is inside as far as is known, how many wait, and on whom", () =>
+    Effect.gen(function* () {
+      const use = (mutex: Lock, node: string) =>
+        Effect.gen(function* () {
+          if (node === "n1") {
+            yield* mutex.withLock(() => Effect.sleep("1 second"))
+            return
+          }
+          yield* Effect.sleep("500 millis")
+          for (const _ of [1, 2]) yield* Effect.forkScoped(mutex.withLock(() => Effect.void))
+          yield* Effect.sleep("100 millis")
+          expect(yield* mutex.status).toEqual({ holder: Option.none(), waiting: 2, waitsFor: ["n1"] })
+          yield* Effect.sleep("1 second")
+          expect(yield* mutex.status).toEqual({ holder: Option.none(), waiting: 0, waitsFor: [] })
+        })
+      yield* simulate({ seed: 1, nodes: 2, program: using(use) })
+    })
+  )
+
+  it.live("a request that starves says on whom it waits, every five seconds", () =>
+    Effect.gen(function* () {
+      const delays: Array<Delay> = []
+      const use = (mutex: Lock, node: string) =>
+        Effect.gen(function* () {
+          if (node !== "n1") return yield* Effect.void
+          yield* Effect.forkScoped(Stream.runForEach(mutex.delays, (delay) => Effect.sync(() => delays.push(delay))))
+          yield* Effect.sleep("1 second")
+          yield* mutex.withLock(() => Effect.void)
+        })
+      yield* Simulation.run({
+        seed: 1,
+        nodes: nodesOf(3),
+        program: using(use),
+        test: (simulator) => Effect.andThen(simulator.crash("n3"), Effect.sleep("17 seconds"))
+      }).pipe(Effect.provide(Logger.layer([])))
+      expect(delays).toEqual([5_000, 10_000, 15_000].map((millis) => ({ millis, waitsFor: ["n3"] })))
     })
   )
 })
