@@ -221,6 +221,11 @@ export class Check<View> {
     return this.search.ended === "all seen" && this.graph?.isCut !== true && isOpen && !isBroken
   }
 
+  /** So long it has been under way. */
+  elapsed(nanos: number): void {
+    this.nanos = nanos
+  }
+
   progress(): Progress {
     const { search } = this
     return {
@@ -300,7 +305,8 @@ export class Check<View> {
   }
 }
 
-const flawOf = ({ name: model }: Checkable<any>, error: unknown): NotSerialisable | NotSymmetric | undefined => {
+/** @internal What the model is to blame for. */
+export const flawOf = ({ name: model }: Checkable<any>, error: unknown): NotSerialisable | NotSymmetric | undefined => {
   if (error instanceof NotPlain) return new NotSerialisable({ model, path: error.path, what: error.what })
   if (error instanceof Asymmetric) return new NotSymmetric({ model, nodes: error.nodes, reason: error.reason })
   return undefined

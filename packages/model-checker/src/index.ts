@@ -1,4 +1,5 @@
 export * as Checker from "./Checker.ts"
 export * as Model from "./Model.ts"
+export * as Parallel from "./Parallel.ts"
 export * as Property from "./Property.ts"
 export * as System from "./System.ts"
