@@ -4,6 +4,8 @@ import type { TransportMaker } from "@troupe/transport/testing"
 import * as Udp from "@troupe/transport/Udp"
 import { Effect, type Scope } from "effect"
 import * as Dgram from "node:dgram"
+import * as Keys from "../src/internal/udp/Keys.ts"
+import * as Packet from "../src/internal/udp/packet.ts"
 import { Log } from "./support.ts"
 
 type Bounds = Omit<Partial<Udp.Options>, "self">
@@ -111,3 +113,44 @@ export const received = (node: Udp.UdpTransport, count: number): Effect.Effect<v
       throw new Error(`waited in vain for ${count} packets; got ${node.counters.packetsReceived}`)
     }
   })
+
+/** A packet as a node would make it, but for what is to be wrong with it. */
+export interface Forgery {
+  readonly kind?: number
+  readonly cluster?: string
+  readonly sender?: string
+  readonly receiver?: string
+  readonly incarnation?: Packet.Incarnation
+  readonly number?: number
+  readonly body?: Uint8Array
+  /** Seals the packet. */
+  readonly key?: Uint8Array
+}
+
+export const forge = (forgery: Forgery = {}): Uint8Array => {
+  const { cluster = "troupe", number = 0, receiver = "n1", sender = "n2" } = forgery
+  const { body = new Uint8Array(0), incarnation = { startedAt: 1, salt: 1 } } = forgery
+  const sealed = forgery.key !== undefined
+  const head = Packet.makeHead(forgery.kind ?? (sealed ? Packet.Kind.sealed : Packet.Kind.plain), sender, incarnation)
+  Packet.writeNumber(head, head.length, number)
+  const end = head.length + body.length
+  const packet = new Uint8Array(end + (sealed ? Packet.tagBytes : Packet.checksumBytes))
+  packet.set(head)
+  packet.set(body, head.length)
+  if (forgery.key === undefined) {
+    const checksum = Packet.checksum(Packet.receiverChecksum(cluster, receiver), packet.subarray(0, end))
+    Packet.writeUint32(packet, end, checksum)
+  } else {
+    const key = Keys.derive(Keys.makeKey(forgery.key), { cluster, incarnation, receiver, sender })
+    Keys.seal(key, packet, head.length, end)
+  }
+  return packet
+}
+
+/** A message in a packet's body. */
+export const message = (channel: string, codec: string, bytes: Uint8Array, length = bytes.length): Uint8Array => {
+  const body = new Uint8Array(Packet.messageHeaderBytes + bytes.length)
+  Packet.writeMessageHeader(body, 0, Packet.channelNumber(channel), Packet.codecNumber(codec), length)
+  body.set(bytes, Packet.messageHeaderBytes)
+  return body
+}
