@@ -1,27 +1,16 @@
 /** `troupe simulate`: an algorithm under faults, over many seeds; what breaks is shrunk, and can be replayed. */
 import { Faults, Simulation } from "@troupe/simulation"
 import { Trace } from "@troupe/trace"
-import { Effect, FileSystem, Option } from "effect"
+import { Effect, FileSystem, Logger, Option, References } from "effect"
 import { Command, Flag } from "effect/cli"
-import type { Demonstration } from "../Demonstration.ts"
 import { CannotRun, reasonOf, Usage, Violated } from "../Problem.ts"
 import { perform, untilMillis } from "../Sighting.ts"
 import { bar, count, cut, number, print, type Screen, screen, whileDrawing } from "../terminal/Screen.ts"
 import { names } from "../worlds/World.ts"
 import { algorithm, checkWritable, find, isBetween, json, nodes } from "./arguments.ts"
-
-const presets = ["none", "lossy", "crash", "partition", "chaos"] as const
-type Preset = (typeof presets)[number]
-
-/** Faults that are no events of a plan: a replay leaves them out by name. */
-const rates = {
-  loss: "lossProbability",
-  duplication: "duplicationProbability",
-  reordering: "reorderProbability",
-  skew: "clockSkewMillisMax",
-  drift: "clockDriftPpmMax"
-} as const
-type Rate = keyof typeof rates
+import { type Counterexample, type Plan, presets, type Rate, rates, type Search } from "./simulate/Plan.ts"
+import { replay } from "./simulate/Replayed.ts"
+import { asJson, asText } from "./simulate/Told.ts"
 
 const maximumMillis = 86_400_000
 const maximumSeeds = 10_000_000
@@ -48,6 +37,13 @@ const flags = {
     ),
     Flag.optional
   ),
+  replay: Flag.String("replay").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription(
+      "Run a trace again, such as a counterexample of `troupe check`, and compare each step. Takes --json and --trace"
+    ),
+    Flag.optional
+  ),
   keep: Flag.String("keep").pipe(
     Flag.withMetavar("I,J,K"),
     Flag.withDescription("Replay: of the faults that the seed draws, only those of these numbers, or none"),
@@ -71,25 +67,26 @@ const flags = {
   json
 }
 
-interface Plan {
-  readonly demonstration: Demonstration
-  readonly nodes: number
-  readonly preset: Preset
-  readonly seeds: { readonly first: number; readonly last: number }
-  readonly keep: ReadonlyArray<number> | undefined
-  readonly without: ReadonlyArray<Rate>
-  readonly untilMillis: number
-  readonly plannedMillis: number
-  /** Whether it is the replay of a run that was shrunk already. */
-  readonly isReplay: boolean
-}
+/** Of what programs log in their many runs, errors alone are told, and beside the report. */
+const quietly = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  effect.pipe(
+    Effect.provideService(References.MinimumLogLevel, "Error"),
+    Effect.provideService(Logger.LogToStderr, true)
+  )
 
 export const simulate = Command.make(
   "simulate",
   flags,
   Effect.fnUntraced(function* (given) {
+    const demonstration = yield* find(given.algorithm)
+    const trace = Option.getOrUndefined(given.trace)
+    if (Option.isSome(given.replay)) {
+      yield* refuseSearch(given)
+      if (trace !== undefined) yield* checkWritable(trace)
+      return yield* replay({ demonstration, file: given.replay.value, trace, json: given.json })
+    }
     const plan: Plan = {
-      demonstration: yield* find(given.algorithm),
+      demonstration,
       nodes: given.nodes,
       preset: given.faults,
       seeds: yield* parseSeeds(given.seeds),
@@ -99,7 +96,6 @@ export const simulate = Command.make(
       plannedMillis: given.planned,
       isReplay: Option.isSome(given.keep) || Option.isSome(given.without) || Option.isSome(given.until)
     }
-    const trace = Option.getOrUndefined(given.trace)
     if (trace !== undefined) yield* checkWritable(trace)
     const terminal = yield* screen
     const start = performance.now()
@@ -109,7 +105,7 @@ export const simulate = Command.make(
     const report = { plan, search, elapsedMillis, trace }
     yield* print(given.json ? [JSON.stringify(asJson(report))] : asText(report, terminal))
     if (search.failed > 0) return yield* new Violated()
-  })
+  }, quietly)
 ).pipe(
   Command.withDescription(
     "Runs an algorithm under faults, a run for each seed, on virtual time. The first run that breaks a guarantee is shrunk " +
@@ -128,11 +124,33 @@ export const simulate = Command.make(
     {
       command: "troupe simulate election/bully --seeds 7..7 --faults partition --trace run.trace",
       description: "One seed, step by step"
+    },
+    {
+      command: "troupe simulate election/bully --replay split.trace",
+      description: "What `troupe check election/bully --split --trace split.trace` found, on the driver"
     }
   ])
 )
 
 // ------------------------------------------------------------------------------------------------------- the flags
+
+/** The trace says which nodes there are, and what happens to them. */
+const refuseSearch = (given: Command.Command.Config.Infer<typeof flags>): Effect.Effect<void, Usage> => {
+  const { faults, keep, nodes, planned, seeds, until, without } = given
+  const others = {
+    nodes: nodes !== 5,
+    seeds: seeds !== "1..100",
+    faults: faults !== "none",
+    planned: planned !== 60_000,
+    keep: Option.isSome(keep),
+    without: Option.isSome(without),
+    until: Option.isSome(until)
+  }
+  const other = Object.entries(others).find(([, isGiven]) => isGiven)
+  return other === undefined
+    ? Effect.void
+    : Effect.fail(new Usage({ reason: `--${other[0]}: with --replay, the trace says it. Leave it out.` }))
+}
 
 const parseSeeds = (text: string): Effect.Effect<Plan["seeds"], Usage> => {
   const [, a, b] = /^(-?\d+)\.\.(-?\d+)$/.exec(text) ?? []
@@ -181,22 +199,6 @@ const optionsOf = ({ demonstration, keep, nodes, plannedMillis, preset, untilMil
   planned: plannedMillis,
   ...(keep === undefined ? {} : { keep })
 })
-
-/** A run that breaks a guarantee, as it is replayed. */
-interface Counterexample extends Plan {
-  readonly seed: number
-  readonly result: Simulation.Result
-  /** How many runs it took to shrink it; none when it was shrunk before. */
-  readonly shrinkRuns: number
-}
-
-interface Search {
-  readonly runs: number
-  readonly failed: number
-  readonly delivered: number
-  readonly broken: ReadonlyArray<{ readonly name: string; readonly runs: number; readonly firstSeed: number }>
-  readonly counterexample: Counterexample | undefined
-}
 
 const explore = (plan: Plan, terminal: Screen, showProgress: boolean): Effect.Effect<Search, CannotRun> => {
   const total = plan.seeds.last - plan.seeds.first + 1
@@ -263,125 +265,3 @@ const writeTrace = (plan: Plan & { readonly seed: number }, file: string) =>
       .writeFileString(file, lines.map((line) => `${line}\n`).join(""))
       .pipe(Effect.mapError((error) => ({ message: `${file}, ${reasonOf(error)}` })))
   }).pipe(Effect.mapError((error) => new CannotRun({ reason: `The trace could not be written: ${error.message}` })))
-
-// ------------------------------------------------------------------------------------------------------- the report
-
-interface Report {
-  readonly plan: Plan
-  readonly search: Search
-  readonly elapsedMillis: number
-  readonly trace: string | undefined
-}
-
-/** The command that repeats exactly this run. */
-const replayCommand = (example: Counterexample, trace: string): string =>
-  [
-    `npx troupe simulate ${example.demonstration.name} --seeds ${example.seed}..${example.seed} --faults ${example.preset}`,
-    ...(example.nodes === 5 ? [] : [`--nodes ${example.nodes}`]),
-    `--keep ${example.result.faults.map(({ index }) => index).join(",") || "none"}`,
-    ...(example.without.length === 0 ? [] : [`--without ${example.without.join(",")}`]),
-    `--until ${example.untilMillis} --planned ${example.plannedMillis} --trace ${trace}`
-  ].join(" ")
-
-/** What the card says about a guarantee that broke under these faults. */
-const knownAs = ({ demonstration: { card }, preset }: Plan, broken: string): string | undefined =>
-  card.weaknesses.find(({ breaks, faults }) => breaks === broken && (faults === preset || preset === "chaos"))?.name
-
-const verdict = (plan: Plan, broken: string): string => {
-  const known = knownAs(plan, broken)
-  const { title, assumes } = plan.demonstration.card
-  if (known !== undefined) return `known weakness: ${known}`
-  return assumes.tolerates.includes(plan.preset)
-    ? `${title} promises this under ${plan.preset}: a bug`
-    : `${title} does not promise this under ${plan.preset}`
-}
-
-const asJson = ({ elapsedMillis, plan, search, trace }: Report) => {
-  const { broken, counterexample, delivered, failed, runs } = search
-  return {
-    algorithm: plan.demonstration.name,
-    faults: plan.preset,
-    nodes: plan.nodes,
-    seeds: plan.seeds,
-    runs,
-    failed,
-    rate: failed / runs,
-    delivered,
-    violations: broken.map(({ firstSeed, name, runs }) => ({
-      name,
-      count: runs,
-      firstSeed,
-      knownWeakness: knownAs(plan, name) ?? null
-    })),
-    counterexample:
-      counterexample === undefined
-        ? null
-        : {
-            seed: counterexample.seed,
-            violations: counterexample.result.violations,
-            faults: [...counterexample.result.faults.map(Faults.describe), ...throughout(counterexample)],
-            keep: counterexample.result.faults.map(({ index }) => index),
-            without: counterexample.without,
-            untilMillis: counterexample.untilMillis,
-            plannedMillis: counterexample.plannedMillis,
-            shrinkRuns: counterexample.shrinkRuns,
-            replay: replayCommand(counterexample, trace ?? "run.trace")
-          },
-    trace: trace ?? null,
-    elapsedMillis
-  }
-}
-
-const asText = ({ elapsedMillis, plan, search, trace }: Report, { style }: Screen): ReadonlyArray<string> => {
-  const { broken, counterexample, delivered, failed, runs } = search
-  const { card } = plan.demonstration
-  const rate = failed === 0 ? "" : ` (${number((100 * failed) / runs)} %)`
-  const mark = failed === 0 ? style.green("✓") : style.red("✗")
-  return [
-    `${style.bold(card.title)}  ${count(plan.nodes, "node")}, faults: ${plan.preset}, seeds ${plan.seeds.first}..${plan.seeds.last}`,
-    "",
-    `${mark} ${count(runs, "run")}, ${number(failed)} failed${rate}; ${count(delivered, "message")} in ${(elapsedMillis / 1000).toFixed(1)} s`,
-    ...broken.map(
-      ({ firstSeed, name, runs }) =>
-        `  ${style.red(name)} broke in ${count(runs, "run")}, first in seed ${firstSeed}; ${verdict(plan, name)}`
-    ),
-    ...(counterexample === undefined ? [] : told(counterexample, trace)),
-    ...(trace === undefined
-      ? []
-      : ["", `trace of ${counterexample === undefined ? `seed ${plan.seeds.first}` : "this run"} in ${trace}`])
-  ]
-}
-
-/** The faults that are at work from beginning to end, in words. */
-const throughout = ({ preset, without }: Plan): ReadonlyArray<string> => {
-  const faults = Faults.presets[preset]
-  const percent = (rate: Rate): string => `${number(100 * faults[rates[rate]])} % of messages`
-  const words: Readonly<Record<Rate, string>> = {
-    loss: `${percent("loss")} are lost`,
-    duplication: `${percent("duplication")} come twice`,
-    reordering: `${percent("reordering")} overtake`,
-    skew: `clocks are off by up to ${faults.clockSkewMillisMax} ms`,
-    drift: `clocks drift by up to ${faults.clockDriftPpmMax} ppm`
-  }
-  return (Object.keys(rates) as Array<Rate>)
-    .filter((rate) => faults[rates[rate]] > 0 && !without.includes(rate))
-    .map((rate) => words[rate])
-}
-
-const told = (example: Counterexample, trace: string | undefined): ReadonlyArray<string> => {
-  const { faults, violations } = example.result
-  const shrunk = example.shrinkRuns === 0 ? "" : `, shrunk in ${count(example.shrinkRuns, "run")}`
-  return [
-    "",
-    `Seed ${example.seed}${shrunk}:`,
-    ...faults.map((fault) => `  ${Faults.describe(fault)}`),
-    ...throughout(example).map((fault) => `  all the time ${fault}`),
-    ...violations.map(
-      ({ atMillis, detail, name }) =>
-        `  at ${Math.round(atMillis) / 1000} s broken: ${name}${detail === undefined ? "" : `, ${detail}`}`
-    ),
-    "",
-    "Replay it:",
-    `  ${replayCommand(example, trace ?? "run.trace")}`
-  ]
-}
