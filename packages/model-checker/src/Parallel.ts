@@ -20,7 +20,7 @@
  * import { Effect } from "effect"
  *
  * const module = import.meta.resolve("@troupe/model-checker/examples/index")
- * const source = { module, build: "twoPhaseCommit", args: [{ managers: 6 }] }
+ * const source = { module, build: "TwoPhaseCommit.model", args: [{ managers: 6 }] }
  * const report = await Effect.runPromise(Parallel.check(source, { workers: 2 }))
  * console.log(report.uniqueStates) // 50816
  */

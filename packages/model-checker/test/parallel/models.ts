@@ -28,6 +28,12 @@ export const mutex = (nodes: number, entries: number, crashes: number): Model.Ch
     properties: System.guarantees(RicartAgrawala.card)
   })
 
+/** The same without crashes, and only what is about states. */
+export const safeMutex = (nodes: number, entries: number): Model.Checkable<any> => {
+  const model = mutex(nodes, entries, 0)
+  return { ...model, properties: model.properties.filter(({ kind }) => kind === "always") }
+}
+
 type Counts = ReadonlyArray<number>
 
 export type What = "sound" | "broken" | "throws" | "not plain" | "dies" | "stuck"
