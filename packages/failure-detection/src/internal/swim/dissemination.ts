@@ -128,7 +128,8 @@ export const news = (
     isCurrent: (rumour) =>
       rumour.node === act.self.id ? rumour.incarnation === state.incarnation : Members.isCurrent(state.members, rumour)
   })
-  return { rumours: first === undefined ? taken : [first, ...taken], state: { ...state, rumours: rest } }
+  const isAmong = first === undefined || taken.some(({ _tag, node }) => node === first.node && _tag === first._tag)
+  return { rumours: isAmong ? taken : [first, ...taken], state: { ...state, rumours: rest } }
 }
 
 /**

@@ -2,7 +2,8 @@
  * The order in which a round of probes visits the members: a random permutation that is computed, not stored.
  *
  * Four rounds of a Feistel network permute the numbers below a power of four; those that are not below `size` are passed
- * on until one is (cycle walking). So a round of ten thousand costs a node two numbers.
+ * on until one is (cycle walking). Few numbers make few permutations, so the start is shifted as well. A round of ten
+ * thousand costs a node three numbers.
  *
  * Source: J. Black, P. Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002.
  */
@@ -22,7 +23,7 @@ export const permuted = (index: number, size: number, key: number): number => {
     }
     value = left * (mask + 1) + right
   } while (value >= size)
-  return value
+  return (value + (mix(size, key, 4) >>> 0)) % size
 }
 
 const mix = (value: number, key: number, round: number): number => {
