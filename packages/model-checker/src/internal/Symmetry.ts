@@ -44,21 +44,25 @@ export class Symmetry {
     this.size = system.members.length
     this.fifo = system.network?.order === "fifo"
     this.sums = new Int32Array(this.renamings.length * 2)
-    this.locals = new Shares(this.renamings, (part, { members, names }) => {
-      const { alive, member, memo, state, timers } = parts.locals.locals[part]!
-      Fingerprint.take([1, members[member], state, inOrder(timers, names), alive, memo], names)
+    const { histories, locals, surroundings } = parts
+    const mentions = new Mentions(
+      this.renamings,
+      system.members.map(({ node }) => node)
+    )
+    const splits = (system.network?.splits ?? []).map((split) => new Set(split.map((part) => new Set(part))))
+    this.locals = new Shares(this.renamings, mentions, (part, names) => {
+      const { alive, cell, memo, state, timers } = locals.locals[part]!
+      return [1, cell.node, state, inOrder(timers, names), alive, memo]
     })
-    this.messages = new Shares(this.renamings, (part, { members, names }) => {
-      const { message, sender, target } = parts.locals.messages[part]!
-      Fingerprint.take([2, members[sender], members[target], message], names)
+    this.messages = new Shares(this.renamings, mentions, (part) => {
+      const { from, message, to } = locals.messages[part]!
+      return [2, from, to, message]
     })
-    this.surroundings = new Shares(this.renamings, (part, { splits: moved }) => {
-      const { crashes, losses, split, splits } = parts.surroundings.all[part]!.value
-      Fingerprint.take([3, crashes, losses, splits, moved[split] ?? split])
+    this.surroundings = new Shares(this.renamings, mentions, (part) => {
+      const { crashes, losses, split, splits: left } = surroundings.all[part]!.value
+      return [3, crashes, losses, left, splits[split]]
     })
-    this.histories = new Shares(this.renamings, (part, { names }) => {
-      Fingerprint.take([4, parts.histories.all[part]!.value], names)
-    })
+    this.histories = new Shares(this.renamings, mentions, (part) => [4, histories.all[part]!.value])
   }
 
   get bytes(): number {
@@ -122,8 +126,10 @@ export class Symmetry {
   }
 }
 
+type Names = ReadonlyMap<string, string>
+
 /** Timers stand in the order of their names, whatever these are. Name and time in turn: a field's name might be a node's. */
-const inOrder = (timers: ReadonlyArray<Running>, names: ReadonlyMap<string, string>): ReadonlyArray<unknown> => {
+const inOrder = (timers: ReadonlyArray<Running>, names: Names): ReadonlyArray<unknown> => {
   const nameOf = ({ timer }: Running): string => names.get(timer) ?? timer
   const sorted = timers.length < 2 ? timers : timers.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
   return sorted.flatMap(({ left, timer }) => [timer, left])
@@ -134,12 +140,18 @@ class Shares {
   numbers: Int32Array = new Int32Array(0)
   private known = new Uint8Array(0)
   private readonly renamings: ReadonlyArray<Renaming>
-  private readonly take: (part: number, renaming: Renaming) => void
+  private readonly valueOf: (part: number, names: Names) => unknown
+  private readonly mentions: Mentions
 
-  /** `take` leaves a part's fingerprint under a renaming in `Fingerprint`. */
-  constructor(renamings: ReadonlyArray<Renaming>, take: (part: number, renaming: Renaming) => void) {
+  /** `valueOf` says what a part is, with names that are yet to be changed. */
+  constructor(
+    renamings: ReadonlyArray<Renaming>,
+    mentions: Mentions,
+    valueOf: (part: number, names: Names) => unknown
+  ) {
     this.renamings = renamings
-    this.take = take
+    this.mentions = mentions
+    this.valueOf = valueOf
   }
 
   get bytes(): number {
@@ -161,12 +173,54 @@ class Shares {
       this.known = known
       this.numbers = grown(this.numbers, capacity * renamings.length * 2)
     }
-    let at = part * renamings.length * 2
-    for (const renaming of renamings) {
-      this.take(part, renaming)
-      this.numbers[at++] = Fingerprint.high
-      this.numbers[at++] = Fingerprint.low
+    const first = part * renamings.length * 2
+    const alike = this.mentions.alike((names) => Fingerprint.take(this.valueOf(part, names), names))
+    for (let index = 0; index < renamings.length; index++) {
+      const at = first + index * 2
+      const like = first + alike[index]! * 2
+      if (like === at) {
+        const { names } = renamings[index]!
+        Fingerprint.take(this.valueOf(part, names), names)
+        this.numbers[at] = Fingerprint.high
+        this.numbers[at + 1] = Fingerprint.low
+      } else this.numbers.copyWithin(at, like, like + 2)
     }
     this.known[part] = 1
+  }
+}
+
+/** Finds out which names a part mentions: renamings that agree on these come to the same. */
+class Mentions {
+  private readonly renamings: ReadonlyArray<Renaming>
+  /** The places of the nodes that are named. */
+  private readonly mentioned = new Set<number>()
+  private readonly names: Names
+  private readonly indices: ReadonlyArray<number>
+
+  constructor(renamings: ReadonlyArray<Renaming>, nodes: ReadonlyArray<string>) {
+    this.renamings = renamings
+    this.indices = renamings.map((_, index) => index)
+    const { mentioned } = this
+    const places = new Map(nodes.map((node, place) => [node, place]))
+    this.names = new (class extends Map<string, string> {
+      override get(name: string): undefined {
+        if (this.has(name)) mentioned.add(places.get(name)!)
+      }
+    })(renamings.flatMap(({ names }) => [...names]))
+  }
+
+  /** For each renaming the first that comes to the same; `read` asks for the names of a part. */
+  alike(read: (names: Names) => void): ReadonlyArray<number> {
+    this.mentioned.clear()
+    read(this.names)
+    if (this.mentioned.size === this.names.size) return this.indices
+    const firsts = new Map<string, number>()
+    return this.renamings.map(({ members }, index) => {
+      let key = ""
+      for (const place of this.mentioned) key += `${members[place]!} `
+      const first = firsts.get(key)
+      if (first === undefined) firsts.set(key, index)
+      return first ?? index
+    })
   }
 }
