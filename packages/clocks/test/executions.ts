@@ -83,6 +83,17 @@ export const pairs = <A>(values: ReadonlyArray<A>): ReadonlyArray<readonly [A, A
 
 export const seeds = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, i) => i + 1)
 
+export const union = <A>(first: ReadonlySet<A>, second: Iterable<A>): ReadonlySet<A> => new Set([...first, ...second])
+
+export const intersection = <A>(first: ReadonlySet<A>, second: ReadonlySet<A>): ReadonlySet<A> =>
+  new Set([...first].filter((item) => second.has(item)))
+
+export const difference = <A>(first: ReadonlySet<A>, second: ReadonlySet<A>): ReadonlySet<A> =>
+  new Set([...first].filter((item) => !second.has(item)))
+
+export const isSubset = <A>(first: ReadonlySet<A>, second: ReadonlySet<A>): boolean =>
+  [...first].every((item) => second.has(item))
+
 /** What was thrown. */
 export const thrown = (run: () => unknown): unknown => {
   try {
