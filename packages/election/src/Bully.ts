@@ -16,8 +16,9 @@
  */
 import { Actor, type Card, type Protocol } from "@troupe/actor"
 import { type ChannelInUse, NodeId, type Transport } from "@troupe/transport"
-import { Duration, Effect, Layer, Option, Queue, Schema, Stream } from "effect"
+import { Duration, Effect, Layer, Option, Schema } from "effect"
 import { Election, InvalidOptions, type Leader } from "./Election.ts"
+import { electing } from "./internal/electing.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
@@ -33,13 +34,23 @@ export const Message = Schema.Union([
   /** From the leader to all: "I still lead". */
   Schema.TaggedStruct("Heartbeat", { epoch: Epoch }),
   /** To one who claims or leads in `epoch`: "there has been one as late, up to `seen`". */
-  Schema.TaggedStruct("Stale", { epoch: Epoch, seen: Epoch })
+  Schema.TaggedStruct("Stale", { epoch: Epoch, seen: Epoch }),
+  /** From the leader to all: "I lead no longer". */
+  Schema.TaggedStruct("Resigned", { epoch: Epoch })
 ])
 export type Message = typeof Message.Type
 
 export type Event = { readonly _tag: "LeaderChanged"; readonly leader: Leader | undefined }
 
+export type Command =
+  /** Stands for election again. */
+  | { readonly _tag: "Campaign" }
+  /** Leads no longer, and leaves the election to the others. */
+  | { readonly _tag: "Resign" }
+
 export interface State {
+  /** Whether it wants to lead. */
+  readonly standing: boolean
   readonly role:
     /** Follows `leader`, or waits to hear of one. */
     | "following"
@@ -116,13 +127,15 @@ export const card: Card.Card<State> = {
     {
       name: "the highest leads",
       kind: "eventually",
-      description: "Every node that is up follows the highest node that is up, and that node leads.",
+      description: "Every node that is up follows the highest that is up and stands for election, and that one leads.",
       holds: (nodes) => {
         const up = nodes.filter(({ alive }) => alive)
-        const highest = up.reduce<NodeId.NodeId | undefined>(
-          (best, { node }) => (best === undefined || NodeId.isHigher(node, best) ? node : best),
-          undefined
-        )
+        const highest = up
+          .filter(({ state }) => state.standing)
+          .reduce<NodeId.NodeId | undefined>(
+            (best, { node }) => (best === undefined || NodeId.isHigher(node, best) ? node : best),
+            undefined
+          )
         return up.every(
           ({ node, state }) => state.leader?.id === highest && (node === highest) === (state.role === "leading")
         )
@@ -158,19 +171,25 @@ export const card: Card.Card<State> = {
 
 // --------------------------------------------------------------------------------------------------------- the protocol
 
-export const protocol: Protocol.Protocol<State, Message, never, Event, Timer, Options> = {
+export const protocol: Protocol.Protocol<State, Message, Command, Event, Timer, Options> = {
   name: "election/bully",
   card,
   message: Message,
 
-  init: () => ({ role: "following", leader: undefined, seen: 0, followed: 0, claimed: 0 }),
+  init: () => ({ standing: true, role: "following", leader: undefined, seen: 0, followed: 0, claimed: 0 }),
 
   onStart: (state, act) => holdElection(state, act),
 
-  onCommand: (state) => state,
+  onCommand: (state, command, act) => {
+    if ((command._tag === "Campaign") === state.standing) return state
+    if (command._tag === "Campaign") return holdElection({ ...state, standing: true }, act)
+    if (state.role === "leading") act.sendAll(act.self.peers, { _tag: "Resigned", epoch: state.claimed })
+    const resigned = { ...state, standing: false }
+    return state.role === "following" ? resigned : become("following", changeLeader(resigned, undefined, act), act)
+  },
 
   onMessage: (before, from, message, act) => {
-    const epoch = message._tag === "Coordinator" || message._tag === "Heartbeat" ? message.epoch : message.seen
+    const epoch = "seen" in message ? message.seen : message.epoch
     const state = hear(epoch > before.seen ? { ...before, seen: epoch } : before, from, message, act)
     // Who claims or leads in an epoch that is not the latest claims anew.
     return (state.role === "claiming" || state.role === "leading") && state.claimed < state.seen
@@ -201,6 +220,7 @@ export const protocol: Protocol.Protocol<State, Message, never, Event, Timer, Op
 const hear = (state: State, from: NodeId.NodeId, message: Message, act: Act): State => {
   switch (message._tag) {
     case "Election":
+      if (!state.standing) return state
       act.send(from, { _tag: "Ok", seen: state.seen })
       // An election of its own would end as the last one did: it still leads.
       if (state.role === "leading") act.send(from, { _tag: "Heartbeat", epoch: state.claimed })
@@ -213,7 +233,8 @@ const hear = (state: State, from: NodeId.NodeId, message: Message, act: Act): St
     case "Coordinator":
     case "Heartbeat": {
       // Whoever leads below this node does not know that it is up.
-      if (NodeId.isHigher(act.self.id, from)) return state.role === "following" ? holdElection(state, act) : state
+      if (state.standing && NodeId.isHigher(act.self.id, from))
+        return state.role === "following" ? holdElection(state, act) : state
       // An epoch is claimed once: a second claim comes from a node that has forgotten the first in a crash.
       const fresh = message._tag === "Coordinator" ? message.epoch > state.followed : message.epoch >= state.followed
       if (fresh && message.epoch === state.seen) return follow(state, { id: from, epoch: message.epoch }, act)
@@ -226,6 +247,9 @@ const hear = (state: State, from: NodeId.NodeId, message: Message, act: Act): St
       return (state.role === "leading" || state.role === "claiming") && state.claimed === message.epoch
         ? claim(state, act)
         : state
+
+    case "Resigned":
+      return follows(state, from, message.epoch) ? holdElection(changeLeader(state, undefined, act), act) : state
   }
 }
 
@@ -236,6 +260,7 @@ const lowerThan = (self: Protocol.Self<Options>): ReadonlyArray<NodeId.NodeId> =
   self.nodes.slice(0, self.nodes.indexOf(self.id))
 
 const holdElection = (state: State, act: Act): State => {
+  if (!state.standing) return become("following", state, act)
   const higher = higherThan(act.self)
   if (higher.length === 0) return claim(state, act)
   act.sendAll(higher, { _tag: "Election", seen: state.seen })
@@ -326,23 +351,8 @@ export const layer = (
   Layer.effect(
     Election,
     Effect.gen(function* () {
-      const actor = yield* Actor.spawn(protocol, { options: yield* settings(options) })
-      const leader = () => Option.fromUndefinedOr(actor.state().leader)
-      return {
-        self: actor.node,
-        leader: Effect.sync(leader),
-        changes: Stream.callback<Option.Option<Leader>>(
-          (queue) =>
-            Effect.acquireRelease(
-              Effect.sync(() => {
-                Queue.offerUnsafe(queue, leader())
-                return actor.subscribe((event) => Queue.offerUnsafe(queue, Option.fromUndefinedOr(event.leader)))
-              }),
-              (unsubscribe) => Effect.sync(unsubscribe)
-            ),
-          { bufferSize: 64, strategy: "sliding" }
-        )
-      }
+      const { election, onRestart } = yield* electing((state: State) => state.leader)
+      return yield* election(yield* Actor.spawn(protocol, { options: yield* settings(options), onRestart }))
     })
   )
 

@@ -3,12 +3,12 @@
  *
  * @example
  * import { Election } from "@troupe/election"
- * import { Effect, Option } from "effect"
+ * import { Effect } from "effect"
  *
- * export const ifLeading = Effect.gen(function*() {
+ * export const sweep = Effect.gen(function*() {
  *   const election = yield* Election
- *   const leader = yield* election.leader
- *   if (Option.isSome(leader) && leader.value.id === election.self) yield* Effect.log(`epoch ${leader.value.epoch} is ours`)
+ *   // Runs wherever the leader is, and is interrupted when that is no longer here.
+ *   yield* election.whileLeader((epoch) => Effect.log(`sweeping in epoch ${epoch}`).pipe(Effect.andThen(Effect.never)))
  * })
  */
 import type { NodeId } from "@troupe/transport"
@@ -32,6 +32,17 @@ export class Election extends Context.Service<
     readonly leader: Effect.Effect<Option.Option<Leader>>
     /** The leader now, then each change. A reader that lags by more than 64 changes misses the oldest. */
     readonly changes: Stream.Stream<Option.Option<Leader>>
+    /** Stands for election, from now on. Every node does from its start. */
+    readonly campaign: Effect.Effect<void>
+    /** Leads no longer, and stands for no election, until `campaign` or a restart of the node. */
+    readonly resign: Effect.Effect<void>
+    /**
+     * Waits until this node leads, runs `body` with the epoch, and ends as it does. When this node hears that it leads no
+     * longer in that epoch, `body` is interrupted, and the wait begins anew. A deposed leader may not have heard yet: fence
+     * by the epoch what must not be done twice. Dies of `ActorFailed` when this node's part of the election has failed for
+     * good; is interrupted when the layer closes.
+     */
+    readonly whileLeader: <A, E, R>(body: (epoch: number) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   }
 >()("@troupe/election/Election") {}
 

@@ -17,11 +17,23 @@ interface Exhausted {
   readonly maxDepth?: number
   /** Default: all guarantees. */
   readonly only?: string
+  /** Who may resign once, at any time, and then stand again. */
+  readonly resign?: ReadonlyArray<string>
 }
 
-const exhaust = async ({ maxDepth, nodes, only, timeouts = "synchronous", ...given }: Exhausted) => {
+/** `memo`: how often the user has changed its mind. */
+const user = (who: ReadonlyArray<string>): System.User<Bully.State, Bully.Command, number> => ({
+  memo: 0,
+  moves: ({ memo, node }) =>
+    who.includes(node) && memo < 2
+      ? [{ _tag: "Command", command: { _tag: memo === 0 ? "Resign" : "Campaign" }, memo: memo + 1 }]
+      : []
+})
+
+const exhaust = async ({ maxDepth, nodes, only, resign = [], timeouts = "synchronous", ...given }: Exhausted) => {
   const system = System.make({
     name: "bully",
+    user: user(resign),
     members: System.members(given.protocol ?? protocol, nodesOf(nodes), Bully.defaults),
     ...(given.crashes === undefined ? {} : { crashes: given.crashes }),
     ...(given.network === undefined ? {} : { network: given.network }),
@@ -46,8 +58,11 @@ describe("every interleaving, with the synchrony that it assumes (Garcia-Molina 
     [{ nodes: 1 }, 2],
     [{ nodes: 4 }, 12_951],
     [{ nodes: 3, crashes: { max: 1, restart: true } }, 10_397],
-    [{ nodes: 4, crashes: { max: 1 } }, 35_634]
-  ] as const)("every guarantee holds: %o", async (options, uniqueStates) => {
+    [{ nodes: 4, crashes: { max: 1 } }, 35_634],
+    [{ nodes: 3, resign: ["P3"] }, 8_797],
+    [{ nodes: 3, resign: ["P2", "P3"] }, 89_050],
+    [{ nodes: 3, resign: ["P3"], crashes: { max: 1 } }, 18_667]
+  ] as ReadonlyArray<[Exhausted, number]>)("every guarantee holds: %o", async (options, uniqueStates) => {
     const report = await exhaust(options)
     expect(verdicts(report)).toEqual(sound)
     expect(report).toMatchObject({ complete: true, uniqueStates })
