@@ -36,8 +36,11 @@ import type { Checkable } from "./Model.ts"
 
 export type { Source }
 
-export interface Options extends Omit<Checker.Options, "search" | "walks" | "seed" | "partialOrder"> {
-  /** How many threads explore. Default: as many as the machine has cores for. */
+export interface Options extends Checker.Options {
+  /**
+   * How many threads explore. Default: as many as the machine has cores for. Depth-first search, random walks and partial
+   * order have one, whatever is said here.
+   */
   readonly workers?: number
 }
 
@@ -100,12 +103,14 @@ export const prepare = (
     const clock = yield* Clock.Clock
     const begun = clock.monotonicTimeNanosUnsafe()
     const elapsed = () => Number(clock.monotonicTimeNanosUnsafe() - begun)
-    const { onProgress, workers = availableParallelism(), ...rest } = options
+    const { onProgress, workers: asked = availableParallelism(), ...rest } = options
+    const { partialOrder = false, search = "breadth-first" } = rest
+    const workers = partialOrder || search !== "breadth-first" ? 1 : asked
     const model = yield* Effect.tryPromise({
       try: () => build(source),
       catch: (cause) => new ModelNotBuilt({ module: String(source.module), build: source.build ?? "default", cause })
     })
-    let team: Team<unknown>
+    let team: Team<unknown> | undefined
     const made = yield* Effect.try({
       try: () =>
         new Checker.Check(model, rest, (space, bounds) => (team = new Team(space, model.properties, bounds, workers))),
@@ -126,12 +131,12 @@ export const prepare = (
         yield* Effect.yieldNow
       }
     })
-    const given = () => ({ ground: team.share(), source: { ...source, module: String(source.module) }, options: rest })
     const watched = tell.pipe(Effect.andThen(Effect.sleep("50 millis")), Effect.forever)
     const run = Effect.gen(function* () {
       yield* alone
-      if (!team.isWide) return
-      yield* Effect.raceFirst(together(model, made, team, given()), watched)
+      if (team?.isWide !== true) return
+      const given = { ground: team.share(), source: { ...source, module: String(source.module) }, options: rest }
+      yield* Effect.raceFirst(together(model, made, team, given), watched)
       yield* alone
     })
     return {
