@@ -123,7 +123,7 @@ describe("new:algorithm", () => {
     ["mutex", "Mutex", "exists already"],
     ["mutex", "Actor", "stands for something else"],
     ["mutex", "FencingToken", "stands for something else"],
-    ["election", "Stream", "stands for something else"],
+    ["election", "Layer", "stands for something else"],
     ["gossip", "Schema", "stands for something else"]
   ])("refuses %s %s", (room, name, reason) => {
     const made = plan(copy, room, name)
