@@ -30,6 +30,10 @@ export class Symmetry {
   low = 0
   /** The fingerprints of the latest state under each renaming: high, low, high, low. */
   readonly sums: Int32Array
+  // The state that is gone on from, but for messages that have a place, and what it adds up to.
+  private base: Int32Array = new Int32Array(64)
+  private baseLength = 0
+  private readonly baseSums: Int32Array
   private readonly size: number
   private readonly fifo: boolean
   private readonly locals: Shares
@@ -44,6 +48,7 @@ export class Symmetry {
     this.size = system.members.length
     this.fifo = system.network?.order === "fifo"
     this.sums = new Int32Array(this.renamings.length * 2)
+    this.baseSums = new Int32Array(this.renamings.length * 2)
     const { histories, locals, surroundings } = parts
     const mentions = new Mentions(
       this.renamings,
@@ -70,18 +75,37 @@ export class Symmetry {
     return locals.bytes + messages.bytes + surroundings.bytes + histories.bytes
   }
 
+  /** What is taken from here on are successors of this state, and have most parts in common with it. */
+  from(numbers: Int32Array, from: number, length: number): void {
+    this.baseLength = this.fifo ? this.size + 2 : length
+    if (this.baseLength > this.base.length) this.base = new Int32Array(this.baseLength * 2)
+    this.sums.fill(0)
+    for (let at = 0; at < this.baseLength; at++) {
+      this.base[at] = numbers[from + at]!
+      this.add(this.sharesAt(at), this.base[at]!)
+    }
+    this.baseSums.set(this.sums)
+  }
+
   /** Leaves the fingerprint of the first `length` of these numbers in `high` and `low`. */
   take(numbers: Int32Array, length: number): void {
-    const { size } = this
-    this.sums.fill(0)
-    for (let i = 0; i < size; i++) this.add(this.locals, numbers[i]!)
-    this.add(this.surroundings, numbers[size]!)
-    this.add(this.histories, numbers[size + 1]!)
-    for (let at = size + 2; at < length; at++) {
-      if (this.fifo) this.addAt(numbers[at]!, this.place(numbers, at))
-      else this.add(this.messages, numbers[at]!)
+    const { base, baseLength } = this
+    const unplaced = this.fifo ? this.size + 2 : length
+    const common = Math.min(unplaced, baseLength)
+    this.sums.set(this.baseSums)
+    for (let at = 0; at < common; at++) {
+      if (base[at] !== numbers[at]) this.replace(this.sharesAt(at), base[at]!, numbers[at]!)
     }
+    for (let at = common; at < baseLength; at++) this.subtract(this.sharesAt(at), base[at]!)
+    for (let at = common; at < unplaced; at++) this.add(this.sharesAt(at), numbers[at]!)
+    for (let at = unplaced; at < length; at++) this.addPlaced(numbers[at]!, this.place(numbers, at))
     this.gather()
+  }
+
+  /** What stands at a place among a state's numbers. */
+  private sharesAt(at: number): Shares {
+    const { size } = this
+    return at < size ? this.locals : at === size ? this.surroundings : at === size + 1 ? this.histories : this.messages
   }
 
   private add(shares: Shares, part: number): void {
@@ -91,7 +115,22 @@ export class Symmetry {
     for (let k = 0; k < sums.length; k++) sums[k] = sums[k]! + numbers[from + k]!
   }
 
-  private addAt(message: number, place: number): void {
+  private subtract(shares: Shares, part: number): void {
+    const { sums } = this
+    const from = shares.of(part)
+    const { numbers } = shares
+    for (let k = 0; k < sums.length; k++) sums[k] = sums[k]! - numbers[from + k]!
+  }
+
+  private replace(shares: Shares, before: number, after: number): void {
+    const { sums } = this
+    const from = shares.of(before)
+    const to = shares.of(after)
+    const { numbers } = shares
+    for (let k = 0; k < sums.length; k++) sums[k] = sums[k]! - numbers[from + k]! + numbers[to + k]!
+  }
+
+  private addPlaced(message: number, place: number): void {
     const { messages, sums } = this
     const from = messages.of(message)
     const { numbers } = messages

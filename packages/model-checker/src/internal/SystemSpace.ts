@@ -183,6 +183,7 @@ class SystemSpace implements Space<View<any, any>> {
 
   successors(numbers: Int32Array, from: number, length: number, to: Receiver): void {
     this.symmetryCheck?.state(numbers, from, length)
+    this.symmetry?.from(numbers, from, length)
     this.fit(length)
     for (let i = 0; i < length; i++) this.numbers[i] = numbers[from + i]!
     this.length = length
