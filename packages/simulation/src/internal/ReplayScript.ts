@@ -133,7 +133,6 @@ const timeoutsOf = (events: ReadonlyArray<Trace.Event>): Script["timeouts"] => {
   const comes = new Map<string, Map<string, number>>()
   for (let index = events.length - 1; index >= 0; index--) {
     const event = events[index]!
-    if (event._tag === "Crash" || event._tag === "Restart") comes.delete(event.node)
     if (event._tag !== "Step") continue
     let ofNode = comes.get(event.node)
     if (ofNode === undefined) comes.set(event.node, (ofNode = new Map()))
