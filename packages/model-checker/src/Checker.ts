@@ -203,12 +203,12 @@ export class Check<View> {
     return this.hasRuns()
   }
 
-  /** Begins anew where too much was left out: soon, but not before it has got twice as far as the time before. */
+  /** Begins anew where too much was left out: soon, but not before it has got four times as far as the time before. */
   private renew(): boolean {
     const { ended, visited } = this.search
     if (ended === undefined ? visited.size < this.renewFrom : ended !== "all seen") return false
     if (this.space.renew?.() !== true) return false
-    this.renewFrom = visited.size * 2
+    this.renewFrom = visited.size * 4
     this.search = this.begin()
     return true
   }
