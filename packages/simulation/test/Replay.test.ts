@@ -112,6 +112,45 @@ describe("a counterexample is replayed: the same steps, the same states, the sam
   )
 })
 
+describe("a counterexample of a reduced search is one of the whole", () => {
+  it.effect.each(["breadth-first", "random"] as const)("nodes that may change places: %s", (search) =>
+    Effect.gen(function* () {
+      const system = System.make<any, any, any, any, any, any, any>({
+        name: "clocks",
+        members: System.members(untyped(LamportClock.protocol), three, undefined),
+        user: {
+          memo: 0,
+          moves: ({ memo, node }) =>
+            (memo < 2 ? three.filter((other) => other !== node) : []).map((to) => ({
+              _tag: "Command",
+              command: { _tag: "Send", to },
+              memo: memo + 1
+            }))
+        },
+        symmetry: [three],
+        crashes: { max: 1, restart: true },
+        properties: [
+          Property.always("few events", ({ nodes }: System.View<LamportClock.State>) =>
+            nodes.every(({ state }) => state.clock.time < 8)
+          )
+        ]
+      })
+      const original = yield* counterexample(system, { search })
+      yield* agree(original, (trace) => Replay.run({ protocol: LamportClock.protocol, trace }))
+    })
+  )
+
+  it.effect("orders that come to the same", () =>
+    Effect.gen(function* () {
+      const safety = System.guarantees(RicartAgrawala.card).filter(({ kind }) => kind === "always")
+      const system = locks({ crashes: { max: 1, restart: true }, properties: safety })
+      const original = yield* counterexample(system, { partialOrder: true })
+      const { broken, claimed } = yield* agree(original, replayLocks)
+      expect(broken).toEqual(expect.arrayContaining([...claimed]))
+    })
+  )
+})
+
 describe("random runs", () => {
   /** Breaks at some state a good way from the start, by its content: another one for each seed. */
   const somewhere = (seed: number) => ({
