@@ -228,16 +228,16 @@ describe("random systems: with and without the reduction", () => {
 
 // ------------------------------------------------------------------------------------------- where a condition is needed
 
-/** n1 says 1, then 2 when told so once more, or forgets its first call; n2 remembers what it hears. */
-const caller = (isTwice: boolean): Protocol.Protocol<ReadonlyArray<number>, number, "go"> => ({
+/** n1 calls 1, 2, 3 and n2 remembers what it hears; or n1 calls 1 again and again, and nobody remembers. */
+const caller = (isForgetful: boolean): Protocol.Protocol<ReadonlyArray<number>, number, "go"> => ({
   name: "test/caller",
   message: Schema.Int,
   init: () => [],
   onCommand: (state, _go, act) => {
-    act.send("n2", isTwice ? 1 : state.length + 1)
-    return isTwice ? state : [...state, 0]
+    act.send("n2", isForgetful ? 1 : state.length + 1)
+    return isForgetful ? state : [...state, 0]
   },
-  onMessage: (state, _from, message) => (isTwice ? state : [...state, message])
+  onMessage: (state, _from, message) => (isForgetful ? state : [...state, message])
 })
 
 /** n1 turns round for ever, n2 may do something else once. */
@@ -262,13 +262,18 @@ const goes = (who: string, times: number): System.User<unknown, "go", number> =>
   moves: ({ memo, node }) => (node === who && memo < times ? [{ _tag: "Command", command: "go", memo: memo + 1 }] : [])
 })
 
-const two = (
-  protocol: Protocol.Any,
+const two = <State, Message, Timer extends string>(
+  protocol: Protocol.Protocol<State, Message, "go", never, Timer>,
   rest: Pick<
-    System.System<any, any, any, any, any, any, any>,
-    "network" | "crashes" | "properties" | "user" | "visible" | "within"
+    System.System<State, Message, "go", never, Timer, number, undefined>,
+    "network" | "crashes" | "properties" | "user" | "visible"
   >
-) => System.make({ name: "two", members: System.members(protocol, ["n1", "n2"], undefined), ...rest })
+) =>
+  System.make<State, Message, "go", never, Timer, number>({
+    name: "two",
+    members: System.members(protocol, ["n1", "n2"], undefined),
+    ...rest
+  })
 
 const verdicts = (system: Model.Checkable<any>) =>
   Effect.map(Effect.all([Checker.check(system), Checker.check(system, { partialOrder: true })]), ([full, reduced]) =>
@@ -300,13 +305,13 @@ describe("what makes all steps needed", () => {
   it.effect("a split loses what was sent before, not what is sent after", () =>
     Effect.gen(function* () {
       const skips = Property.sometimes<System.View<ReadonlyArray<number>>>(
-        "n2 hears of 2 alone",
-        ({ nodes: all }) => all[1]!.state[0] === 2
+        "n2 hears of 1 and 3",
+        ({ nodes: all }) => all[1]!.state.join() === "1,3"
       )
       const network = { order: "fifo", splits: [[["n1"], ["n2"]]] } as const
       const visible = ({ node, state }: { readonly node: string; readonly state: unknown }) => node === "n2" && state
       expect(
-        yield* verdicts(two(caller(false), { user: goes("n1", 2), network, visible, properties: [skips] }))
+        yield* verdicts(two(caller(false), { user: goes("n1", 3), network, visible, properties: [skips] }))
       ).toEqual(["holds", "holds"])
     })
   )
