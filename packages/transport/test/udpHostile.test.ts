@@ -384,7 +384,7 @@ describe("the key ring", () => {
         yield* keys.install(key(2))
         yield* attack(sealedWith(1, 3), sealedWith(2, 4))
         yield* keys.use(key(2))
-        yield* attack(sealedWith(1, 5), sealedWith(2, 6))
+        yield* attack(sealedWith(2, 5), sealedWith(1, 6))
         yield* keys.remove(key(1))
         yield* attack(sealedWith(1, 7), sealedWith(2, 8))
         expect(got.items).toEqual(["1", "3", "4", "5", "6", "8"])
