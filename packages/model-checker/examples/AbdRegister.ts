@@ -48,8 +48,8 @@ interface Querying extends Call {
   readonly _tag: "Querying"
   /** What is to be put; `null`: it is a get. */
   readonly put: string | null
-  /** By server, in the order of their names; this one's own as it was at the beginning. Fewer than a majority. */
-  readonly copies: ReadonlyArray<readonly [server: NodeId.NodeId, copy: Copy]>
+  /** By server; this one's own as it was at the beginning. Fewer than a majority. */
+  readonly copies: Readonly<Record<NodeId.NodeId, Copy>>
 }
 
 /** Before a majority has recorded the value. */
@@ -57,8 +57,8 @@ interface Recording extends Call {
   readonly _tag: "Recording"
   /** The answer. */
   readonly answer: Message
-  /** Who has recorded it, in the order of names; this server among them. Fewer than a majority. */
-  readonly recorded: ReadonlyArray<NodeId.NodeId>
+  /** Who has recorded it, this server among them. Fewer than a majority. */
+  readonly recorded: ReadonlySet<NodeId.NodeId>
 }
 
 export interface State {
@@ -107,15 +107,16 @@ const query = (state: State, call: Omit<Querying, "_tag" | "copies">, act: Act):
   if (state.call !== null) return state
   const { id } = act.self
   act.sendAll(others(act), { _tag: "Query", request: call.request })
-  return { ...state, call: { _tag: "Querying", ...call, copies: [[id, state.copy]] } }
+  return { ...state, call: { _tag: "Querying", ...call, copies: { [id]: state.copy } } }
 }
 
 const onCopy = (state: State, from: NodeId.NodeId, request: number, copy: Copy, act: Act): State => {
   const { call } = state
   if (call?._tag !== "Querying" || call.request !== request) return state
-  const copies = [...call.copies, [from, copy] as const].toSorted(([a], [b]) => NodeId.Order(a, b))
-  if (copies.length < Register.majority(act.self.options.servers.length)) return { ...state, call: { ...call, copies } }
-  const latest = copies.map(([, each]) => each).reduce((a, b) => (isLater(b, a) ? b : a))
+  const copies = { ...call.copies, [from]: copy }
+  const known = Object.values(copies)
+  if (known.length < Register.majority(act.self.options.servers.length)) return { ...state, call: { ...call, copies } }
+  const latest = known.reduce((a, b) => (isLater(b, a) ? b : a))
   return recordByMajority(state, call, latest, act)
 }
 
@@ -125,14 +126,14 @@ const recordByMajority = (state: State, call: Querying, latest: Copy, act: Act):
   const copy = put === null ? latest : { sequencer: { number: latest.sequencer.number + 1, server: id }, value: put }
   const answer: Message = put === null ? { _tag: "GetOk", request, value: copy.value } : { _tag: "PutOk", request }
   act.sendAll(others(act), { _tag: "Record", request, copy })
-  return { ...keep(state, copy), call: { _tag: "Recording", request, client, answer, recorded: [id] } }
+  return { ...keep(state, copy), call: { _tag: "Recording", request, client, answer, recorded: new Set([id]) } }
 }
 
 const onRecorded = (state: State, from: NodeId.NodeId, request: number, act: Act): State => {
   const { call } = state
-  if (call?._tag !== "Recording" || call.request !== request || call.recorded.includes(from)) return state
-  const recorded = [...call.recorded, from].toSorted(NodeId.Order)
-  if (recorded.length < Register.majority(act.self.options.servers.length)) {
+  if (call?._tag !== "Recording" || call.request !== request || call.recorded.has(from)) return state
+  const recorded = new Set([...call.recorded, from])
+  if (recorded.size < Register.majority(act.self.options.servers.length)) {
     return { ...state, call: { ...call, recorded } }
   }
   act.send(call.client, call.answer)
@@ -162,8 +163,9 @@ export const example = Example.make({
   },
   flags: [
     { name: "servers", default: 2, minimum: 2, maximum: 9, description: "servers, of which a majority must answer" },
-    { name: "clients", default: 2, minimum: 1, maximum: 9, description: "clients, each with a put and a get" }
+    { name: "clients", default: 2, minimum: 1, maximum: 9, description: "clients, each with a put and a get" },
+    Register.interchangeable
   ],
   model,
-  knownCounts: [{ values: { servers: 2, clients: 2 }, uniqueStates: 544 }]
+  knownCounts: [{ values: { servers: 2, clients: 2, interchangeable: 0 }, uniqueStates: 544 }]
 })

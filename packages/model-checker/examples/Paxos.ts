@@ -52,10 +52,10 @@ export interface State {
   // The proposer.
   /** What this server proposes: its client's, until it learns of one that may have been chosen. */
   readonly proposal: Proposal | null
-  /** Who promised, and what each had accepted; in the order of names. Of this server's latest ballot. */
-  readonly promises: ReadonlyArray<readonly [server: NodeId.NodeId, accepted: Accepted | null]>
-  /** Who accepted the proposal, in the order of names. */
-  readonly acceptors: ReadonlyArray<NodeId.NodeId>
+  /** Who promised, and what each had accepted. Of this server's latest ballot. */
+  readonly promises: Readonly<Record<NodeId.NodeId, Accepted | null>>
+  /** Who accepted the proposal. */
+  readonly acceptors: ReadonlySet<NodeId.NodeId>
 
   // The acceptor.
   /** Of the highest ballot in which this server accepted. */
@@ -77,8 +77,8 @@ export const protocol: Protocol.Protocol<State, Message, never, never, never, Re
   init: ({ options }) => ({
     ballot: { round: 0, server: options.servers[0]! },
     proposal: null,
-    promises: [],
-    acceptors: [],
+    promises: {},
+    acceptors: new Set(),
     accepted: null,
     decided: false
   }),
@@ -128,31 +128,31 @@ const prepare = (state: State, proposal: Proposal, act: Act): State => {
   const { id } = act.self
   const ballot = { round: state.ballot.round + 1, server: id }
   act.sendAll(others(act), { _tag: "Prepare", ballot })
-  return { ...state, ballot, proposal, promises: [[id, state.accepted]], acceptors: [] }
+  return { ...state, ballot, proposal, promises: { [id]: state.accepted }, acceptors: new Set() }
 }
 
 const onPromise = (state: State, from: NodeId.NodeId, accepted: Accepted | null, act: Act): State => {
-  const promises = [...state.promises, [from, accepted] as const].toSorted(([a], [b]) => NodeId.Order(a, b))
+  const promises = { ...state.promises, [from]: accepted }
   const promised = { ...state, promises }
   // Later promises change nothing: the proposal is made.
-  return promises.length === majority(act) ? propose(promised, act) : promised
+  return Object.keys(promises).length === majority(act) ? propose(promised, act) : promised
 }
 
 /** Phase 2: what may have been chosen, or else this server's own. */
 const propose = (state: State, act: Act): State => {
   const { ballot, promises } = state
   const { id } = act.self
-  const highest = promises
-    .map(([, accepted]) => accepted)
-    .reduce((a, b) => (a === null || (b !== null && compare(b.ballot, a.ballot) > 0) ? b : a))
+  const highest = Object.values(promises).reduce((a, b) =>
+    a === null || (b !== null && compare(b.ballot, a.ballot) > 0) ? b : a
+  )
   const proposal = highest === null ? state.proposal! : highest.proposal
   act.sendAll(others(act), { _tag: "Accept", ballot, proposal })
-  return { ...state, proposal, accepted: { ballot, proposal }, acceptors: [id] }
+  return { ...state, proposal, accepted: { ballot, proposal }, acceptors: new Set([id]) }
 }
 
 const onAcceptance = (state: State, from: NodeId.NodeId, act: Act): State => {
-  const acceptors = [...state.acceptors, from].toSorted(NodeId.Order)
-  if (acceptors.length < majority(act)) return { ...state, acceptors }
+  const acceptors = new Set([...state.acceptors, from])
+  if (acceptors.size < majority(act)) return { ...state, acceptors }
   const proposal = state.proposal!
   act.sendAll(others(act), { _tag: "Decided", ballot: state.ballot, proposal })
   act.send(proposal.client, { _tag: "PutOk", request: proposal.request })
@@ -176,8 +176,9 @@ export const example = Example.make({
   paper: { authors: "Leslie Lamport", title: "The Part-Time Parliament", venue: "ACM TOCS 16(2)", year: 1998 },
   flags: [
     { name: "servers", default: 3, minimum: 2, maximum: 9, description: "servers, of which a majority must answer" },
-    { name: "clients", default: 2, minimum: 1, maximum: 9, description: "clients, each with a put and a get" }
+    { name: "clients", default: 2, minimum: 1, maximum: 9, description: "clients, each with a put and a get" },
+    Register.interchangeable
   ],
   model,
-  knownCounts: [{ values: { servers: 3, clients: 2 }, uniqueStates: 16_668 }]
+  knownCounts: [{ values: { servers: 3, clients: 2, interchangeable: 0 }, uniqueStates: 16_668 }]
 })

@@ -127,7 +127,18 @@ const properties = (): ReadonlyArray<Property.Property<System.View<unknown, Test
 export interface Sizes {
   readonly servers: number
   readonly clients: number
+  /** 1: servers that no client calls are taken for interchangeable, where the protocol gives them one role. Default: 0. */
+  readonly interchangeable?: number
 }
+
+/** For examples whose servers answer each other alike, whatever they are called. */
+export const interchangeable = {
+  name: "interchangeable",
+  default: 0,
+  minimum: 0,
+  maximum: 1,
+  description: "1: which is which of the servers that no client calls is left out of account"
+} as const
 
 /** Servers that run `protocol`, and their clients. No message is lost or repeated, any may overtake any other. */
 export const system = <State, Own>(
@@ -148,6 +159,8 @@ export const system = <State, Own>(
       }))
     ],
     record,
+    // Client number i calls server i and the next, round and round.
+    ...(sizes.interchangeable === 1 ? { symmetry: [servers.slice(sizes.clients + 1)] } : {}),
     properties: properties()
   })
 }
