@@ -4,8 +4,10 @@
  * A model checker sees every order of events, so that a program with as few steps as possible says the most: a mutex is
  * entered and left, members of an election start, and a clock stamps messages. It is written for the service, once.
  */
-import { System, type Model } from "@troupe/model-checker"
 import type { Card } from "@troupe/actor"
+import { type Model, type Parallel, type Property, System } from "@troupe/model-checker"
+import { examples } from "@troupe/model-checker/examples/index"
+import { algorithms } from "./algorithms.ts"
 import type { Demonstration, Service } from "./Demonstration.ts"
 import { names } from "./worlds/World.ts"
 
@@ -21,6 +23,34 @@ export interface Bounds {
   readonly crashes: number
   readonly restart: boolean
   readonly timeouts: "any" | "synchronous" | "never"
+  /** How many values a draw of chance may have, evenly spread from 0 on. */
+  readonly draws: number
+  /** Of states that are the same but for which node is which, one is explored. */
+  readonly symmetric: boolean
+  /** Orders of steps that come to the same are left out: properties see of a state what `seen` says, and no more. */
+  readonly partialOrder: boolean
+}
+
+/** What is checked, as plain data: each thread builds it for itself. */
+export type Request =
+  | { readonly _tag: "Algorithm"; readonly name: string; readonly bounds: Bounds }
+  | { readonly _tag: "Example"; readonly name: string; readonly sizes: Readonly<Record<string, number>> }
+
+export const source = (request: Request): Parallel.Source => ({
+  module: import.meta.url,
+  build: "build",
+  args: [request]
+})
+
+/** Throws `BadSize` of an example. */
+export const build = (request: Request): Model.Checkable<any> => {
+  const { name } = request
+  return request._tag === "Example"
+    ? examples.find((example) => example.name === name)!.model(request.sizes)
+    : model(
+        algorithms.find((algorithm) => algorithm.name === name)!,
+        request.bounds
+      )
 }
 
 /** Whether users of the service do something that is counted. */
@@ -33,7 +63,7 @@ export const defaultEntries = (nodes: number): number => (nodes > 3 ? 1 : 2)
 export const defaultTimeouts = ({ card }: Demonstration): Bounds["timeouts"] =>
   card.assumes.timing === "synchronous" ? "synchronous" : "any"
 
-export const model = (demonstration: Demonstration, bounds: Bounds): Model.Checkable<any> => {
+const model = (demonstration: Demonstration, bounds: Bounds): Model.Checkable<any> => {
   const nodes = names(bounds.nodes)
   const { card, name, options, protocol, service } = demonstration
   const user = users[service](nodes, bounds.entries)
@@ -49,9 +79,43 @@ export const model = (demonstration: Demonstration, bounds: Bounds): Model.Check
     },
     crashes: { max: bounds.crashes, restart: bounds.restart },
     timeouts: bounds.timeouts,
-    properties: System.guarantees(card)
+    random: Array.from({ length: bounds.draws }, (_, i) => i / bounds.draws),
+    ...(bounds.symmetric ? { symmetry: [nodes] } : {}),
+    ...(bounds.partialOrder ? { visible: visible(service) } : {}),
+    properties: bounds.partialOrder ? System.guarantees(card).map(guarded(service)) : System.guarantees(card)
   })
 }
+
+/** What guarantees of the service see of a node's state. */
+const seen: Readonly<Record<Service, ReadonlyArray<string>>> = {
+  mutex: ["phase", "claim"],
+  election: ["role", "leader", "standing"],
+  clock: ["latest", "previous"]
+}
+
+const visible =
+  (service: Service) =>
+  ({ alive, state }: Card.Snapshot<any>[number]) => [alive, seen[service].map((field) => state[field])]
+
+/** A guarantee that sees more of a state than is taken for visible would be held against too few orders of steps. */
+const guarded =
+  (service: Service) =>
+  (property: Property.Property<System.View<any>>): Property.Property<System.View<any>> => ({
+    ...property,
+    holds: ({ history, nodes }) => property.holds({ nodes: nodes.map(onlySeen(service)), history, messages: [] })
+  })
+
+const onlySeen =
+  (service: Service) =>
+  (cell: Card.Snapshot<any>[number]): Card.Snapshot<any>[number] => ({
+    ...cell,
+    state: new Proxy(cell.state, {
+      get: (state, field) => {
+        if (typeof field === "symbol" || seen[service].includes(field)) return state[field]
+        throw new Error(`it looks at "${field}" of a state, which --partial-order does not reckon with`)
+      }
+    })
+  })
 
 type User = System.User<any, any, number>
 
@@ -77,9 +141,28 @@ const users: Readonly<Record<Service, (nodes: ReadonlyArray<string>, times: numb
   })
 }
 
-/** The first node apart from the others, the first two, and so on. */
-const splits = (nodes: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<ReadonlyArray<string>>> =>
-  nodes.slice(1).map((_, i) => [nodes.slice(0, i + 1), nodes.slice(i + 1)])
+/** Up to so many nodes, every split in two is looked at. */
+const mostSplitWholly = 5
+
+/**
+ * The ways in which the network may split in two. Of many nodes those in which one is cut off, and those between nodes that
+ * stand side by side: there are too many others.
+ */
+const splits = (nodes: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<ReadonlyArray<string>>> => {
+  const apart = (isApart: (place: number) => boolean) => [
+    nodes.filter((_, place) => !isApart(place)),
+    nodes.filter((_, place) => isApart(place))
+  ]
+  const { length } = nodes
+  if (length <= mostSplitWholly) {
+    // The first node is always in the first part, so that each split comes once.
+    return Array.from({ length: 2 ** (length - 1) - 1 }, (_, i) => apart((place) => ((2 * (i + 1)) >> place) % 2 === 1))
+  }
+  return [
+    ...nodes.slice(1).map((_, i) => apart((place) => place > i)),
+    ...nodes.slice(1, -1).map((_, i) => apart((place) => place === i + 1))
+  ]
+}
 
 const counted = (value: number, one: string, many = `${one}s`): string => `${value} ${value === 1 ? one : many}`
 
@@ -93,7 +176,8 @@ const describe = (demonstration: Demonstration, bounds: Bounds): ReadonlyArray<s
   ...(bounds.split ? ["a split"] : []),
   ...(bounds.crashes === 0
     ? []
-    : [`${counted(bounds.crashes, "crash", "crashes")}${bounds.restart ? " and restart" : ""}`])
+    : [`${counted(bounds.crashes, "crash", "crashes")}${bounds.restart ? " and restart" : ""}`]),
+  ...(bounds.draws > 1 ? [`${bounds.draws} ways of each draw`] : [])
 ]
 
 /** The presets of faults that a card speaks about, as far as these bounds let them happen. */

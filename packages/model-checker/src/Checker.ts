@@ -305,6 +305,12 @@ export class Check<View> {
   }
 }
 
+/** @internal What is wrong with the model, or with a property in a first state. */
+export const refusalOf = (model: Checkable<any>, error: unknown): CheckError | undefined =>
+  error instanceof Thrown
+    ? new PropertyFailed({ model: model.name, property: error.property, cause: error.cause, steps: ["start"] })
+    : flawOf(model, error)
+
 /** @internal What the model is to blame for. */
 export const flawOf = ({ name: model }: Checkable<any>, error: unknown): NotSerialisable | NotSymmetric | undefined => {
   if (error instanceof NotPlain) return new NotSerialisable({ model, path: error.path, what: error.what })
@@ -335,8 +341,8 @@ const attempt = <A>(
   model: Checkable<any>,
   run: () => A,
   explain: (error: unknown) => CheckError = (error) => {
-    const flaw = flawOf(model, error)
-    if (flaw !== undefined) return flaw
+    const refusal = refusalOf(model, error)
+    if (refusal !== undefined) return refusal
     throw error
   }
 ): Effect.Effect<A, CheckError> =>

@@ -115,9 +115,9 @@ export const prepare = (
       try: () =>
         new Checker.Check(model, rest, (space, bounds) => (team = new Team(space, model.properties, bounds, workers))),
       catch: (error) => {
-        const flaw = Checker.flawOf(model, error)
-        if (flaw === undefined) throw error
-        return flaw
+        const refusal = Checker.refusalOf(model, error)
+        if (refusal === undefined) throw error
+        return refusal
       }
     })
     const tell = Effect.sync(() => {

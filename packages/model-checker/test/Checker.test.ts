@@ -139,4 +139,15 @@ describe("what is wrong is said", () => {
       expect(error.message).toContain("out of reach")
     })
   )
+
+  it.effect("and one that throws in a first state", () =>
+    Effect.gen(function* () {
+      const thrower = Property.always("sound", () => {
+        throw new RangeError("out of reach")
+      })
+      const error = yield* Effect.flip(Checker.check(grid(3, [thrower])))
+      expect(error).toMatchObject({ _tag: "PropertyFailed", property: "sound", steps: ["start"] })
+      expect(error.message).toContain("threw in a first state")
+    })
+  )
 })

@@ -1,10 +1,10 @@
 /** What a check has found, as JSON and in words. */
-import type { Checker, Model } from "@troupe/model-checker"
+import type { Checker, Parallel } from "@troupe/model-checker"
 import { SpaceTime } from "@troupe/trace"
 import { count, number, type Screen } from "../../terminal/Screen.ts"
 
 export interface Checked {
-  readonly model: Model.Checkable<any>
+  readonly options: Parallel.Options
   /** The name of the weakness that the card has for a property that is broken. */
   readonly known: (broken: string) => string | undefined
   readonly report: Checker.Report
@@ -46,12 +46,16 @@ export const asText = (checked: Checked, terminal: Screen): ReadonlyArray<string
     "",
     ...table(checked, terminal),
     "",
-    `${count(report.uniqueStates, "state")}, ${number(report.generatedStates)} come to, ${count(report.depth, "step")} deep, ` +
-      `in ${report.seconds.toFixed(1)} s (${number(Math.round(rate(report)))}/s); ${extent(report)}`,
+    `${seen(report)}, in ${report.seconds.toFixed(1)} s (${number(Math.round(rate(report)))}/s)`,
+    extent(checked),
+    ...unknown(report),
     ...broken.flatMap((verdict) => drawn(verdict, terminal)),
     ...(trace === undefined ? [] : ["", `trace of the counterexample in ${trace}`])
   ]
 }
+
+const seen = ({ depth, generatedStates, uniqueStates }: Checker.Report): string =>
+  `${count(uniqueStates, "state")}, ${number(generatedStates)} come to, ${count(depth, "step")} deep`
 
 const rate = ({ seconds, uniqueStates }: Checker.Report): number => uniqueStates / Math.max(seconds, 1e-3)
 
@@ -67,35 +71,55 @@ const table = ({ known, report: { properties } }: Checked, { style }: Screen): R
 }
 
 /** How much of the model that was. */
-const extent = ({ complete, ended }: Checker.Report): string => {
-  if (complete) return "that is all of them"
-  const why: Readonly<Record<string, string>> = {
-    "all seen": "not all runs were looked at, for memory",
-    violation: "ended at what is broken",
-    states: "ended by --max-states",
-    depth: "ended by --max-depth",
-    bytes: "ended for memory",
-    interrupted: "interrupted"
+const extent = ({ options: { partialOrder, walks = 10_000 }, report: { complete, ended } }: Checked): string => {
+  if (complete && partialOrder)
+    return "That is all that has to be seen: orders of steps that come to the same are left out."
+  if (complete) return "That is all of them."
+  const why: Readonly<Record<Checker.Report["ended"], string>> = {
+    "all seen": "That is all of them, but not all runs were looked at, for memory.",
+    violation: "The search ended at what is broken; there are more states.",
+    states: "The search ended at --max-states; there are more states.",
+    depth: "The search went no deeper than --max-depth; there are more states.",
+    bytes: "The search ended for memory; there are more states.",
+    walks: `${count(walks, "random walk")} came to these; there may be more.`,
+    interrupted: "The search was interrupted; there are more states."
   }
-  return `${why[ended] ?? ended}, there are more`
+  return why[ended]
 }
 
-/** The picture, and the steps as numbered lines. */
+/** Why that is so, and what would tell. */
+const unknown = ({ ended, properties }: Checker.Report): ReadonlyArray<string> => {
+  if (!properties.some(({ verdict }) => verdict === "unknown")) return []
+  switch (ended) {
+    case "violation":
+      return ["What is unknown was not decided by then. Add --all to go on."]
+    case "walks":
+      return ["What is unknown did not show on the walks. That it never does, only a whole search can say."]
+    case "all seen":
+      return ["What is unknown was not looked at, since something is broken. Add --all to go on."]
+    default:
+      return ["What is unknown may be so or not in the states that were not seen."]
+  }
+}
+
+/** The picture, and the steps as numbered lines: the start is none. */
 const drawn = ({ counterexample, name }: Checker.Verdict, { style, width }: Screen): ReadonlyArray<string> => {
   const { loopFrom, steps, trace } = counterexample!
-  const digits = String(steps.length).length
+  const taken = steps.slice(1)
+  const digits = String(taken.length).length
   const again =
     loopFrom === undefined
       ? []
       : [
           loopFrom < steps.length
-            ? `Steps ${loopFrom + 1} to ${steps.length} may be repeated for ever.`
+            ? `Steps ${loopFrom} to ${taken.length} may be repeated for ever.`
             : "After that nothing more need happen."
         ]
   return [
     "",
-    `${style.red(name)} is broken in ${count(steps.length, "step")}:`,
-    ...steps.map((step, i) => `  ${String(i + 1).padStart(digits)}. ${step}`),
+    `${style.red(name)} is broken ${taken.length === 0 ? "at the start" : `in ${count(taken.length, "step")}`}:`,
+    ...(steps[0] === "start" ? [] : [`  ${" ".repeat(digits)}  ${steps[0]}`]),
+    ...taken.map((step, i) => `  ${String(i + 1).padStart(digits)}. ${step}`),
     ...again,
     ...(trace.events.some((event) => "node" in event)
       ? [
