@@ -225,6 +225,8 @@ class Replaying {
   /** Not before all have started, nor amid a step: the states of a trace are those between its steps. */
   readonly afterSteps = (property: Property.Property): Property.Property => ({
     ...property,
+    // A look that comes amid a step is made up for after it, though no state has changed since.
+    ofSnapshots: false,
     holds: (world) => {
       const step = Math.floor(world.nowMillis)
       const event = this.script.events[step - 1]

@@ -144,6 +144,50 @@ describe("each way of a network and of time", () => {
     })
   )
 
+  it.effect("a start after which a property is broken, though it changes no state that was just made", () =>
+    Effect.gen(function* () {
+      const once: Protocol.Protocol<number, string, "set"> = {
+        name: "test/once",
+        message: Schema.String,
+        init: () => 0,
+        onCommand: () => 1,
+        onMessage: (state) => state
+      }
+      const user: Setting["user"] = {
+        memo: 0,
+        moves: ({ memo, node }) => (memo === 0 && node === "n1" ? [{ _tag: "Command", command: "set", memo: 1 }] : [])
+      }
+      const original = yield* counterexample(
+        pair(once, {
+          user,
+          crashes: { max: 1, restart: true },
+          record: {
+            init: "",
+            note: (seen: string, { _tag }: System.Occurrence) => (_tag === "Crashed" ? seen : `${seen}${_tag} `)
+          },
+          properties: [
+            Property.always(
+              "never",
+              ({ history, nodes }) => history !== "Commanded Restarted " || nodes[0]!.state === 1
+            )
+          ],
+          never: () => false
+        })
+      )
+      let highest = 0
+      const remembers = {
+        ...Simulation.always("never", (world) => {
+          const [first] = world.snapshot(once.name)
+          highest = Math.max(highest, first!.state)
+          return first!.state === highest
+        }),
+        ofSnapshots: true
+      }
+      const { broken } = yield* Replay.run({ protocol: once, trace: original, properties: [remembers] })
+      expect(broken).toEqual(["never"])
+    })
+  )
+
   it.effect("chance gives what the trace shows, among what it may give", () =>
     Effect.gen(function* () {
       const dice: Protocol.Protocol<ReadonlyArray<number>, number, "throw"> = {
