@@ -52,7 +52,7 @@ import * as Members from "./internal/swim/members.ts"
 import { Message } from "./internal/swim/messages.ts"
 import { key } from "./internal/swim/order.ts"
 import * as Rumours from "./internal/swim/rumours.ts"
-import { type Act, type Options, relaysMax, type State, type Timer } from "./internal/swim/state.ts"
+import { type Act, type Options, type Probe, relaysMax, type State, type Timer } from "./internal/swim/state.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
@@ -132,6 +132,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Opinion, Timer
     probe: undefined,
     sequence: 0,
     relays: [],
+    syncDue: false,
     rumours: Rumours.none,
     gossiping: false
   }),
@@ -154,7 +155,10 @@ export const protocol: Protocol.Protocol<State, Message, Command, Opinion, Timer
 
   onMessage: (state, from, message, act) => {
     if (state.phase === "left") return message._tag === "Ping" ? answer(state, from, message.sequence, act) : state
-    if (message._tag === "Sync") return onSync(state, from, message, act)
+    if (message._tag === "Sync") {
+      const synced = onSync(state, from, message, act)
+      return message.part === "Answer" && state.probe?.target === from ? acknowledge(synced, state.probe, act) : synced
+    }
     const heard = message._tag === "Nack" ? state : hearAll(state, message.rumours, act)
     switch (message._tag) {
       case "Ping":
@@ -216,7 +220,9 @@ const probeNext = (state: State, act: Act): State => {
   }
   if (target === undefined) return { ...state, round }
   const sequence = state.sequence + 1
-  const sent = ping({ ...state, round, sequence }, target, sequence, act)
+  let sent: State = { ...state, round, sequence, syncDue: false }
+  if (state.syncDue) ask(sent, target, act)
+  else sent = ping(sent, target, sequence, act)
   act.setTimer("timeout", Formulas.scaled(act.self.options.probeTimeoutMillis, state.health))
   return { ...sent, probe: { target, sequence, acked: false, helpers: [], nacksMissing: [] } }
 }
@@ -246,14 +252,18 @@ const probeIndirectly = (state: State, act: Act): State => {
 const onAck = (state: State, from: NodeId.NodeId, sequence: number, act: Act): State => {
   const { probe } = state
   if (probe?.sequence === sequence) {
-    if (probe.acked || (from !== probe.target && !probe.helpers.includes(from))) return state
-    act.clearTimer("timeout")
-    return withHealth({ ...state, probe: { ...probe, acked: true } }, -1, act.self.options)
+    return from === probe.target || probe.helpers.includes(from) ? acknowledge(state, probe, act) : state
   }
   const relayed = state.relays.find((relay) => relay.sequence === sequence)
   if (relayed === undefined) return state
   act.clearTimer(`relay ${sequence}`)
   return answer(withoutRelay(state, sequence), relayed.asker, relayed.asked, act)
+}
+
+const acknowledge = (state: State, probe: Probe, act: Act): State => {
+  if (probe.acked) return state
+  act.clearTimer("timeout")
+  return withHealth({ ...state, probe: { ...probe, acked: true } }, -1, act.self.options)
 }
 
 const onNack = (state: State, from: NodeId.NodeId, sequence: number): State => {

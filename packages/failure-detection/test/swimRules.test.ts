@@ -343,6 +343,17 @@ describe("joining and leaving", () => {
     expect(packets.map(({ part }) => part)).toEqual(["Answer", ...packets.slice(1).map(() => "More")])
   })
 
+  it("now and then a probe asks for all that the member knows, and an answer is one to the probe too", () => {
+    const node = new Hand("n1", four)
+    expect(sent(node.timeout("sync"))).toEqual([])
+    const [asked, ...others] = sent(node.timeout("probe"))
+    expect([asked, others]).toMatchObject([{ _tag: "Sync", part: "Ask", rumours: [alive("n1", 0)] }, []])
+    const roster = node.state.members.rosterHash
+    node.hear(asked!.to, { _tag: "Sync", part: "Answer", roster, rumours: [alive(asked!.to, 0)] })
+    expect(node.state.probe).toMatchObject({ acked: true })
+    expect(sent(node.timeout("probe"))).toMatchObject([{ _tag: "Ping" }])
+  })
+
   it("a death that is told in synchronising is suspected first, so that it can be refuted", () => {
     const node = new Hand("n1", four)
     node.hear("n2", { _tag: "Sync", part: "More", roster: 0, rumours: [confirm("n3", 0)] })
@@ -396,7 +407,7 @@ describe("the dead", () => {
     node.timeout("sync")
     expect(node.state.members).toMatchObject({ roster: ["n1", "n8", "n9", "n10"], joined: ["x"], absent: 0, reaped: 0 })
     expect(node.status("n8")).toBe("up")
-    const probed = Array.from({ length: 4 }, () => sent(node.timeout("probe")).find(({ _tag }) => _tag === "Ping")?.to)
+    const probed = Array.from({ length: 4 }, () => sent(node.timeout("probe"))[0]?.to)
     expect(probed.toSorted()).toEqual(["n10", "n8", "n9", "x"])
   })
 })

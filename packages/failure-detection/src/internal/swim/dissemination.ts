@@ -149,18 +149,15 @@ const concerning = (state: State, to: NodeId.NodeId, act: Act): Rumour | undefin
 /** Asks a node for what it knows, and says what this one does: push and pull. */
 export const ask = (state: State, to: NodeId.NodeId, act: Act): void => sendKnown(state, to, "Ask", false, act)
 
-/** The timer of synchronisation: with one that is present and, so that a network that was split grows together, one dead. */
+/** The timer of synchronisation: with whom is probed next and, so that a network that was split grows together, one dead. */
 export const sync = (state: State, act: Act): State => {
   const { reapAfterMillis, syncIntervalMillis } = act.self.options
   act.setTimer("sync", syncIntervalMillis)
-  const random = (): number => act.random()
   const members = Members.reap(state.members, act.monotonic() - reapAfterMillis)
-  const [present] = Members.sample(members, 1, [act.self.id], random)
-  const down = Members.oneDown(members, random)
-  if (present !== undefined) ask(state, present, act)
+  const down = Members.oneDown(members, () => act.random())
   if (down !== undefined) ask(state, down, act)
-  if (members === state.members) return state
-  return { ...state, members, round: Members.places(members) < state.round.size ? Members.noRound : state.round }
+  const round = Members.places(members) < state.round.size ? Members.noRound : state.round
+  return { ...state, members, round, syncDue: true }
 }
 
 export const onSync = (

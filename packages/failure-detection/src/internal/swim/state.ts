@@ -28,6 +28,8 @@ export interface State {
   readonly sequence: number
   /** What it probes for others. */
   readonly relays: ReadonlyArray<Relay>
+  /** The next probe is a synchronisation: it asks for all that the member knows, and an answer is one to the probe too. */
+  readonly syncDue: boolean
 
   // Dissemination.
   readonly rumours: Rumours
