@@ -88,6 +88,36 @@ describe("against causal histories (Almeida, Baquero, Fonte 2008, §3)", () => {
   })
 })
 
+describe("where an event raises the function (§5.3.4)", () => {
+  it("to where that makes the tree simpler, if anywhere", () => {
+    expect(event({ id: [1, 0], event: [1, 0, 1] })).toEqual({ id: [1, 0], event: 2 })
+    expect(event({ id: 1, event: [3, 0, [0, 2, 0]] })).toEqual({ id: 1, event: 5 })
+  })
+
+  it("else at a leaf that is there, however deep, before one that must be split", () => {
+    const stamp: Stamp = {
+      id: [
+        [0, [0, 1]],
+        [1, 0]
+      ],
+      event: [0, [0, 0, [0, 0, 1]], 0]
+    }
+    expect(event(stamp).event).toEqual([0, [0, 0, [0, 0, 2]], 0])
+  })
+
+  it("and of two that cost the same on the right, as the reference has it", () => {
+    expect(
+      event({
+        id: [
+          [1, 0],
+          [0, 1]
+        ],
+        event: 0
+      }).event
+    ).toEqual([0, 0, [0, 0, 1]])
+  })
+})
+
 describe("laws", () => {
   const stamps = parties(3, 25).all.map(({ stamp }) => peek(stamp))
 
