@@ -54,7 +54,7 @@ describe("troupe simulate --replay", () => {
   it("runs again what it has recorded, to the same", async () => {
     const [first, second] = [file("first.trace"), file("second.trace")]
     const once = await json("simulate", "election/bully", "--replay", split, "--trace", first)
-    const again = await json("simulate", "election/bully", "--replay", first, "--trace", second)
+    const again = await json("simulate", "election/bully", "--replay", first, "--trace", second, "--draws", "4")
     expect(once).toMatchObject({ code: 1, value: { claimed: ["at most one leader"], broken: ["at most one leader"] } })
     expect(again).toMatchObject({ code: 1, value: { steps: once.value.steps, broken: once.value.broken } })
     const [, ...events] = readFileSync(first, "utf8").split("\n")
@@ -130,6 +130,14 @@ describe("troupe simulate --replay", () => {
     ],
     ["a trace that goes nowhere", header, ["--trace", "/no/such/directory/t"], "it cannot be written"]
   ]
+
+  it("takes --draws with --replay alone", async () => {
+    const { code, stderr } = await troupe("simulate", "election/bully", "--draws", "4")
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: "troupe: --draws: only a --replay takes it. A seed draws what it draws.\n"
+    })
+  })
 
   it.each(refused)("refuses %s", async (_, content, flags, reason) => {
     const trace = file(`${Math.random()}.trace`)

@@ -40,8 +40,13 @@ const flags = {
   replay: Flag.String("replay").pipe(
     Flag.withMetavar("FILE"),
     Flag.withDescription(
-      "Run a trace again, such as a counterexample of `troupe check`, and compare each step. Takes --json and --trace"
+      "Run a trace again, such as a counterexample of `troupe check`, and compare each step. Takes --json, --trace and --draws"
     ),
+    Flag.optional
+  ),
+  draws: Flag.Int("draws").pipe(
+    Flag.filter(isBetween(1, 64), () => "a number from 1 to 64"),
+    Flag.withDescription("With --replay: how many values a draw of chance had when it was checked. Default: 1, zero"),
     Flag.optional
   ),
   keep: Flag.String("keep").pipe(
@@ -83,7 +88,11 @@ export const simulate = Command.make(
     if (Option.isSome(given.replay)) {
       yield* refuseSearch(given)
       if (trace !== undefined) yield* checkWritable(trace)
-      return yield* replay({ demonstration, file: given.replay.value, trace, json: given.json })
+      const draws = Option.getOrElse(given.draws, () => 1)
+      return yield* replay({ demonstration, file: given.replay.value, draws, trace, json: given.json })
+    }
+    if (Option.isSome(given.draws)) {
+      return yield* new Usage({ reason: "--draws: only a --replay takes it. A seed draws what it draws." })
     }
     const plan: Plan = {
       demonstration,

@@ -10,19 +10,22 @@ interface Given {
   readonly demonstration: Demonstration
   /** The trace to replay. */
   readonly file: string
+  /** As `troupe check` took it: a draw of chance has so many values, spread evenly from 0 on. */
+  readonly draws: number
   /** Where the trace of the replay goes. */
   readonly trace: string | undefined
   readonly json: boolean
 }
 
 export const replay = Effect.fnUntraced(function* (given: Given) {
-  const { demonstration, file, trace } = given
+  const { demonstration, draws, file, trace } = given
   const { card, options, protocol } = demonstration
   const original = yield* read(file)
   const replayed = yield* Replay.run({
     protocol,
     options,
     trace: original,
+    random: Array.from({ length: draws }, (_, i) => i / draws),
     properties: Simulation.fromCard(card, protocol.name)
   }).pipe(
     Effect.catchTag("Diverged", (diverged) =>
