@@ -207,7 +207,7 @@ export class Check<View> {
   private renew(): boolean {
     const { ended, visited } = this.search
     if (ended === undefined ? visited.size < this.renewFrom : ended !== "all seen") return false
-    if (this.space.renew?.() !== true) return false
+    if (this.space.renew?.(ended !== undefined) !== true) return false
     this.renewFrom = visited.size * 4
     this.search = this.begin()
     return true

@@ -7,14 +7,15 @@
  *    changes no node outside of C, and it comes to the same when it is taken first.
  * 2. No step at C is seen by a property or noted in a history, unless only ends matter. So what is seen on the run stays
  *    the same, and in the same order.
- * 3. One of the steps at C needs no budget of faults and leads to a state that is new; else all steps are taken. A run
- *    without a step at C can so be followed from a state that was found later; of those there are finitely many, so that at
- *    last one is taken in which a step of the run is.
+ * 3. One of the steps at C needs no budget of faults and leads to a state that is new, or its node can never come back to
+ *    before it; else all steps are taken. A run without a step at C can be followed from the state after that step, and so
+ *    on. That does not go round in a circle: on one, not every step leads to a state that was found later, and no node does
+ *    what it cannot go back from. So it comes to a state of which a step of the run is taken.
  *
  * By induction over its length, what is seen at the end of a run from s is seen by the search, and so is every end that a
  * run comes to: nothing has come to an end while C has its step.
  *
- * For 1, who may send is learnt from the steps that the search takes (`Sends`); when it turns out that too little was known,
+ * For 1 and 3, who may send and what is for good is learnt from the steps that the search takes (`Sends`); when it turns out that too little was known,
  * the search begins anew with what is known by then. A pass at whose end all that was relied on still stands is sound: by
  * the same induction each local step of a run from s was seen, the steps before the first one at C in a shorter run, and
  * the rest from a state to which the run was moved.
@@ -25,7 +26,8 @@
  *
  * Source: P. Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", LNCS 1032, 1996; A. Valmari,
  * "The State Explosion Problem", LNCS 1491, 1998, for 1 (its D1 and D2); for 3 D. Bošnački, G. Holzmann, "Improving Spin's
- * Partial-Order Reduction for Breadth-First Search", SPIN 2005.
+ * Partial-Order Reduction for Breadth-First Search", SPIN 2005, and R. Kurshan et al., "Static Partial Order Reduction",
+ * TACAS 1998.
  */
 import type { Occurrence, System } from "../System.ts"
 import { Interner, type Local, type Locals, type Message, type Outcome } from "./Locals.ts"
@@ -48,6 +50,11 @@ const crashIsHeld = 8
 const crashIsLearnt = 16
 /** The rest is how many steps of its own it has. */
 const countShift = 5
+
+/** Bits of what is known of an outcome: that it was seen, that it may be undone, and that it is relied on not to be. */
+const isLearnt = 1
+const isOnCircle = 2
+const isReliedOn = 4
 
 /** So many nodes can be named by the bits of a number, with one bit to spare. */
 const maxNodes = 30
@@ -82,6 +89,10 @@ export class PartialOrder {
   /** By outcome: 0 not asked yet, 1 may be put before others, 2 may not. */
   private held: Uint8Array = new Uint8Array(256)
   private learnt: Uint8Array = new Uint8Array(256)
+  /** By outcome: the local state before it. */
+  private befores: Int32Array = new Int32Array(256)
+  private learntCount = 0
+  private checkedCount = 0
   // The state at hand: by node, the local state, the sources of what may arrive, to whom it may send, how many steps.
   private readonly locals: Int32Array
   private readonly arriving: Int32Array
@@ -113,14 +124,30 @@ export class PartialOrder {
 
   get bytes(): number {
     const { facts, held, learnt, seen, sends, sights } = this
-    return facts.byteLength + held.byteLength + learnt.byteLength + seen.byteLength + sends.bytes + sights.bytes
+    return facts.byteLength + held.byteLength + learnt.byteLength * 5 + seen.byteLength + sends.bytes + sights.bytes
   }
 
   /** Whether something was left out that must not be, as is known by now. That is then forgotten: a pass begins anew. */
-  renew(): boolean {
-    if (!this.sends.isOutdated) return false
+  renew(isOver: boolean): boolean {
+    const isUndone = (isOver || this.learntCount >= 2 * this.checkedCount) && this.findCircles()
+    if (!this.sends.isOutdated && !isUndone) return false
     this.sends.release()
+    for (let id = 0; id < this.learnt.length; id++) this.learnt[id]! &= ~isReliedOn
     return true
+  }
+
+  /** Whether a step lies on a circle that was relied on not to. */
+  private findCircles(): boolean {
+    this.checkedCount = this.learntCount
+    const circles = this.sends.circles(this.crashBit)
+    const { befores, learnt } = this
+    let isUndone = false
+    for (let id = 0; id < learnt.length; id++) {
+      if (learnt[id] === 0 || circles[befores[id]!] !== circles[this.parts.outcomes[id]!.next.id]) continue
+      learnt[id]! |= isOnCircle
+      if ((learnt[id]! & isReliedOn) !== 0) isUndone = true
+    }
+    return isUndone
   }
 
   // ----------------------------------------------------------------------------------------------------------- learning
@@ -130,11 +157,24 @@ export class PartialOrder {
     if (outcome.id < this.learnt.length && this.learnt[outcome.id] !== 0) return
     // While something can be delivered, no time passes.
     if (this.timed && outcome.input._tag === "Timeout") return
-    while (outcome.id >= this.learnt.length) this.learnt = doubled(this.learnt)
-    this.learnt[outcome.id] = 1
+    while (outcome.id >= this.learnt.length) {
+      this.learnt = doubled(this.learnt)
+      this.befores = grown(this.befores, this.learnt.length)
+    }
+    this.learnt[outcome.id] = local.id === outcome.next.id ? isLearnt | isOnCircle : isLearnt
+    this.befores[outcome.id] = local.id
+    this.learntCount++
     let targets = 0
     for (const id of outcome.sends) targets |= 1 << this.parts.messages[id]!.target
     this.sends.learn(local.id, outcome.next.id, targets, sender < 0 ? 0 : 1 << sender)
+  }
+
+  /** Whether, of a step that was learnt, the node cannot come back to before it: that is then relied on. */
+  isForGood(outcome: Outcome): boolean {
+    if (outcome.id >= this.learnt.length || (this.learnt[outcome.id]! & (isLearnt | isOnCircle)) !== isLearnt)
+      return false
+    this.learnt[outcome.id]! |= isReliedOn
+    return true
   }
 
   learnCrash(local: Local, crashed: Local): void {

@@ -77,6 +77,48 @@ export class Sends {
     table.relied[local]! |= targets
   }
 
+  /** By local state, a number for the circle of steps that it lies on; what needs a source of `without` is no step. */
+  circles(without: number): Int32Array {
+    const { befores, heads, nexts, sources } = this
+    const size = heads.length
+    const circle = new Int32Array(size)
+    const order = new Int32Array(size)
+    const least = new Int32Array(size)
+    const at = heads.slice()
+    const stack: Array<number> = []
+    let count = 0
+    for (let root = 0; root < size; root++) {
+      if (order[root] !== 0) continue
+      const path = [root]
+      order[root] = least[root] = ++count
+      stack.push(root)
+      while (path.length > 0) {
+        const local = path.at(-1)!
+        const step = at[local]!
+        if (step !== 0) {
+          at[local] = nexts[step]!
+          if ((sources[step]! & without) !== 0) continue
+          const before = befores[step]!
+          if (order[before] === 0) {
+            order[before] = least[before] = ++count
+            stack.push(before)
+            path.push(before)
+          } else if (circle[before] === 0) least[local] = Math.min(least[local]!, order[before]!)
+          continue
+        }
+        path.pop()
+        const above = path.at(-1)
+        if (above !== undefined) least[above] = Math.min(least[above]!, least[local]!)
+        if (least[local] !== order[local]) continue
+        for (let each = stack.pop()!; ; each = stack.pop()!) {
+          circle[each] = local + 1
+          if (each === local) break
+        }
+      }
+    }
+    return circle
+  }
+
   /** Nothing is relied on any more; what was learnt stays. */
   release(): void {
     this.isOutdated = false

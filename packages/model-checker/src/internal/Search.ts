@@ -214,6 +214,8 @@ export const find = (
 }
 
 class Finder implements Receiver {
+  readonly isRetracing = true
+  readonly isSeeking = true
   numbers: Int32Array = new Int32Array(64)
   found: PathStep | undefined
   private readonly space: Space<any>

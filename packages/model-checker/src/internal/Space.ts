@@ -13,7 +13,7 @@ export interface Space<View> {
   initial(to: Receiver): void
   /**
    * Offers each successor of a state, in an order that depends on the state alone. Those that a partial order makes needless
-   * are left out, but not if all that is offered is turned down.
+   * are left out, unless they are sought.
    */
   successors(numbers: Int32Array, from: number, length: number, to: Receiver): void
   /** The state for a property. Valid until the next one is asked for. */
@@ -27,7 +27,7 @@ export interface Space<View> {
   /** Whether what bears this label must not be put off for ever. */
   isFair(label: number): boolean
   /** Whether the pass must begin anew, as more was left out than may be; it then does better. Default: no. */
-  renew?(): boolean
+  renew?(isOver: boolean): boolean
   /** Bytes of what is interned, roughly. */
   readonly bytes: number
   /** The events of a path, as a trace. */
@@ -36,6 +36,8 @@ export interface Space<View> {
 
 /** What a state is offered to. */
 export interface Receiver {
+  /** Whether no successor may be left out. */
+  readonly isSeeking?: boolean
   /** Where the numbers of the state go. */
   numbers: Int32Array
   /**
@@ -45,6 +47,8 @@ export interface Receiver {
   offer(high: number, low: number, label: number, length: number): number
   /** The numbers are written. */
   written(): void
+  /** Whether it goes a way that was gone before: there is nothing to be checked. */
+  readonly isRetracing?: boolean
 }
 
 /** What happens between two states, as far as it can be told later. Opaque but to its space. */

@@ -57,7 +57,7 @@ class SystemSpace implements Space<View<any, any>> {
   private nextLength = 0
   private last: SystemHappening = { _tag: "Began", starts: [] }
   private readonly order: PartialOrder | undefined
-  /** The nodes (bits) whose steps are offered, and whether a step that is no fault was taken up. */
+  /** The nodes (bits) whose steps are offered, and whether these are enough: one that is no fault leads on. */
   private acting = everybody
   private isTaken = false
   private readonly symmetry: Symmetry | undefined
@@ -182,17 +182,19 @@ class SystemSpace implements Space<View<any, any>> {
   // --------------------------------------------------------------------------------------------------------- successors
 
   successors(numbers: Int32Array, from: number, length: number, to: Receiver): void {
-    this.symmetryCheck?.state(numbers, from, length)
+    if (to.isRetracing !== true) this.symmetryCheck?.state(numbers, from, length)
     this.symmetry?.from(numbers, from, length)
     this.fit(length)
     for (let i = 0; i < length; i++) this.numbers[i] = numbers[from + i]!
     this.length = length
     this.measure()
     const { order } = this
-    this.acting = order === undefined ? everybody : order.choose(this.numbers, length, this.now)
-    this.isTaken = false
+    const isReducing = order !== undefined && to.isSeeking !== true
+    this.acting = isReducing ? order.choose(this.numbers, length, this.now) : everybody
+    this.isTaken = this.acting === everybody
     this.act(to)
-    if (this.acting === everybody || this.isTaken) return
+    if (this.isTaken) return
+    this.isTaken = true
     this.acting = ~this.acting
     this.act(to)
   }
@@ -211,8 +213,15 @@ class SystemSpace implements Space<View<any, any>> {
     return ((this.acting >> member) & 1) === 0
   }
 
-  renew(): boolean {
-    return this.order?.renew() ?? false
+  renew(isOver: boolean): boolean {
+    return this.order?.renew(isOver) ?? false
+  }
+
+  private learn(local: Local, outcome: Outcome, sender: number): void {
+    const { order } = this
+    if (order === undefined) return
+    order.learn(local, outcome, sender)
+    if (!this.isTaken && order.isForGood(outcome)) this.isTaken = true
   }
 
   /** Whether no message can be delivered. */
@@ -238,7 +247,7 @@ class SystemSpace implements Space<View<any, any>> {
         const outcome = outcomes[k]!
         if (outcome.isIdle && (this.keepsIgnored || this.duplicates)) continue
         isQuiet = false
-        this.order?.learn(local, outcome, message.sender)
+        this.learn(local, outcome, message.sender)
         this.copy()
         if (!this.duplicates) this.remove(at)
         this.apply(message.target, outcome)
@@ -282,7 +291,7 @@ class SystemSpace implements Space<View<any, any>> {
   private choose(member: number, label: number, outcomes: ReadonlyArray<Outcome>, to: Receiver): void {
     for (const outcome of outcomes) {
       if (outcome.isIdle) continue
-      this.order?.learn(this.parts.locals[this.numbers[member]!]!, outcome, -1)
+      this.learn(this.parts.locals[this.numbers[member]!]!, outcome, -1)
       this.copy()
       this.apply(member, outcome)
       this.last = { _tag: "Chose", member, outcome }
@@ -318,7 +327,7 @@ class SystemSpace implements Space<View<any, any>> {
       if (!local.alive) {
         if (!this.forgets) continue
         for (const outcome of this.parts.restarted(local)) {
-          this.order?.learn(local, outcome, -1)
+          this.learn(local, outcome, -1)
           this.copy()
           this.apply(member, outcome)
           this.note([{ _tag: "Restarted", node: members[member]!.node }])
