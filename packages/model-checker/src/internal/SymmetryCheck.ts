@@ -3,7 +3,7 @@
  * good as that claim.
  *
  * Of some states the image in which two nodes have changed places is made in earnest, and gone on from: it must come to the
- * images of what the state comes to, and properties must say the same of both. Exchanges generate all permutations.
+ * images of what the state comes to, and properties must say the same of these. Exchanges generate all permutations.
  */
 import type { System } from "../System.ts"
 import type { Happening, Receiver, Space } from "./Space.ts"
@@ -16,7 +16,7 @@ const [whollyCompared, compared, oneIn] = [20, 200, 1_000]
 export class SymmetryCheck {
   private readonly space: Space<any>
   private readonly symmetry: Symmetry
-  private readonly verdicts: ReadonlyArray<readonly [what: string, holds: (view: any) => boolean]>
+  private readonly judges: ReadonlyArray<Judge>
   /** By their indices, the renamings in which two nodes change places. */
   private readonly exchanges: ReadonlyArray<number>
   private hasBegun = false
@@ -29,12 +29,12 @@ export class SymmetryCheck {
     this.space = space
     this.symmetry = symmetry
     this.exchanges = [...symmetry.renamings.keys()].filter((index) => symmetry.renamings[index]!.names.size === 2)
-    this.verdicts = [
+    this.judges = [
       ...system.properties
         // What runs come to is decided without symmetry.
         .filter(({ kind }) => kind !== "eventually" && kind !== "infinitely often")
-        .map(({ holds, name }) => [`the property "${name}" tells them apart`, holds] as const),
-      ...(system.within === undefined ? [] : [["`within` tells them apart", system.within] as const])
+        .map(({ holds, name }) => ({ name: `the property "${name}"`, holds })),
+      ...(system.within === undefined ? [] : [{ name: "`within`", holds: system.within }])
     ]
   }
 
@@ -44,11 +44,11 @@ export class SymmetryCheck {
     this.hasBegun = true
     this.isBusy = true
     for (const index of this.exchanges) {
-      const under = new Successors(this.space, this.symmetry, index)
-      this.space.initial(under)
-      const plain = new Successors(this.space, this.symmetry, 0)
-      this.space.initial(plain)
-      if (under.without(plain) !== undefined) this.refuse(index, "they begin differently")
+      const here = this.successors(index)
+      this.space.initial(here)
+      const there = this.successors(0)
+      this.space.initial(there)
+      this.compare(here, there, index, () => "they begin differently")
     }
     this.isBusy = false
   }
@@ -59,37 +59,33 @@ export class SymmetryCheck {
     const seen = ++this.seen
     if (seen > compared && seen % oneIn !== 0) return
     this.isBusy = true
-    if (seen <= whollyCompared) for (const index of this.exchanges) this.compare(numbers, from, length, index)
-    else this.compare(numbers, from, length, this.exchanges[this.looked++ % this.exchanges.length]!)
+    if (seen <= whollyCompared) for (const index of this.exchanges) this.exchange(numbers, from, length, index)
+    else this.exchange(numbers, from, length, this.exchanges[this.looked++ % this.exchanges.length]!)
     this.isBusy = false
   }
 
-  private compare(numbers: Int32Array, from: number, length: number, index: number): void {
-    const image = this.image(numbers.slice(from, from + length), this.symmetry.renamings[index]!)
-    this.compareVerdicts(numbers, from, length, image, index)
-    this.compareSteps(numbers, from, length, image, index)
-  }
-
-  private compareVerdicts(numbers: Int32Array, from: number, length: number, image: Int32Array, index: number): void {
-    for (const [what, holds] of this.verdicts) {
-      const here = verdict(holds, this.space.view(numbers, from, length))
-      const there = verdict(holds, this.space.view(image, 0, length))
-      if (here !== there) this.refuse(index, what)
-    }
-  }
-
-  private compareSteps(numbers: Int32Array, from: number, length: number, image: Int32Array, index: number): void {
-    const here = new Successors(this.space, this.symmetry, index)
+  private exchange(numbers: Int32Array, from: number, length: number, index: number): void {
+    const here = this.successors(index)
     this.space.successors(numbers, from, length, here)
-    const there = new Successors(this.space, this.symmetry, 0)
+    const there = this.successors(0)
+    const image = this.image(numbers.slice(from, from + length), this.symmetry.renamings[index]!)
     try {
       this.space.successors(image, 0, length, there)
     } catch (error) {
       this.refuse(index, `where they have changed places, a step throws ${String(error)}`)
     }
+    this.compare(here, there, index, (step) => `"${step}" comes to something else where they have changed places`)
+  }
+
+  private successors(index: number): Successors {
+    return new Successors(this.space, this.symmetry, index, this.judges)
+  }
+
+  private compare(here: Successors, there: Successors, index: number, tell: (step: string) => string): void {
     const step = here.without(there) ?? there.without(here)
-    if (step !== undefined)
-      this.refuse(index, `"${step.describe()}" comes to something else where they have changed places`)
+    if (step !== undefined) this.refuse(index, tell(step.describe()))
+    const judge = here.judgedOtherwise(there)
+    if (judge !== undefined) this.refuse(index, `${judge.name} tells them apart`)
   }
 
   /** The state in which nodes have changed places. */
@@ -121,7 +117,17 @@ export class SymmetryCheck {
   }
 }
 
-const verdict = (holds: (view: any) => boolean, view: any): boolean | undefined => {
+interface Judge {
+  readonly name: string
+  readonly holds: (view: any) => boolean
+}
+
+interface Successor {
+  readonly happening: Happening
+  verdicts: ReadonlyArray<boolean | undefined>
+}
+
+const verdict = ({ holds }: Judge, view: any): boolean | undefined => {
   try {
     return holds(view)
   } catch {
@@ -129,31 +135,52 @@ const verdict = (holds: (view: any) => boolean, view: any): boolean | undefined 
   }
 }
 
-/** The fingerprints, under one renaming, of all that a state comes to. */
+/** All that a state comes to, by fingerprints under one renaming, and what properties say of it. */
 class Successors implements Receiver {
-  numbers: Int32Array = new Int32Array(0)
-  private readonly byFingerprint = new Map<string, Happening>()
+  numbers: Int32Array = new Int32Array(64)
+  private latest: Successor | undefined
+  private latestLength = 0
+  private readonly byFingerprint = new Map<string, Successor>()
   private readonly space: Space<any>
   private readonly sums: Int32Array
   private readonly at: number
+  private readonly judges: ReadonlyArray<Judge>
 
-  constructor(space: Space<any>, { sums }: Symmetry, index: number) {
+  constructor(space: Space<any>, { sums }: Symmetry, index: number, judges: ReadonlyArray<Judge>) {
     this.space = space
     this.sums = sums
     this.at = index * 2
+    this.judges = judges
   }
 
-  offer(): number {
-    this.byFingerprint.set(`${this.sums[this.at]} ${this.sums[this.at + 1]}`, this.space.latest)
-    return -1
+  offer(_high: number, _low: number, _label: number, length: number): number {
+    if (length > this.numbers.length) this.numbers = new Int32Array(length * 2)
+    this.latest = { happening: this.space.latest, verdicts: [] }
+    this.latestLength = length
+    this.byFingerprint.set(`${this.sums[this.at]} ${this.sums[this.at + 1]}`, this.latest)
+    return 0
   }
 
-  written(): void {}
+  written(): void {
+    this.latest!.verdicts = this.judges.map((judge) =>
+      verdict(judge, this.space.view(this.numbers, 0, this.latestLength))
+    )
+  }
 
   /** How one comes about that the others are without. */
   without(others: Successors): Happening | undefined {
-    for (const [fingerprint, happening] of this.byFingerprint) {
+    for (const [fingerprint, { happening }] of this.byFingerprint) {
       if (!others.byFingerprint.has(fingerprint)) return happening
+    }
+    return undefined
+  }
+
+  /** Who says otherwise of one of the others, which are as many. */
+  judgedOtherwise(others: Successors): Judge | undefined {
+    for (const [fingerprint, { verdicts }] of this.byFingerprint) {
+      const theirs = others.byFingerprint.get(fingerprint)!.verdicts
+      const index = verdicts.findIndex((each, at) => each !== theirs[at])
+      if (index >= 0) return this.judges[index]
     }
     return undefined
   }
