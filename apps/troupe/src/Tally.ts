@@ -82,7 +82,12 @@ export class Tally {
 
   /** Every node is done, and no message is under way. */
   get isOver(): boolean {
-    return this.isDone && this.received >= this.messages
+    return this.isDone && this.missing <= 0
+  }
+
+  /** Messages that were sent, and have not arrived. */
+  get missing(): number {
+    return this.messages - this.received
   }
 
   get isDone(): boolean {

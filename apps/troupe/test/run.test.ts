@@ -107,6 +107,14 @@ describe("troupe run", () => {
     expect(value).toMatchObject({ operations: 20, messagesPerOperation: 1, violations: [] })
   })
 
+  it("clocks/lamport: its guarantees hold between processes over UDP", async () => {
+    const { code, value } = await json("run", "clocks/lamport", "--nodes", "3", "--entries", "30", "--transport", "udp")
+    expect(code).toBe(0)
+    expect(value).toMatchObject({ transport: "udp", operations: 30, messages: 30, violations: [] })
+    expect(value.lostMessages).toBeGreaterThanOrEqual(0)
+    expect(value.lostMessages).toBeLessThan(30)
+  })
+
   it("is the same run for the same seed on sim", async () => {
     const figures = async () => {
       const { value } = await json("run", "mutex/ricart-agrawala", "--transport", "sim", "--seed", "3")

@@ -9,11 +9,16 @@ const mistakes: ReadonlyArray<readonly [string, string]> = [
   ["run bully", 'Did you mean "election/bully"? `troupe list` shows all.'],
   ["list nothing/like-it-at-all", 'There is no algorithm "nothing/like-it-at-all". `troupe list` shows all.'],
   ["run", "Missing required argument: algorithm"],
-  ["run election/bully --transport udp", '--transport udp: expected "memory", "tcp", "sim"'],
+  [
+    "run election/bully --transport carrier-pigeon",
+    '--transport carrier-pigeon: expected "memory", "tcp", "udp", "sim"'
+  ],
+  ["run election/bully --transport udp", "election/bully assumes channels that lose no message, and UDP does not"],
   ["run election/bully --nodes 0", "--nodes 0: expected a number of nodes from 1 to 1000"],
   ["run election/bully --nodes 1001", "--nodes 1001: expected a number of nodes from 1 to 1000"],
   ["run election/bully --nodes five", "--nodes five: expected a whole number"],
   ["run election/bully --nodes 65 --transport tcp", "64 nodes at the most, not 65"],
+  ["run clocks/lamport --nodes 65 --transport udp", "64 nodes at the most, not 65"],
   ["run mutex/ricart-agrawala --entries -1", "--entries -1: expected a number of entries from 1 to 1000000"],
   ["run mutex/ricart-agrawala --seed x", "--seed x: expected a whole number"],
   [

@@ -7,6 +7,7 @@ import type { Sighting } from "../Sighting.ts"
 import { type Outcome, Tally } from "../Tally.ts"
 import { picture, summary } from "../terminal/Picture.ts"
 import { count, cut, number, print, type Screen, screen, whileDrawing } from "../terminal/Screen.ts"
+import type { Demonstration } from "../Demonstration.ts"
 import { inMemory } from "../worlds/memory.ts"
 import { processes } from "../worlds/processes.ts"
 import { simulated } from "../worlds/simulated.ts"
@@ -16,7 +17,7 @@ import { algorithm, find, isBetween, json, nodes } from "./arguments.ts"
 const maximumProcesses = 64
 const maximumEntries = 1_000_000
 
-const transports = ["memory", "tcp", "sim"] as const
+const transports = ["memory", "tcp", "udp", "sim"] as const
 type Transport = (typeof transports)[number]
 
 const flags = {
@@ -24,7 +25,7 @@ const flags = {
   nodes,
   transport: Flag.Literals("transport", transports).pipe(
     Flag.withDescription(
-      `memory: all nodes in one process. tcp: each node a process, ${maximumProcesses} at the most. sim: virtual time. Default: memory`
+      `memory: all nodes in one process. tcp: each node a process, ${maximumProcesses} at the most. udp: the same, for algorithms that put up with loss. sim: virtual time. Default: memory`
     ),
     Flag.withDefault("memory")
   ),
@@ -51,10 +52,8 @@ export const run = Command.make(
   flags,
   Effect.fnUntraced(function* (given) {
     const demonstration = yield* find(given.algorithm)
-    if (given.transport === "tcp" && given.nodes > maximumProcesses) {
-      const reason = `With --transport tcp each node is a process: ${maximumProcesses} nodes at the most, not ${given.nodes}.`
-      return yield* new Usage({ reason })
-    }
+    const refusal = refuse(demonstration, given.transport, given.nodes)
+    if (refusal !== undefined) return yield* new Usage({ reason: refusal })
     const terminal = yield* screen
     const isLive = terminal.canRedraw && !given.json
     const plan: Run = {
@@ -79,10 +78,23 @@ export const run = Command.make(
   Command.withExamples([
     { command: "troupe run mutex/ricart-agrawala", description: "Watch five nodes take turns" },
     { command: "troupe run mutex/ricart-agrawala --transport tcp", description: "The same, each node a process" },
+    { command: "troupe run clocks/lamport --transport udp", description: "Over datagrams, where the card allows it" },
     { command: "troupe run election/bully --nodes 7 --transport sim --seed 3", description: "On virtual time" },
     { command: "troupe run mutex/ricart-agrawala --nodes 5 --entries 200 --json", description: "Just the figures" }
   ])
 )
+
+/** Why an algorithm cannot run on that transport. */
+const refuse = ({ card, name }: Demonstration, transport: Transport, nodes: number): string | undefined => {
+  if (transport !== "tcp" && transport !== "udp") return undefined
+  if (nodes > maximumProcesses) {
+    return `With --transport ${transport} each node is a process: ${maximumProcesses} nodes at the most, not ${nodes}.`
+  }
+  const { loss, order } = card.assumes.channels
+  if (transport === "tcp" || (loss && order === "any")) return undefined
+  const assumed = loss ? "that keep messages in order" : "that lose no message"
+  return `The card of ${name} assumes channels ${assumed}, and UDP does not. Take --transport tcp.`
+}
 
 /** How long an operation takes, so that a run takes about eight seconds and each is seen. */
 const watchable = (entries: number, atOnce: number): number => Math.min(800, (8_000 * atOnce) / entries)
@@ -102,7 +114,8 @@ const perform = (plan: Run, transport: Transport, tally: Tally): Effect.Effect<W
     const start = performance.now()
     const outcome: Outcome & { readonly virtualMillis?: number } = yield* {
       memory: inMemory,
-      tcp: processes,
+      tcp: processes("tcp"),
+      udp: processes("udp"),
       sim: simulated
     }[transport](plan, tally)
     const { virtualMillis } = outcome
@@ -141,7 +154,10 @@ const live = (plan: Run, transport: Transport, screen: Screen) => {
   if (transport === "sim") return film(plan, screen)
   const tally = tallyOf(plan, transport)
   const heading = title(plan, transport, screen)
-  const starting = transport === "tcp" ? `  starting ${count(plan.nodes.length, "process").replace("ss", "sse")}` : ""
+  const starting =
+    transport === "tcp" || transport === "udp"
+      ? `  starting ${count(plan.nodes.length, "process").replace("ss", "sse")}`
+      : ""
   return whileDrawing(perform(plan, transport, tally), process.stdout, () =>
     tally.steps === 0 ? [heading, "", starting] : picture(plan, tally, heading, screen)
   )
@@ -185,7 +201,12 @@ interface Report extends Watched {
 
 /** The name of the algorithm, and what it runs on; where there is a screen, in a line of it. */
 const title = ({ demonstration, nodes, seed }: Run, transport: Transport, screen?: Screen, more = ""): string => {
-  const world = { memory: "in memory", tcp: "over TCP, each a process", sim: `simulated, seed ${seed}` }[transport]
+  const world = {
+    memory: "in memory",
+    tcp: "over TCP, each a process",
+    udp: "over UDP, each a process",
+    sim: `simulated, seed ${seed}`
+  }[transport]
   const name = demonstration.card.title
   const rest = `  ${count(nodes.length, "node")} ${world}${more}`
   return screen === undefined ? name + rest : screen.style.bold(name) + cut(rest, screen.width - 1 - name.length)
@@ -225,6 +246,7 @@ const asJson = (report: Report) => {
     formula: { best: formula(cost.best), worst: formula(cost.worst) },
     messagesByTag: Object.fromEntries(tally.byTag),
     backgroundMessages: tally.background,
+    ...(transport === "udp" ? { lostMessages: tally.missing } : {}),
     leader: tally.leader ?? null,
     properties: outcome.properties,
     violations: outcome.violations,
@@ -235,7 +257,7 @@ const asJson = (report: Report) => {
 }
 
 const asText = (report: Report, terminal: Screen): ReadonlyArray<string> => {
-  const { elapsedMillis, outcome, plan, tally, virtualMillis } = report
+  const { elapsedMillis, outcome, plan, tally, transport, virtualMillis } = report
   const hint = hintFor(report)
   const { card } = plan.demonstration
   const { canRedraw, style } = terminal
@@ -255,6 +277,7 @@ const asText = (report: Report, terminal: Screen): ReadonlyArray<string> => {
     ...(background === undefined
       ? []
       : [style.dim(`besides, in the background: ${number(tally.background)} of ${background.join(", ")}`)]),
+    ...(transport === "udp" ? [style.dim(`lost on the way: ${count(tally.missing, "message")}`)] : []),
     "",
     `messages per ${operation}  ${style.bold(measured === null ? "–" : number(measured))}   card: ${formula}`,
     ...(tally.leader === undefined ? [] : [`leader  ${style.bold(tally.leader)}`]),

@@ -1,7 +1,7 @@
 /**
- * Each node a process of its own, over TCP on the loopback interface.
+ * Each node a process of its own, over TCP or UDP on the loopback interface.
  *
- * The nodes begin when all links are up, so that nothing is lost and counts are exact. They report what they do to the
+ * The nodes begin when all links are up, so that over TCP nothing is lost and counts are exact. They report what they do to the
  * parent, which puts the reports in order by their times, and holds the guarantees against the states so merged: a
  * message is received later than it was sent, so cause comes before effect.
  */
@@ -13,18 +13,24 @@ import type { Sighting } from "../Sighting.ts"
 import type { Tally } from "../Tally.ts"
 import { NodeFailed, type Run, settled } from "./World.ts"
 
+/** What the nodes are connected by. */
+export type Over = "tcp" | "udp"
+
+export interface Begin {
+  readonly _tag: "Begin"
+  readonly over: Over
+  readonly algorithm: string
+  readonly cluster: string
+  readonly self: NodeId.NodeId
+  readonly nodes: ReadonlyArray<NodeId.NodeId>
+  readonly entries: number
+  readonly seed: number
+  readonly workMillis: number
+}
+
 /** What a node is told. */
 export type Order =
-  | {
-      readonly _tag: "Begin"
-      readonly algorithm: string
-      readonly cluster: string
-      readonly self: NodeId.NodeId
-      readonly nodes: ReadonlyArray<NodeId.NodeId>
-      readonly entries: number
-      readonly seed: number
-      readonly workMillis: number
-    }
+  | Begin
   | { readonly _tag: "Connect"; readonly ports: Readonly<Record<NodeId.NodeId, number>> }
   | { readonly _tag: "Start" }
   | { readonly _tag: "Stop" }
@@ -43,7 +49,7 @@ const script = new URL(isSource ? "process.ts" : "process.js", import.meta.url)
 
 const silentAfterMillis = 10_000
 
-export const processes = (run: Run, tally: Tally) =>
+export const processes = (over: Over) => (run: Run, tally: Tally) =>
   Effect.gen(function* () {
     const { demonstration, entries, nodes, seed, workMillis } = run
     const failed = yield* Deferred.make<never, NodeFailed>()
@@ -56,6 +62,7 @@ export const processes = (run: Run, tally: Tally) =>
       const cluster = `run-${process.pid}`
       yield* tellAll((self) => ({
         _tag: "Begin",
+        over,
         algorithm: demonstration.name,
         cluster,
         self,
@@ -69,7 +76,7 @@ export const processes = (run: Run, tally: Tally) =>
       yield* allOf(staff, ({ linked }) => linked, "did not connect to all others")
       yield* tellAll(() => ({ _tag: "Start" }))
       merge.begin()
-      yield* Effect.raceFirst(follow(merge, tally), settled(tally, workMillis))
+      yield* Effect.raceFirst(follow(merge, tally), settled(tally, workMillis, over === "udp"))
       return tally.outcome()
     })
     return yield* Effect.raceFirst(work, Deferred.await(failed))
