@@ -89,7 +89,7 @@ describe("every interleaving, with loss, doubled messages, a crash, and timeouts
   })
 
   it("a node that claims an incarnation of another is found out", async () => {
-    const report = await mutant((state, from, message, act) => {
+    const report = await mutant((state, from, _message, act) => {
       const rumour = { _tag: "Alive", node: from, incarnation: 1 } as const
       return { ...state, members: Members.put(state.members, from, Members.told(rumour, act.monotonic())) }
     })
