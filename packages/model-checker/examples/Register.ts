@@ -82,9 +82,13 @@ const client: Protocol.Protocol<ClientState, Message, never, never, never, Clien
 
 // ----------------------------------------------------------------------------------------------------------- the history
 
+const isCall = ({ _tag }: Message): boolean => _tag === "Put" || _tag === "Get"
+const isAnswer = ({ _tag }: Message): boolean => _tag === "PutOk" || _tag === "GetOk"
+
 /** A call begins when it is sent, and ends when its answer is delivered. */
 const record: System.Record<Tester.History, Message> = {
   init: Tester.empty,
+  about: ({ _tag, ...rest }) => "message" in rest && (_tag === "Sent" ? isCall : isAnswer)(rest.message),
   note: (history, occurrence) => {
     if (occurrence._tag === "Sent") {
       const { from, message } = occurrence
@@ -161,7 +165,9 @@ export const system = <State, Own>(
     record,
     // Client number i calls server i and the next, round and round.
     ...(sizes.interchangeable === 1 ? { symmetry: [servers.slice(sizes.clients + 1)] } : {}),
-    properties: properties()
+    properties: properties(),
+    // They look at the history alone.
+    visible: () => null
   })
 }
 
