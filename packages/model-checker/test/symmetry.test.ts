@@ -73,13 +73,13 @@ describe("a protocol that runs in production", () => {
   )
 })
 
-/** Each node may speak up, to all others; each remembers who was first. */
-const speaker: Protocol.Protocol<string | null, "hello", "speak", string> = {
+/** A node may be told to speak, to all others or to one; each remembers who was first. */
+const speaker: Protocol.Protocol<string | null, "hello", string, string> = {
   name: "test/speaker",
   message: Schema.Literal("hello"),
   init: () => null,
-  onCommand: (state, _speak, act) => {
-    act.sendAll(act.self.peers, "hello")
+  onCommand: (state, to, act) => {
+    act.sendAll(to === "all" ? act.self.peers : [to], "hello")
     act.emit("spoke")
     return state
   },
@@ -88,20 +88,32 @@ const speaker: Protocol.Protocol<string | null, "hello", "speak", string> = {
 
 const nodes = ["n1", "n2", "n3"]
 
-type Speakers = System.System<string | null, "hello", "speak", string, never, number, any>
+type Speakers = System.System<string | null, "hello", string, string, never, number, any>
 
 const speakers = (changes: Partial<Speakers> = {}) =>
-  System.make<string | null, "hello", "speak", string, never, number, any>({
+  System.make<string | null, "hello", string, string, never, number, any>({
     name: "speakers",
     members: System.members(speaker, nodes, undefined),
     user: {
       memo: 0,
-      moves: ({ memo }) => (memo === 0 ? [{ _tag: "Command", command: "speak", memo: 1 }] : [])
+      moves: ({ memo }) => (memo === 0 ? [{ _tag: "Command", command: "all", memo: 1 }] : [])
     },
     symmetry: [nodes],
     properties: [],
     ...changes
   })
+
+const withX = (protocol: typeof speaker, names = nodes) => System.members(protocol, [...names, "x"], undefined)
+
+type Moves = System.User<string | null, string, number>["moves"]
+
+const say = (to: string, memo = 1) => ({ _tag: "Command", command: to, memo }) as const
+
+/** x speaks to n1, so late that states are compared with one image each: n2 and n3 change places then, n1 and n2 next. */
+const late: Moves = ({ memo, node }) => {
+  if (node !== "x" || memo > 98) return []
+  return [memo < 98 ? { _tag: "View", view: { number: memo, members: [] }, memo: memo + 1 } : say("n1", 99)]
+}
 
 describe("what breaks the symmetry is found", () => {
   const refused = (changes: Partial<Speakers>, reason: string) =>
@@ -137,7 +149,7 @@ describe("what breaks the symmetry is found", () => {
   it.effect("a history of places instead of names", () => {
     const note: System.Record<ReadonlyArray<unknown>>["note"] = (history, occurrence) =>
       occurrence._tag === "Emitted" ? [...history, nodes.indexOf(occurrence.node)] : history
-    return refused({ record: { init: [], note } }, 'speak" comes to something else')
+    return refused({ record: { init: [], note } }, ': all" comes to something else')
   })
 
   it.effect("a user who goes by names", () =>
@@ -145,60 +157,50 @@ describe("what breaks the symmetry is found", () => {
       {
         user: {
           memo: 0,
-          moves: ({ memo, node }) =>
-            memo === 0 && node !== "n3" ? [{ _tag: "Command", command: "speak", memo: 1 }] : []
+          moves: ({ memo, node }) => (memo === 0 && node !== "n3" ? [{ _tag: "Command", command: "all", memo: 1 }] : [])
         }
       },
-      'speak" comes to something else'
+      ': all" comes to something else'
     )
   )
 
+  // x speaks to n1 or to n2. Of these two states that with n1 is kept, and n2 stands in its image.
+  const either: Moves = ({ memo, node }) => (memo === 0 && node === "x" ? [say("n1"), say("n2")] : [])
+  const twins: Partial<Speakers> = { members: withX(speaker, ["n1", "n2"]), symmetry: [["n1", "n2"]] }
+
   it.effect("what only the image can do", () => {
-    // Of the two that x may speak to, the first that it does is looked at, and the other has more to say.
-    const chosen: typeof speaker = {
-      ...speaker,
-      onCommand: (state, command, act) => {
-        act.send(command === "speak" ? "n1" : "n2", "hello")
-        return state
-      }
-    }
-    const to = (command: any) => ({ _tag: "Command", command, memo: 1 }) as const
-    const moves: System.User<string | null, "speak", number>["moves"] = ({ memo, node, state }) =>
-      memo === 1
-        ? []
-        : node === "x"
-          ? [to("speak"), to("speak up")]
-          : node === "n2" && state !== null
-            ? [to("speak")]
-            : []
-    const members = System.members(chosen, ["n1", "n2", "x"], undefined)
-    return refused(
-      { members, symmetry: [["n1", "n2"]], user: { memo: 0, moves } },
-      '"n2: speak" comes to something else'
-    )
+    const moves: Moves = (given) =>
+      given.node === "n2" && given.state !== null && given.memo === 0 ? [say("all")] : either(given)
+    return refused({ ...twins, user: { memo: 0, moves } }, '"n2: all" comes to something else')
+  })
+
+  it.effect("a bound that only the image is within", () => {
+    const within = ({ nodes }: System.View<string | null>) => nodes[0]!.state === null
+    return refused({ ...twins, user: { memo: 0, moves: either }, within }, "`within` tells them apart")
   })
 
   it.effect("a protocol that throws for some", () => {
     const picky: typeof speaker = {
       ...speaker,
-      onCommand: (state, _speak, act) => {
-        act.send("n1", "hello")
-        return state
-      },
       onMessage: (state, _from, _message, act) => {
         if (act.self.id !== "n1") throw new RangeError("not for me")
         return state
       }
     }
-    // So late that states are compared with one image each: the exchange of n2 and n3 as n1 is told, of n1 and n2 then.
-    const view = (number: number) => ({ _tag: "View", view: { number, members: [] }, memo: number + 1 }) as const
-    const moves: System.User<any, "speak", number>["moves"] = ({ memo, node }) =>
-      node !== "x" || memo > 98 ? [] : [memo < 98 ? view(memo) : { _tag: "Command", command: "speak", memo: 99 }]
-    return refused(
-      { members: System.members(picky, [...nodes, "x"], undefined), user: { memo: 0, moves } },
-      "a step throws RangeError"
-    )
+    return refused({ members: withX(picky), user: { memo: 0, moves: late } }, "a step throws RangeError")
   })
+
+  it.effect("but a way to where a property breaks is told first", () =>
+    Effect.gen(function* () {
+      const deaf = Property.always<System.View<string | null>>("nobody hears", (view) =>
+        view.nodes.every(({ state }) => state === null)
+      )
+      const { properties } = yield* Checker.check(
+        speakers({ members: withX(speaker), user: { memo: 0, moves: late }, properties: [deaf] })
+      )
+      expect(properties[0]!.counterexample!.steps.at(-1)).toBe("x → n1: hello")
+    })
+  )
 
   it.effect("first states that name a node", () => {
     const partial: typeof speaker = { ...speaker, init: ({ id }) => (id === "n2" ? "n1" : null) }
