@@ -154,8 +154,6 @@ class Replaying {
   private readonly taken: Uint8Array
   private readonly actors = new Map<string, Actor.Actor<unknown, unknown, unknown>>()
   private readonly views = new Map<string, Queue.Queue<Protocol.View>>()
-  /** How often each node has begun to run. */
-  private readonly lives = new Map<string, number>()
   /** By the ids of the trace: what was sent, and is not lost. */
   private readonly messages = new Map<number, Simulation.Carried>()
   /** Of the step under way: what is about to be sent, in order. */
@@ -170,12 +168,10 @@ class Replaying {
   /** What a node runs: an actor that starts at its step. */
   readonly program = (node: NodeId.NodeId) =>
     Effect.gen({ self: this }, function* () {
-      const life = this.lives.get(node) ?? 0
-      this.lives.set(node, life + 1)
-      const start = this.script.starts.get(node)?.[life]
-      if (start === undefined) return yield* Effect.never
       const clock = yield* Clock.Clock
       const now = (): number => Math.floor(Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
+      const start = this.script.starts.get(node)?.find((step) => step > now())
+      if (start === undefined) return yield* Effect.never
       yield* Effect.sleep(start - now())
       const { options, protocol, random = [0] } = this.options
       const replayed = new ReplayActor(this.script, random, now)

@@ -255,6 +255,16 @@ describe("what is no whole trace of actors is refused, with its line", () => {
     })
   )
 
+  it.effect("a node may crash before it starts, and again", () =>
+    Effect.gen(function* () {
+      const header = Trace.header({ title: "short", source: "model-checker", nodes: ["n1", "n2"] })
+      const start2 = { ...start("n2"), actions: [] } as Trace.Event
+      const events = [crash, restart, start2, crash, restart, crash, restart, start2, crash, restart]
+      const { snapshot, steps } = yield* Replay.run({ protocol: quiet, trace: { header, events } })
+      expect({ snapshot, steps }).toEqual({ steps: 2, snapshot: [{ node: "n2", alive: false, state: 0 }] })
+    })
+  )
+
   it.effect("one event and none are traces", () =>
     Effect.gen(function* () {
       const header = Trace.header({ title: "short", source: "model-checker", nodes: ["n1", "n2"] })
