@@ -1,7 +1,8 @@
 /**
  * The seam between nodes: messages go out by `send`, come in by the handler that `open` was given.
  *
- * What every transport promises, and the conformance suite (`@troupe/transport/testing`) checks:
+ * What every transport promises that loses nothing while a link lives, and the suite `conformance` of
+ * `@troupe/transport/testing` checks:
  *
  * - **Fire and forget.** `send` returns at once and never fails: a message that cannot go is dropped and counted, and
  *   `links` tells.
@@ -14,6 +15,10 @@
  * A node may be sent to before it is up: its messages wait, within the bound, and so do messages that arrive for a
  * channel which their node has not opened yet. Anything stronger (retries, acknowledgements, order across links) is the
  * work of a protocol.
+ *
+ * A transport of datagrams (`@troupe/transport/Udp`) promises less, which the suite `unreliable` checks: a message may be
+ * lost, even early ones and with both nodes up, and may overtake another. What arrives is whole, from its sender, and for
+ * its channel; sending is as above, and so are handlers and bounds. It has no links to tell of, only drops and refusals.
  */
 import { Context, Effect, Layer, Schema, type Scope, type Stream } from "effect"
 import type { Channel } from "./Channel.ts"
@@ -68,7 +73,7 @@ export type DropReason =
   | "link-lost"
   /** The receiver has not opened the channel, and holds as much for it as its bound allows. */
   | "channel-not-open"
-  /** No node of that name is known to the transport. */
+  /** No node of that name, or no address of it, is known to the transport. */
   | "unknown-node"
 
 export type LinkEvent =

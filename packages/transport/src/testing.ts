@@ -2,6 +2,8 @@
  * The rules of `Transport` as cases that any transport can be held to, with any test runner.
  *
  * A maker says how to build a network and how a node joins it; a case is an Effect that fails with `RuleBroken`.
+ * `conformance` is for transports that lose nothing while a link lives; one that may lose, repeat and reorder messages,
+ * as datagrams do, is held to `unreliable` in the same way.
  *
  * @example
  * import { Memory } from "@troupe/transport"
@@ -18,8 +20,6 @@
  *   await Effect.runPromise(Effect.scoped(run(make)))
  *   console.log(`kept: ${name}`)
  * }
- *
- * A transport that may lose, repeat and reorder messages, as datagrams do, is held to `unreliable` in the same way.
  */
 import { Effect, Exit, Schema, Scope } from "effect"
 import * as Channel from "./Channel.ts"
