@@ -40,20 +40,16 @@
  * console.log(replayed.broken) // [ 'no starvation' ]
  */
 import { Actor, type Card, Membership, Observer, type Protocol } from "@troupe/actor"
-import type { Trace } from "@troupe/trace"
-import type { NodeId } from "@troupe/transport"
-import { Clock, Effect, Queue, Schema, Stream } from "effect"
+import { Trace } from "@troupe/trace"
+import { among as narrowed, type NodeId } from "@troupe/transport"
+import { Clock, Effect, identity, Queue, Schema, Stream } from "effect"
 import { type Difference, differenceOf, ReplayActor } from "./internal/ReplayActor.ts"
 import { agree, written } from "./internal/ReplayAgreement.ts"
 import * as Scripts from "./internal/ReplayScript.ts"
 import type * as Property from "./Property.ts"
 import * as Simulation from "./Simulation.ts"
 
-export interface Options<State, Message, Command, Event, Timer extends string, Settings> {
-  /** As it was checked: the trace does not have it. */
-  readonly protocol: Protocol.Protocol<State, Message, Command, Event, Timer, Settings>
-  /** What it was checked with. */
-  readonly options?: NoInfer<Settings>
+interface Common {
   /** From its beginning, with all events. Its nodes are those of its header. */
   readonly trace: Trace.Trace
   /**
@@ -63,6 +59,28 @@ export interface Options<State, Message, Command, Event, Timer extends string, S
   readonly properties?: ReadonlyArray<Property.Property>
   /** What `act.random()` may give, where the trace was made with more than 0. */
   readonly random?: ReadonlyArray<number>
+}
+
+export interface Options<State, Message, Command, Event, Timer extends string, Settings> extends Common {
+  /** As it was checked: the trace does not have it. */
+  readonly protocol: Protocol.Protocol<State, Message, Command, Event, Timer, Settings>
+  /** What it was checked with. */
+  readonly options?: NoInfer<Settings>
+}
+
+/** One node, and what it runs, as a system of the model checker has it. */
+export interface Member<State = any, Message = any, Command = any, Event = any, Timer extends string = any> {
+  readonly node: NodeId.NodeId
+  readonly protocol: Protocol.Protocol<State, Message, Command, Event, Timer, any>
+  readonly options: unknown
+  /** Whom it takes for the nodes of its system. Default: all. */
+  readonly among?: ReadonlyArray<NodeId.NodeId>
+}
+
+export interface SystemOptions<State, Message, Command, Event, Timer extends string> extends Common {
+  readonly members: ReadonlyArray<Member<State, Message, Command, Event, Timer>>
+  /** Of the actors, for properties. All members hear each other under it, whatever their protocols are called. */
+  readonly name: string
 }
 
 export interface Result<State> {
@@ -107,11 +125,32 @@ const text = (value: unknown): string => {
   return whole.length > 500 ? `${whole.slice(0, 500)}…` : whole
 }
 
-/** Replays a trace. Fails where it cannot be one, and at the first step that comes out otherwise. */
-export const run = Effect.fnUntraced(function* <State, Message, Command, Event, Timer extends string, Settings = void>(
-  options: Options<State, Message, Command, Event, Timer, Settings>
-): Effect.fn.Return<Result<State>, Trace.MalformedTrace | Diverged | Simulation.SimulationError> {
+type ReplayError = Trace.MalformedTrace | Diverged | Simulation.SimulationError
+
+/**
+ * Replays a trace of nodes that run one protocol. Fails where it cannot be one, and at the first step that comes out
+ * otherwise.
+ */
+export const run = <State, Message, Command, Event, Timer extends string, Settings = void>({
+  options,
+  protocol,
+  ...common
+}: Options<State, Message, Command, Event, Timer, Settings>): Effect.Effect<Result<State>, ReplayError> =>
+  runSystem({
+    ...common,
+    name: protocol.name,
+    members: common.trace.header.nodes.map((node) => ({ node, protocol, options }))
+  })
+
+/** Replays a trace of nodes that differ: clients and servers, say. */
+export const runSystem = Effect.fnUntraced(function* <State, Message, Command, Event, Timer extends string>(
+  options: SystemOptions<State, Message, Command, Event, Timer>
+): Effect.fn.Return<Result<State>, ReplayError> {
   const script = yield* Effect.fromResult(Scripts.make(options.trace))
+  const stranger = script.nodes.find((node) => options.members.every((member) => member.node !== node))
+  if (stranger !== undefined) {
+    return yield* new Trace.MalformedTrace({ line: 1, reason: `it names node "${stranger}", which is no member` })
+  }
   const replaying = new Replaying(script, options)
   const events: Array<Trace.Event> = []
   const { claims, nodes } = script
@@ -149,7 +188,7 @@ class Replaying {
   difference: Difference | undefined
   steps = 0
   private readonly script: Scripts.Script
-  private readonly options: Options<any, any, any, any, any, any>
+  private readonly options: SystemOptions<any, any, any, any, any>
   /** Which steps were taken, of those that actors take. */
   private readonly taken: Uint8Array
   private readonly actors = new Map<string, Actor.Actor<unknown, unknown, unknown>>()
@@ -159,7 +198,7 @@ class Replaying {
   /** Of the step under way: what is about to be sent, in order. */
   private sending: Array<Trace.Sending> = []
 
-  constructor(script: Scripts.Script, options: Options<any, any, any, any, any, any>) {
+  constructor(script: Scripts.Script, options: SystemOptions<any, any, any, any, any>) {
     this.script = script
     this.options = options
     this.taken = new Uint8Array(script.events.length)
@@ -173,12 +212,14 @@ class Replaying {
       const start = this.script.starts.get(node)?.find((step) => step > now())
       if (start === undefined) return yield* Effect.never
       yield* Effect.sleep(start - now())
-      const { options, protocol, random = [0] } = this.options
+      const { members, name, random = [0] } = this.options
+      const { among, options, protocol } = members.find((member) => member.node === node)!
       const replayed = new ReplayActor(this.script, random, now)
       const observer = (yield* Observer)!
       const views = yield* Queue.unbounded<Protocol.View>()
       this.views.set(node, views)
-      const spawned = Actor.spawn(replayed.protocol(protocol), { options }).pipe(
+      const spawned = Actor.spawn(replayed.protocol(protocol), { name, options }).pipe(
+        among === undefined ? identity : Effect.provide(narrowed(among)),
         Effect.provideService(
           Observer,
           replayed.observer(observer, (step) => this.compare(now(), step))
@@ -204,7 +245,7 @@ class Replaying {
       }
       yield* Effect.sleep(1)
       this.complete(events.length)
-      return simulator.world.snapshot(this.options.protocol.name).map((entry) => ({ ...entry }))
+      return simulator.world.snapshot(this.options.name).map((entry) => ({ ...entry }))
     })
 
   /** Messages wait for their steps. */

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import type { Protocol } from "@troupe/actor"
-import { Property, type System } from "@troupe/model-checker"
+import { Property, System } from "@troupe/model-checker"
 import { Replay, Simulation, type World } from "@troupe/simulation"
 import type { Trace } from "@troupe/trace"
 import { Effect, Schema } from "effect"
-import { type Setting, pair, counterexample, statesOf, told, tags, agree } from "./replaySupport.ts"
+import { type Setting, pair, counterexample, statesOf, told, tags, agree, untyped } from "./replaySupport.ts"
 
 describe("each way of a network and of time", () => {
   /** Counts what it hears. */
@@ -243,6 +243,70 @@ describe("each way of a network and of time", () => {
       expect(tags(original)).toContain("Crash")
       const { trace } = yield* Replay.run({ protocol: group, trace: original })
       expect(told(trace)).toEqual(told(original))
+    })
+  )
+})
+
+describe("a system whose nodes differ", () => {
+  /** Says how many servers there are. */
+  const server: Protocol.Protocol<number, "count" | number, never, never, never, { readonly first: number }> = {
+    name: "test/server",
+    message: Schema.Any,
+    init: ({ options }) => options.first,
+    onCommand: (state) => state,
+    onMessage: (asked, from, _count, act) => {
+      act.send(from, act.self.nodes.length)
+      return asked + 1
+    }
+  }
+  const client: Protocol.Protocol<ReadonlyArray<string>, "count" | number, "ask"> = {
+    name: "test/client",
+    message: Schema.Any,
+    init: () => [],
+    onCommand: (state, _ask, act) => {
+      act.sendAll(
+        act.self.peers.filter((peer) => peer.startsWith("s")),
+        "count"
+      )
+      return state
+    },
+    onMessage: (state, from, count) => [...state, `${from} ${count}`]
+  }
+  const servers = ["s1", "s2"]
+  const members = [
+    ...System.members(untyped(client), ["c1"], undefined),
+    ...System.members(untyped(server), servers, { first: 7 }).map((member) => ({ ...member, among: servers }))
+  ]
+
+  const original = counterexample(
+    System.make<any, any, any, any, any, any, any>({
+      name: "clients and servers",
+      members,
+      user: {
+        memo: 0,
+        moves: ({ memo, node }) => (memo === 0 && node === "c1" ? [{ _tag: "Command", command: "ask", memo: 1 }] : [])
+      },
+      properties: [Property.always("silence", ({ nodes }) => nodes[0]!.state.length < 2)]
+    })
+  )
+
+  it.effect("each runs its own protocol, with its own options, among its own", () =>
+    Effect.gen(function* () {
+      const silence = Simulation.always("silence", (world) => world.snapshot("all")[0]!.state.length < 2)
+      const { broken, snapshot } = yield* agree(yield* original, (trace) =>
+        Replay.runSystem({ members, name: "all", trace, properties: [silence] })
+      )
+      expect(broken).toEqual(["silence"])
+      expect(snapshot.map(({ state }) => state)).toEqual([expect.arrayContaining(["s1 2", "s2 2"]), 8, 8])
+    })
+  )
+
+  it.effect("a node that is no member is refused", () =>
+    Effect.gen(function* () {
+      const trace = yield* original
+      const error = yield* Effect.flip(Replay.runSystem({ members: members.slice(0, 2), name: "all", trace }))
+      expect(error).toMatchObject({ _tag: "MalformedTrace", line: 1 })
+      expect(error.message).toBe('Line 1 of the trace: it names node "s2", which is no member')
     })
   )
 })
