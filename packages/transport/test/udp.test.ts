@@ -323,6 +323,24 @@ describe("addresses", () => {
     )
   )
 
+  it.live("a peer that cannot be reached from here is told, and costs the others nothing", () =>
+    quiet(
+      Effect.gen(function* () {
+        const n2 = yield* node("n2", ["n1"])
+        const got = yield* arrivals(n2, Words)
+        // The socket is one of IPv4.
+        const n1 = yield* node("n1", [], { peers: { n2: at(n2), n3: "[::1]:9" } })
+        const links = yield* events(n1)
+        const send = yield* n1.open(Words, ignore)
+        for (const to of ["n3", "n2"]) send(to, `to ${to}`)
+        yield* got.until(count(1))
+        expect((yield* told(links, "Rejected")).reason).toContain("a packet could not be sent: send EINVAL")
+        expect(yield* told(links, "Dropped")).toMatchObject({ peer: "n3", count: 1, reason: "link-lost" })
+        expect(n1.counters).toMatchObject({ sent: 1, dropped: 1, packetsSent: 1 })
+      })
+    )
+  )
+
   it.live("a node of every interface speaks with IPv4 and IPv6", () =>
     quiet(
       Effect.gen(function* () {

@@ -3,7 +3,7 @@ import { Channel, Codec, type LinkEvent } from "@troupe/transport"
 import * as Udp from "@troupe/transport/Udp"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Logger, Schema, Scope } from "effect"
-import { Kind } from "../src/internal/udp/packet.ts"
+import { type Head, Kind, readHead } from "../src/internal/udp/packet.ts"
 import { windowPackets } from "../src/internal/udp/Window.ts"
 import { arrivals, events, type Log, random } from "./support.ts"
 import { at, forge, key, message, node, pair, raw, received, wire } from "./udpSupport.ts"
@@ -129,6 +129,26 @@ describe("with keys", () => {
           expect(body).not.toContain("words")
         }
         expect(new Set(bodies.map((body) => body.slice(20))).size).toBe(3)
+      })
+    )
+  )
+
+  it.live("no number is used twice under one key, not even for a node that was forgotten and introduced again", () =>
+    quiet(
+      Effect.gen(function* () {
+        const keys = yield* Udp.keyRing([key(1)])
+        const [n1, n2] = yield* pair({ keys })
+        const line = yield* wire(n1, n2)
+        const send = yield* n1.open(Words, ignore)
+        for (let packet = 1; packet <= 9; packet++) {
+          if (packet % 3 === 0) yield* n1.forget("n2")
+          yield* n1.introduce("n2", line.address)
+          send("n2", `word ${packet}`)
+          yield* line.packets.until(count(packet))
+        }
+        const heads = line.packets.items.map((packet) => readHead(Buffer.from(packet)) as Head)
+        expect(new Set(heads.map(({ incarnation }) => `${incarnation.startedAt} ${incarnation.salt}`)).size).toBe(1)
+        expect(new Set(heads.map(({ number }) => number)).size).toBe(9)
       })
     )
   )

@@ -106,7 +106,7 @@ export class LineKeys {
   of(key: Key): KeyObject {
     let own = this.derived.get(key)
     if (own === undefined) {
-      // Keys that were removed from the ring must not be kept.
+      // Those of keys that were removed from the ring are not kept for ever.
       if (this.derived.size >= maxKeys) this.derived.clear()
       this.derived.set(key, (own = derive(key, this.line)))
     }

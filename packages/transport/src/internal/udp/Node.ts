@@ -70,6 +70,8 @@ export class Node {
   private due: Array<Peer> = []
   private sortedNodes: ReadonlyArray<NodeId> | undefined = undefined
   private closed = false
+  /** Where the numbers of packets to a new peer begin: who was forgotten and comes again must get none twice. */
+  private firstNumber = 0
 
   constructor(options: NodeOptions, socket: Socket, { clock, dispatcher, reports }: Services) {
     this.options = options
@@ -107,7 +109,7 @@ export class Node {
   private peer(id: NodeId): Peer {
     let peer = this.peers.get(id)
     if (peer === undefined) {
-      peer = makePeer(id, Packet.receiverChecksum(this.options.cluster, id))
+      peer = makePeer(id, Packet.receiverChecksum(this.options.cluster, id), this.firstNumber)
       this.peers.set(id, peer)
       this.sortedNodes = undefined
     }
@@ -130,6 +132,7 @@ export class Node {
     const peer = this.peers.get(id)
     if (peer === undefined) return
     this.flush(peer)
+    this.firstNumber = Math.max(this.firstNumber, peer.next)
     this.peers.delete(id)
     this.sortedNodes = undefined
   }

@@ -31,7 +31,7 @@ export interface Peer {
   /** The packet that is being filled, and how many messages are in it. */
   out: Writer | undefined
   outMessages: number
-  /** The number of the next packet to it. */
+  /** The number of the next packet to it. Never the same twice in a life of this node: it is the nonce of a seal. */
   next: number
   /** The keys of what this node sends to it, made when needed. */
   sealing: LineKeys | undefined
@@ -40,7 +40,7 @@ export interface Peer {
   session: Session | undefined
 }
 
-export const makePeer = (id: NodeId, checksum: number): Peer => ({
+export const makePeer = (id: NodeId, checksum: number, next: number): Peer => ({
   id,
   place: undefined,
   host: undefined,
@@ -48,7 +48,7 @@ export const makePeer = (id: NodeId, checksum: number): Peer => ({
   lookUpAtMillis: 0,
   out: undefined,
   outMessages: 0,
-  next: 0,
+  next,
   sealing: undefined,
   checksum,
   session: undefined
