@@ -11,6 +11,7 @@ import type { Trace } from "@troupe/trace"
 import { Clock, Effect, Schema } from "effect"
 import { NotPlain } from "./internal/Fingerprint.ts"
 import { Graph, type Lasso } from "./internal/Liveness.ts"
+import { Visible } from "./internal/PartialOrderCheck.ts"
 import { type Ended, type Pass, replay, Search, type SearchOptions, Thrown } from "./internal/Search.ts"
 import type { PathStep, Space } from "./internal/Space.ts"
 import { Asymmetric } from "./internal/SymmetryGroup.ts"
@@ -121,6 +122,16 @@ export class NotSymmetric extends Schema.TaggedError<NotSymmetric>()("NotSymmetr
   }
 }
 
+/** A property sees of a node what the system does not call visible. */
+export class NotVisible extends Schema.TaggedError<NotVisible>()("NotVisible", {
+  model: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `${this.model}: ${this.reason}. Let the system's \`visible\` show it, or check without partial order.`
+  }
+}
+
 /** A property threw. */
 export class PropertyFailed extends Schema.TaggedError<PropertyFailed>()("PropertyFailed", {
   model: Schema.String,
@@ -135,7 +146,7 @@ export class PropertyFailed extends Schema.TaggedError<PropertyFailed>()("Proper
   }
 }
 
-export type CheckError = NotSerialisable | NotSymmetric | PropertyFailed
+export type CheckError = NotSerialisable | NotSymmetric | NotVisible | PropertyFailed
 
 /** Nothing left out: what runs come to depends on every step. */
 const wholly = { symmetry: false, partialOrder: false, ignored: false }
@@ -297,6 +308,7 @@ export class Check<View> {
   explain(error: unknown): CheckError {
     const flaw = flawOf(this.model, error)
     if (flaw !== undefined) return flaw
+    if (error instanceof Visible) return new NotVisible({ model: this.model.name, reason: error.reason })
     if (error instanceof Thrown) {
       const steps = replay(this.space, this.search.visited, error.index).map(({ happening }) => happening.describe())
       return new PropertyFailed({ model: this.model.name, property: error.property, cause: error.cause, steps })

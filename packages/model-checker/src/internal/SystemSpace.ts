@@ -7,6 +7,7 @@ import * as Fingerprint from "./Fingerprint.ts"
 import { Interner, type Local, Locals, labels, type Message, type Outcome } from "./Locals.ts"
 import { PairMap } from "./PairMap.ts"
 import { everybody, type PartialOrder, partialOrder } from "./PartialOrder.ts"
+import { PartialOrderCheck } from "./PartialOrderCheck.ts"
 import type { Happening, PathStep, Receiver, Reductions, Space } from "./Space.ts"
 import { Symmetry } from "./Symmetry.ts"
 import { SymmetryCheck } from "./SymmetryCheck.ts"
@@ -60,6 +61,9 @@ class SystemSpace implements Space<View<any, any>> {
   /** The nodes (bits) whose steps are offered, and whether these are enough: one that is no fault leads on. */
   private acting = everybody
   private isTaken = false
+  /** Where properties must not see the steps that are offered. */
+  private unseen: PartialOrderCheck | undefined
+  private readonly orderCheck: PartialOrderCheck | undefined
   private readonly symmetry: Symmetry | undefined
   private readonly symmetryCheck: SymmetryCheck | undefined
   private readonly cells: Array<Local["cell"]> = []
@@ -83,6 +87,7 @@ class SystemSpace implements Space<View<any, any>> {
       })
       this.symmetryCheck = new SymmetryCheck(system, this, this.symmetry)
     }
+    if (this.order?.isWatched === true) this.orderCheck = new PartialOrderCheck(system, this)
     const space = this
     this.seen = {
       nodes: this.cells,
@@ -100,7 +105,13 @@ class SystemSpace implements Space<View<any, any>> {
   private readonly viewed = { numbers: new Int32Array(0) as Int32Array, from: 0, to: 0 }
 
   get bytes(): number {
-    return this.parts.bytes + this.noted.bytes + this.histories.bytes + (this.symmetry?.bytes ?? 0) + (this.order?.bytes ?? 0)
+    return (
+      this.parts.bytes +
+      this.noted.bytes +
+      this.histories.bytes +
+      (this.symmetry?.bytes ?? 0) +
+      (this.order?.bytes ?? 0)
+    )
   }
 
   get latest(): Happening {
@@ -192,7 +203,12 @@ class SystemSpace implements Space<View<any, any>> {
     const isReducing = order !== undefined && to.isSeeking !== true
     this.acting = isReducing ? order.choose(this.numbers, length, this.now) : everybody
     this.isTaken = this.acting === everybody
+    if (!this.isTaken) {
+      this.unseen = this.orderCheck
+      this.unseen?.from(this.numbers, length)
+    }
     this.act(to)
+    this.unseen = undefined
     if (this.isTaken) return
     this.isTaken = true
     this.acting = ~this.acting
@@ -514,6 +530,7 @@ class SystemSpace implements Space<View<any, any>> {
 
   private offer(label: number, to: Receiver): void {
     const { next, nextLength, size } = this
+    this.unseen?.to(next, nextLength)
     const around = this.surroundings.all[next[size]!]!
     const history = this.histories.all[next[size + 1]!]!
     let high = (this.nextHigh + around.high + history.high) | 0
