@@ -44,7 +44,7 @@ export interface Ground {
   readonly properties: number
   readonly cells: SharedArrayBuffer
   readonly figures: SharedArrayBuffer
-  /** Of each state four numbers: both halves of its fingerprint, 1 + the number of its parent, its depth. */
+  /** Of each state four numbers: both halves of its fingerprint, 1 + the number of its parent, its stamp. */
   readonly records: SharedArrayBuffer
   /** 1 + the number of a record, or 0. */
   readonly slots: SharedArrayBuffer

@@ -37,6 +37,7 @@ export class Share<View> implements Receiver {
   private depth: number
   // The state that is being gone on from, and the one that is being received.
   private parent = -1
+  private stamp = 0
   private offered = 0
   private place = 0
   private child = 0
@@ -128,6 +129,7 @@ export class Share<View> implements Receiver {
 
   private expand(numbers: Int32Array, from: number, length: number, index: number): void {
     this.parent = index
+    this.stamp = this.table.stamp(index, this.depth)
     this.offered = 0
     this.space.successors(numbers, from, length, this)
     if (this.offered === 0 && this.atEnd.length > 0) {
@@ -144,7 +146,7 @@ export class Share<View> implements Receiver {
       this.report()
       if (Atomics.load(this.board.cells, cell.grow) !== 0) this.meet()
     }
-    const index = this.table.add(high, low, this.parent, this.depth)
+    const index = this.table.add(high, low, this.parent, this.stamp)
     if (index < 0) return -1
     this.child = index
     this.childLength = length

@@ -13,6 +13,9 @@ import { type Board, cell, recordBytes } from "./Ground.ts"
 
 const chunkRecords = 1024
 
+/** Deeper down a state keeps the parent that came first. */
+const maxDepth = 0xffff
+
 export class Table implements Seen {
   /** States that this thread was first to come to. */
   own = 0
@@ -54,8 +57,16 @@ export class Table implements Seen {
     }
   }
 
-  /** The number of a state that is new, of this depth and reached from `parent`; -1 if it is known. */
-  add(high: number, low: number, parent: number, depth: number): number {
+  /**
+   * What is written down of a state that is reached from `parent`: its depth, and 16 bits of its parent's fingerprint, which
+   * tell in most cases that another parent is greater.
+   */
+  stamp(parent: number, depth: number): number {
+    return depth > maxDepth ? 0 : (depth << 16) | ((this.high(parent) >> 16) + 0x8000)
+  }
+
+  /** The number of a state that is new, with this stamp and reached from `parent`; -1 if it is known. */
+  add(high: number, low: number, parent: number, stamp: number): number {
     const { mask, slots } = this
     let isWritten = false
     for (let i = low & mask; ;) {
@@ -63,7 +74,7 @@ export class Table implements Seen {
       if (stored === 0) {
         if (!isWritten) {
           if (this.free === this.end) this.takeChunk()
-          this.write(this.free, high, low, parent, depth)
+          this.write(this.free, high, low, parent, stamp)
           isWritten = true
         }
         stored = Atomics.compareExchange(slots, i, 0, this.free + 1)
@@ -80,7 +91,9 @@ export class Table implements Seen {
           continue
         }
       }
-      if (this.records[(stored - 1) * 4 + 3] === depth) this.adopt((stored - 1) * 4 + 2, parent)
+      const known = this.records[(stored - 1) * 4 + 3]!
+      // Of one depth, and the parent may be less.
+      if (known >>> 16 === stamp >>> 16 && (known & 0xffff) >= (stamp & 0xffff)) this.adopt(stored - 1, parent, stamp)
       return -1
     }
   }
@@ -91,10 +104,17 @@ export class Table implements Seen {
     return this.records[at] === high && this.records[at + 1] === low
   }
 
-  private adopt(at: number, parent: number): void {
-    for (let other = Atomics.load(this.records, at); this.isLess(parent, other - 1);) {
-      const found = Atomics.compareExchange(this.records, at, other, parent + 1)
-      if (found === other) return
+  /** A stamp is written after its parent: it is never that of a lesser one, whoever else writes. */
+  private adopt(index: number, parent: number, stamp: number): void {
+    if (stamp === 0) return
+    const { records } = this
+    const at = index * 4 + 2
+    for (let other = Atomics.load(records, at); this.isLess(parent, other - 1);) {
+      const found = Atomics.compareExchange(records, at, other, parent + 1)
+      if (found === other) {
+        Atomics.store(records, at + 1, stamp)
+        return
+      }
       other = found
     }
   }
@@ -123,12 +143,12 @@ export class Table implements Seen {
     return path.reverse()
   }
 
-  private write(index: number, high: number, low: number, parent: number, depth: number): void {
+  private write(index: number, high: number, low: number, parent: number, stamp: number): void {
     const { records } = this
     records[index * 4] = high
     records[index * 4 + 1] = low
     records[index * 4 + 2] = parent + 1
-    records[index * 4 + 3] = depth
+    records[index * 4 + 3] = stamp
   }
 
   private takeChunk(): void {
@@ -180,6 +200,6 @@ export class Table implements Seen {
   private enter(index: number): void {
     const { mask, slots } = this
     let i = this.records[index * 4 + 1]! & mask
-    while (Atomics.compareExchange(slots, i, 0, index + 1) !== 0) i = (i + 1) & mask
+    while (slots[i] !== 0 || Atomics.compareExchange(slots, i, 0, index + 1) !== 0) i = (i + 1) & mask
   }
 }

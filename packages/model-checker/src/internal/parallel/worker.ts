@@ -37,10 +37,9 @@ const run = async (given: Given): Promise<Answer> => {
       : { _tag: "Threw", property: thrown.property, index: thrown.index, cause: thrown.cause }
   } catch (error) {
     const flaw = flawOf(model, error)
-    if (flaw === undefined) throw error
-    return flaw._tag === "NotSerialisable"
-      ? { _tag: flaw._tag, path: flaw.path, what: flaw.what }
-      : { _tag: flaw._tag, nodes: flaw.nodes, reason: flaw.reason }
+    if (flaw?._tag === "NotSerialisable") return { _tag: flaw._tag, path: flaw.path, what: flaw.what }
+    if (flaw?._tag === "NotSymmetric") return { _tag: flaw._tag, nodes: flaw.nodes, reason: flaw.reason }
+    throw error
   }
 }
 
