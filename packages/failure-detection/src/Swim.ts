@@ -41,24 +41,26 @@
  * console.log(await Effect.runPromise(run)) // { node: 'n2', status: 'up', level: 0 }
  */
 import { Actor, type Card, type Protocol } from "@troupe/actor"
-import { type ChannelInUse, NodeId, type Transport } from "@troupe/transport"
-import { Context, type Duration, Effect, Layer, Schema } from "effect"
+import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
+import { Context, Effect, Layer } from "effect"
 import { FailureDetector, type InvalidOptions, type Opinion } from "./FailureDetector.ts"
 import { accuracy, completeness } from "./internal/guarantees.ts"
-import { Millis, millis, serve, settings } from "./internal/service.ts"
+import { serve } from "./internal/service.ts"
 import { ask, gossip, hear, news, onSync, spread, sync, tell, withHealth } from "./internal/swim/dissemination.ts"
 import * as Formulas from "./internal/swim/formulas.ts"
 import * as Members from "./internal/swim/members.ts"
 import { Message } from "./internal/swim/messages.ts"
 import { key } from "./internal/swim/order.ts"
 import * as Rumours from "./internal/swim/rumours.ts"
-import { type Act, type Options, type Probe, relaysMax, type State, type Timer } from "./internal/swim/state.ts"
+import { type LayerOptions, type Options, settle } from "./internal/swim/options.ts"
+import { type Act, type Probe, relaysMax, type State, type Timer } from "./internal/swim/state.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
 export { Message, Rumour } from "./internal/swim/messages.ts"
 export type { Member } from "./internal/swim/members.ts"
-export type { Options, Probe, Relay, State, Timer } from "./internal/swim/state.ts"
+export { defaults, type LayerOptions, type Options } from "./internal/swim/options.ts"
+export type { Probe, Relay, State, Timer } from "./internal/swim/state.ts"
 
 export type Command =
   /** Becomes a member by way of `seeds`: each is asked in every period until it answers. Also ends a `Leave`. */
@@ -361,58 +363,6 @@ const comeBack = (state: State, act: Act): State => {
 
 // ------------------------------------------------------------------------------------------------------------ the layer
 
-/**
- * The settings that `layer` has by default, those of memberlist for a local network: of ten nodes, a crash is known to all
- * within some 6 seconds.
- */
-export const defaults: Options = {
-  probeIntervalMillis: 1_000,
-  probeTimeoutMillis: 500,
-  indirectProbes: 3,
-  suspicionMultiplier: 4,
-  suspicionMaxMultiplier: 6,
-  retransmitMultiplier: 4,
-  gossipIntervalMillis: 200,
-  gossipNodes: 3,
-  syncIntervalMillis: 30_000,
-  reapAfterMillis: 24 * 60 * 60 * 1_000,
-  packetBytes: 1_200,
-  healthMax: 8,
-  healthAwareProbe: true,
-  dynamicSuspicion: true,
-  buddySystem: true,
-  seeds: []
-}
-
-const Count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 }))
-const Multiplier = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 255 }))
-
-const Settings = Schema.Struct({
-  probeIntervalMillis: Millis,
-  probeTimeoutMillis: Millis,
-  indirectProbes: Count,
-  suspicionMultiplier: Multiplier,
-  suspicionMaxMultiplier: Multiplier,
-  retransmitMultiplier: Multiplier,
-  gossipIntervalMillis: Millis,
-  gossipNodes: Count,
-  syncIntervalMillis: Millis,
-  reapAfterMillis: Millis,
-  packetBytes: Schema.Int.check(Schema.isBetween({ minimum: 256, maximum: 65_507 })),
-  healthMax: Multiplier,
-  healthAwareProbe: Schema.Boolean,
-  dynamicSuspicion: Schema.Boolean,
-  buddySystem: Schema.Boolean,
-  seeds: Schema.Array(NodeId.NodeId)
-})
-
-const fit = ({ probeIntervalMillis, probeTimeoutMillis, reapAfterMillis, syncIntervalMillis }: Options) =>
-  probeTimeoutMillis >= probeIntervalMillis
-    ? `a probe timeout of ${probeTimeoutMillis} ms leaves no time to ask others within an interval of ${probeIntervalMillis} ms`
-    : reapAfterMillis < syncIntervalMillis
-      ? `the dead would be forgotten after ${reapAfterMillis} ms, before a node is synchronised, every ${syncIntervalMillis} ms`
-      : undefined
-
 /** Joins and leaves by hand. Stopping the layer leaves too: the others don't take a node that closes for dead. */
 export class SwimMember extends Context.Service<
   SwimMember,
@@ -432,68 +382,11 @@ export class SwimMember extends Context.Service<
  * and when `reapAfter` is shorter than `syncInterval`.
  */
 export const layer = (
-  options: {
-    /** The protocol period. Shorter finds crashes earlier and sends more. Default: 1 second. */
-    readonly probeInterval?: Duration.Input
-    /** How long a ping may take before others are asked; 99 % of round trips should be shorter. Default: 500 ms. */
-    readonly probeTimeout?: Duration.Input
-    /** How many are asked, 0 to 255. Default: 3. */
-    readonly indirectProbes?: number
-    /** The shortest suspicion, in periods, times log₁₀ N from ten nodes up. Default: 4. */
-    readonly suspicionMultiplier?: number
-    /** How many times as long a suspicion is that nobody confirms. Default: 6. */
-    readonly suspicionMaxMultiplier?: number
-    /** λ: each rumour is sent λ⌈log₁₀(N+1)⌉ times by each node. Default: 4. */
-    readonly retransmitMultiplier?: number
-    /** How often rumours are sent besides what probes carry. Default: 200 ms. */
-    readonly gossipInterval?: Duration.Input
-    /** To how many nodes. 0: rumours travel on probes alone. Default: 3. */
-    readonly gossipNodes?: number
-    /** How often all that is known is compared with one member, and one of the dead. Default: 30 seconds. */
-    readonly syncInterval?: Duration.Input
-    /** How long the dead are remembered. Then they are strangers. Default: 1 day. */
-    readonly reapAfter?: Duration.Input
-    /**
-     * The largest message, 256 to 65,507 bytes; more goes into several. One rumour is sent even where the names in it
-     * are longer. Default: 1,200, which fits a packet of any network.
-     */
-    readonly packetBytes?: number
-    /** Lifeguard's parts. Default: all. */
-    readonly lifeguard?: {
-      readonly healthAwareProbe?: boolean
-      readonly dynamicSuspicion?: boolean
-      readonly buddySystem?: boolean
-      /** How many times as long a probe takes at the worst. Default: 8. */
-      readonly healthMax?: number
-    }
-    /** Whom to join at the start. Default: nobody. */
-    readonly seeds?: ReadonlyArray<NodeId.NodeId>
-  } = {}
+  options: LayerOptions = {}
 ): Layer.Layer<FailureDetector | SwimMember, ChannelInUse | InvalidOptions, Transport> =>
   Layer.effectContext(
     Effect.gen(function* () {
-      const { lifeguard = {}, ...given } = options
-      const settled = yield* settings<Options>(
-        Settings,
-        {
-          ...defaults,
-          ...lifeguard,
-          probeIntervalMillis: millis(given.probeInterval, defaults.probeIntervalMillis),
-          probeTimeoutMillis: millis(given.probeTimeout, defaults.probeTimeoutMillis),
-          indirectProbes: given.indirectProbes ?? defaults.indirectProbes,
-          suspicionMultiplier: given.suspicionMultiplier ?? defaults.suspicionMultiplier,
-          suspicionMaxMultiplier: given.suspicionMaxMultiplier ?? defaults.suspicionMaxMultiplier,
-          retransmitMultiplier: given.retransmitMultiplier ?? defaults.retransmitMultiplier,
-          gossipIntervalMillis: millis(given.gossipInterval, defaults.gossipIntervalMillis),
-          gossipNodes: given.gossipNodes ?? defaults.gossipNodes,
-          syncIntervalMillis: millis(given.syncInterval, defaults.syncIntervalMillis),
-          reapAfterMillis: millis(given.reapAfter, defaults.reapAfterMillis),
-          packetBytes: given.packetBytes ?? defaults.packetBytes,
-          seeds: given.seeds ?? defaults.seeds
-        },
-        fit
-      )
-      const actor = yield* Actor.spawn(protocol, { options: settled })
+      const actor = yield* Actor.spawn(protocol, { options: yield* settle(options) })
       yield* Effect.addFinalizer(() => Effect.sync(() => actor.tell({ _tag: "Leave" })))
       const detector = yield* serve(actor, {
         watched: ({ members }) => Members.others(members, actor.node),

@@ -5,7 +5,8 @@ import * as Formulas from "./formulas.ts"
 import * as Members from "./members.ts"
 import { type Message, room, type Rumour, rumourBytes } from "./messages.ts"
 import * as Rumours from "./rumours.ts"
-import type { Act, Options, State } from "./state.ts"
+import type { Options } from "./options.ts"
+import type { Act, State } from "./state.ts"
 
 // ---------------------------------------------------------------------------------------------------------- hearing
 

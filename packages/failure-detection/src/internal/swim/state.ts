@@ -1,9 +1,10 @@
-/** What a SWIM node knows, is set to, and may ask for. */
+/** What a SWIM node knows, and may ask for. */
 import type { Protocol } from "@troupe/actor"
 import type { NodeId } from "@troupe/transport"
 import type { Opinion } from "../../FailureDetector.ts"
 import type { Members, Round } from "./members.ts"
 import type { Message } from "./messages.ts"
+import type { Options } from "./options.ts"
 import type { Rumours } from "./rumours.ts"
 
 export interface State {
@@ -58,41 +59,6 @@ export interface Relay {
 
 /** How many relays a node keeps: requests past it are ignored. */
 export const relaysMax = 256
-
-export interface Options {
-  /** The protocol period: one member is probed in each. */
-  readonly probeIntervalMillis: number
-  /** How long a direct ping may take, before others are asked. */
-  readonly probeTimeoutMillis: number
-  /** How many are asked to probe in one's place: k. */
-  readonly indirectProbes: number
-  /** The shortest suspicion is this many periods, times the decimal logarithm of N where that is above 1. */
-  readonly suspicionMultiplier: number
-  /** With `dynamicSuspicion`, an unconfirmed suspicion lasts this many times as long. */
-  readonly suspicionMaxMultiplier: number
-  /** λ: a rumour is sent λ⌈log₁₀(N+1)⌉ times. */
-  readonly retransmitMultiplier: number
-  /** How often rumours are sent on besides what probes carry. */
-  readonly gossipIntervalMillis: number
-  /** To how many each time. With 0 they travel on probes alone, as in the paper of 2002. */
-  readonly gossipNodes: number
-  /** How often all that is known is compared with another member. */
-  readonly syncIntervalMillis: number
-  /** How long the dead, and those who left, are remembered. */
-  readonly reapAfterMillis: number
-  /** No message is larger. */
-  readonly packetBytes: number
-  /** Health is below it. */
-  readonly healthMax: number
-  /** Lifeguard, 1: a node whose probes fail is slower to judge. */
-  readonly healthAwareProbe: boolean
-  /** Lifeguard, 2: suspicion is long at first, and shortened by each other node that confirms it. */
-  readonly dynamicSuspicion: boolean
-  /** Lifeguard, 3: who is suspected hears of it with the next ping. */
-  readonly buddySystem: boolean
-  /** Whom to join at the start. */
-  readonly seeds: ReadonlyArray<NodeId.NodeId>
-}
 
 export type Timer = "probe" | "timeout" | "gossip" | "sync" | `suspicion ${NodeId.NodeId}` | `relay ${number}`
 
