@@ -20,7 +20,6 @@ const memory =
     Effect.sync(() => {
       const network = Memory.network({ nodes, holdMessages, encode: "always" })
       return {
-        patience: 400,
         join: (self) =>
           Effect.map(Memory.connect(network, self), (node) => ({
             self,
@@ -80,6 +79,11 @@ describe("UDP keeps more, where the network loses nothing", () => {
   }
 })
 
+const impatient =
+  (make: TransportMaker): TransportMaker =>
+  (options) =>
+    Effect.map(make(options), (network) => ({ ...network, patience: 400 }))
+
 /** Each breaks the rule of that name. */
 const broken: ReadonlyArray<[string, string, TransportMaker]> = [
   [
@@ -109,7 +113,6 @@ const broken: ReadonlyArray<[string, string, TransportMaker]> = [
       Effect.sync(() => {
         const network = Memory.network({ nodes })
         return {
-          patience: 400,
           join: (self) =>
             Effect.map(Memory.connect(network, self), (node) => ({
               ...node,
@@ -185,7 +188,7 @@ describe("the unreliable suite finds a transport with", () => {
     it.live(what, () =>
       Effect.gen(function* () {
         const found = unreliable.find((one) => one.name === name)!
-        const error = yield* Effect.flip(Effect.scoped(found.run(make)))
+        const error = yield* Effect.flip(Effect.scoped(found.run(impatient(make))))
         expect(error).toBeInstanceOf(RuleBroken)
         expect((error as RuleBroken).rule).toBe(name)
       }).pipe(Effect.provide(Logger.layer([])))

@@ -108,7 +108,9 @@ export const wire = Effect.fnUntraced(function* (from: Udp.UdpTransport, to: Udp
 /** Waits until a node has taken, or refused, so many packets. */
 export const received = (node: Udp.UdpTransport, count: number): Effect.Effect<void> =>
   Effect.gen(function* () {
-    for (let left = 2000; left > 0 && node.counters.packetsReceived < count; left--) yield* Effect.sleep(1)
+    for (let look = 0; look < 3000 && node.counters.packetsReceived < count; look++) {
+      yield* look < 1000 ? Effect.yieldNow : Effect.sleep(1)
+    }
     if (node.counters.packetsReceived < count) {
       throw new Error(`waited in vain for ${count} packets; got ${node.counters.packetsReceived}`)
     }
