@@ -292,6 +292,17 @@ describe("what nodes are in", () => {
     expect([check(model, { symmetry: false }).uniqueStates, check(model).uniqueStates]).toEqual([36, 21])
   })
 
+  it("how many losses are left is told apart", () => {
+    const deaf: typeof speaker = { ...speaker, onMessage: (state) => state }
+    const model = speakers({
+      members: System.members(deaf, ["n1", "n2"], undefined),
+      network: { order: "fifo", loss: 1 },
+      symmetry: [["n1", "n2"]]
+    })
+    // Of each: silent, on its way, or gone. Pairs, those with one gone once more; and unordered pairs.
+    expect([check(model, { symmetry: false }).uniqueStates, check(model).uniqueStates]).toEqual([9 + 5, 6 + 3])
+  })
+
   it("nodes that are down are counted, not named", () => {
     const model = speakers({ user: silent, crashes: { max: 3 } })
     expect([check(model, { symmetry: false }).uniqueStates, check(model).uniqueStates]).toEqual([8, 4])
