@@ -141,33 +141,86 @@ describe("random graphs, against the definition", () => {
     return false
   }
 
-  it.effect("2,000 graphs of up to six states", () =>
-    Effect.gen(function* () {
-      let seed = 1
-      const below = (n: number): number => {
-        seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff
-        return (seed >>> 8) % n
+  /** What is wrong with a lasso as a run that breaks the property, walked step by step; `undefined` where nothing is. */
+  const flaw = (
+    given: Graph,
+    goal: number,
+    kind: string,
+    { loopFrom, steps }: { readonly steps: ReadonlyArray<string>; readonly loopFrom?: number }
+  ): string | undefined => {
+    if (steps[0] !== "start" || given.init.length !== 1) return "it does not start in the first state"
+    if (loopFrom === undefined || loopFrom < 1 || loopFrom > steps.length) return "it has no loop"
+    const run: Array<number> = [given.init[0]!]
+    for (const name of steps.slice(1)) {
+      const edge = edges(given, run.at(-1)!).find((other) => other.name === name)
+      if (edge === undefined) return `${name} cannot happen in ${run.at(-1)}`
+      run.push(edge.to)
+    }
+    const loop = run.slice(loopFrom - 1)
+    if (loop[0] !== loop.at(-1)) return "the loop is not closed"
+    if ((kind === "infinitely often" ? loop : run).includes(goal)) return "it comes to the goal"
+    const isUntaken = ({ name }: { readonly name: string }): boolean =>
+      given.unfair?.includes(name) !== true && !steps.slice(loopFrom).includes(name)
+    const owed = edges(given, loop[0]!)
+      .filter(isUntaken)
+      .find(({ name }) => loop.every((state) => edges(given, state).some((edge) => edge.name === name)))
+    return owed === undefined ? undefined : `${owed.name} is possible all along the loop, and never happens`
+  }
+
+  it("a lasso that is none is told", () => {
+    const spin: Graph = {
+      init: [0],
+      steps: {
+        0: [
+          [0, "spin"],
+          [1, "go"]
+        ],
+        1: [[0, "back"]]
       }
-      let violated = 0
-      for (let round = 0; round < 2_000; round++) {
-        const size = 2 + below(5)
-        const steps: Record<number, Array<readonly [number, string]>> = {}
-        for (let i = below(2 * size + 1); i >= 0; i--) {
-          const from = below(size)
-          const to = below(size)
-          const name = "abc"[below(3)]!
-          // One action has one outcome in a state.
-          if (steps[from]?.some((step) => step[1] === name) !== true) (steps[from] ??= []).push([to, name])
+    }
+    const flawOf = (steps: ReadonlyArray<string>, loopFrom: number, goal = 2) =>
+      flaw(spin, goal, "eventually", { steps, loopFrom })
+    expect(flawOf(["start", "go", "back"], 1)).toBeUndefined()
+    expect(flawOf(["spin"], 1)).toMatch(/start/)
+    expect(flawOf(["start", "back"], 1)).toBe("back cannot happen in 0")
+    expect(flawOf(["start", "spin", "go"], 1)).toMatch(/not closed/)
+    expect(flawOf(["start", "go", "back"], 1, 1)).toMatch(/goal/)
+    expect(flawOf(["start", "spin"], 1)).toMatch(/^go is possible/)
+    expect(flawOf(["start", "go"], 2)).toMatch(/^back is possible/)
+  })
+
+  it.effect(
+    "2,000 graphs of up to six states: the verdict is right, and each lasso is a fair run that breaks the property",
+    () =>
+      Effect.gen(function* () {
+        let seed = 1
+        const below = (n: number): number => {
+          seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff
+          return (seed >>> 8) % n
         }
-        const given: Graph = { init: [0], steps, unfair: below(3) === 0 ? ["a"] : [] }
-        const property = [eventually, again][below(2)]!(size - 1)
-        const expected = broken(given, size, size - 1, property.kind)
-        if (expected) violated++
-        const found = yield* verdict(given, property)
-        expect({ given, verdict: found.verdict }).toEqual({ given, verdict: expected ? "violated" : "holds" })
-      }
-      expect(violated).toBeGreaterThan(200)
-      expect(violated).toBeLessThan(1_800)
-    })
+        let violated = 0
+        for (let round = 0; round < 2_000; round++) {
+          const size = 2 + below(5)
+          const steps: Record<number, Array<readonly [number, string]>> = {}
+          for (let i = below(2 * size + 1); i >= 0; i--) {
+            const from = below(size)
+            const to = below(size)
+            const name = "abc"[below(3)]!
+            // One action has one outcome in a state.
+            if (steps[from]?.some((step) => step[1] === name) !== true) (steps[from] ??= []).push([to, name])
+          }
+          const given: Graph = { init: [0], steps, unfair: below(3) === 0 ? ["a"] : [] }
+          const property = [eventually, again][below(2)]!(size - 1)
+          const expected = broken(given, size, size - 1, property.kind)
+          if (expected) violated++
+          const found = yield* verdict(given, property)
+          expect({ given, verdict: found.verdict }).toEqual({ given, verdict: expected ? "violated" : "holds" })
+          if (!expected) continue
+          const wrong = flaw(given, size - 1, property.kind, found.counterexample!)
+          expect({ given, lasso: found.counterexample, wrong }).toMatchObject({ wrong: undefined })
+        }
+        expect(violated).toBeGreaterThan(200)
+        expect(violated).toBeLessThan(1_800)
+      })
   )
 })
