@@ -1,34 +1,29 @@
 /**
  * What datagrams cost, beside the least that the same work can cost on the same machine in the same minute.
  *
- * Two processes exchange messages of 100 bytes over loopback. The floor is bare `node:dgram` with addresses that are not
+ * Two sockets of one process exchange messages of 100 bytes over loopback. The floor is bare `node:dgram` with addresses that are not
  * looked up; it packs as the transport does, with a length before each message, or sends each in a datagram of its own.
  * It has no senders, channels, checksums or windows. Messages one way are acknowledged by the hundred, and 400 are under
  * way, which the sockets' buffers hold: nothing is lost.
  *
- * Floor and transport take turns; medians of the rounds, and the median of the rounds' ratios.
+ * Floor and transport take turns; medians of the rounds, and the median of the rounds' ratios, once of the rates and once
+ * of the processor's time, which other work on the machine disturbs less.
  *
  *     node --conditions=@troupe/source packages/transport/bench/udp.bench.ts [--json] [--rounds 7]
  */
 import { Channel, Codec, type Send } from "@troupe/transport"
 import * as Udp from "@troupe/transport/Udp"
 import { Effect } from "effect"
-import { spawn } from "node:child_process"
 import * as Dgram from "node:dgram"
-import { once } from "node:events"
-import { createInterface } from "node:readline"
-import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 
 const args = parseArgs({
   options: {
     json: { type: "boolean", default: false },
-    rounds: { type: "string", default: "7" },
-    role: { type: "string", default: "main" }
+    rounds: { type: "string", default: "7" }
   }
 }).values
 
-const file = fileURLToPath(import.meta.url)
 const rounds = Number(args.rounds)
 const messageBytes = 100
 const packetBytes = 1400
@@ -46,20 +41,43 @@ const median = (values: ReadonlyArray<number>): number => {
 
 type Run = () => Promise<number>
 
-/** The medians of the runs, and of the ratios of the others to the first. */
-const compare = async (floor: Run, others: Readonly<Record<string, Run>>) => {
-  const runs = { floor, ...others }
-  const results = new Map(Object.keys(runs).map((name) => [name, [] as Array<number>]))
+/** How many a second, and how many a second of the processor's time. */
+interface Measured {
+  readonly perSecond: number
+  readonly perCpuSecond: number
+}
+
+/** `run` returns how many messages or round trips it made. */
+const measured = async (run: Run): Promise<Measured> => {
+  const cpu = process.cpuUsage()
+  const start = performance.now()
+  const count = await run()
+  const millis = performance.now() - start
+  const { system, user } = process.cpuUsage(cpu)
+  return { perSecond: (count / millis) * 1000, perCpuSecond: (count / (user + system)) * 1e6 }
+}
+
+/** The medians of the runs, and of the ratios of all to the one that is called floor. */
+const compare = async (runs: Readonly<Record<string, Run>>) => {
+  const results = new Map(Object.keys(runs).map((name) => [name, [] as Array<Measured>]))
   for (let round = -1; round < rounds; round++) {
     for (const [name, run] of Object.entries(runs)) {
-      const value = await run()
+      const value = await measured(run)
       if (round >= 0) results.get(name)!.push(value)
     }
   }
   const floors = results.get("floor")!
-  const ratio = (values: ReadonlyArray<number>) => median(values.map((value, round) => value / floors[round]!))
+  const ratio = (values: ReadonlyArray<Measured>, of: (value: Measured) => number) =>
+    median(values.map((value, round) => of(value) / of(floors[round]!)))
   return Object.fromEntries(
-    [...results].map(([name, values]) => [name, { perSecond: Math.round(median(values)), ratio: ratio(values) }])
+    [...results].map(([name, values]) => [
+      name,
+      {
+        perSecond: Math.round(median(values.map(({ perSecond }) => perSecond))),
+        ratio: ratio(values, ({ perSecond }) => perSecond),
+        cpuRatio: ratio(values, ({ perCpuSecond }) => perCpuSecond)
+      }
+    ])
   )
 }
 
@@ -70,13 +88,12 @@ class Flow {
   private resolve: () => void = () => {}
 
   run(depth: number, count: number, send: () => void): Promise<number> {
-    const start = performance.now()
     this.left = count
     this.toSend = count - depth
     return new Promise<void>((resolve) => {
       this.resolve = resolve
       for (let sent = 0; sent < depth; sent++) send()
-    }).then(() => (count / (performance.now() - start)) * 1000)
+    }).then(() => count)
   }
 
   /** `count` messages have made it. Returns how many to send next. */
@@ -232,67 +249,38 @@ const troupeClient = Effect.fnUntraced(function* (variant: Variant, port: number
 
 // -------------------------------------------------------------------------------------------------------------- main
 
-interface Ports {
-  readonly floorPacked: number
-  readonly floorSingle: number
-  readonly packed: number
-  readonly single: number
-  readonly sealed: number
-}
-
-/** The other process: serves the floors and the transports, and says where. */
-const serve = Effect.gen(function* () {
-  const ports: Ports = {
-    floorPacked: yield* Effect.promise(() => floorServer(true)),
-    floorSingle: yield* Effect.promise(() => floorServer(false)),
-    packed: yield* troupeServer("packed"),
-    single: yield* troupeServer("single"),
-    sealed: yield* troupeServer("sealed")
-  }
-  console.log(JSON.stringify(ports))
-  yield* Effect.promise(() => once(process.stdin.resume(), "end"))
-  process.exit(0)
-})
-
 const main = Effect.gen(function* () {
-  const other = spawn(process.execPath, [...process.execArgv, file, "--role", "serve"], {
-    stdio: ["pipe", "pipe", "inherit"]
-  })
-  const [line] = yield* Effect.promise(() => once(createInterface(other.stdout), "line"))
-  const ports = JSON.parse(line) as Ports
-  const floorPacked = yield* Effect.promise(() => floorClient(true, ports.floorPacked))
-  const floorSingle = yield* Effect.promise(() => floorClient(false, ports.floorSingle))
-  const packed = yield* troupeClient("packed", ports.packed)
-  const single = yield* troupeClient("single", ports.single)
-  const sealed = yield* troupeClient("sealed", ports.sealed)
-  const measure = (floor: Client, others: Readonly<Record<string, Client>>, run: (client: Client) => Promise<number>) =>
-    compare(
-      () => run(floor),
-      Object.fromEntries(Object.entries(others).map(([name, client]) => [name, () => run(client)]))
-    )
+  const floor = yield* Effect.promise(async () => floorClient(true, await floorServer(true)))
+  const floorSingle = yield* Effect.promise(async () => floorClient(false, await floorServer(false)))
+  const packed = yield* troupeClient("packed", yield* troupeServer("packed"))
+  const single = yield* troupeClient("single", yield* troupeServer("single"))
+  const sealed = yield* troupeClient("sealed", yield* troupeServer("sealed"))
+  const measure = (clients: Readonly<Record<string, Client>>, run: (client: Client) => Promise<number>) =>
+    compare(Object.fromEntries(Object.entries(clients).map(([name, client]) => [name, () => run(client)])))
+  const all = { floor, packed, sealed }
   const figures = yield* Effect.promise(async () => ({
-    "round trips, one at a time": await measure(floorPacked, { packed, sealed }, ({ echo }) => echo(1, 5000)),
-    "round trips, 100 in flight": await measure(floorPacked, { packed, sealed }, ({ echo }) => echo(100, 100_000)),
-    "one way": await measure(floorPacked, { packed, sealed }, ({ oneWay }) => oneWay(200_000)),
-    "one way, a packet each": await measure(floorSingle, { single }, ({ oneWay }) => oneWay(60_000))
+    "round trips, one at a time": await measure(all, ({ echo }) => echo(1, 5000)),
+    "round trips, 100 in flight": await measure(all, ({ echo }) => echo(100, 50_000)),
+    "one way": await measure(all, ({ oneWay }) => oneWay(100_000)),
+    "one way, a packet each": await measure({ floor: floorSingle, single }, ({ oneWay }) => oneWay(30_000))
   }))
-  const report = {
-    node: process.version,
-    messageBytes,
-    packetBytes,
-    rounds,
-    unit: "messages or round trips a second",
-    figures
-  }
+  const unit = "messages or round trips a second"
+  const report = { node: process.version, messageBytes, packetBytes, rounds, unit, figures }
   if (args.json) console.log(JSON.stringify(report))
   else {
     console.table(
       Object.entries(figures).flatMap(([what, runs]) =>
-        Object.entries(runs).map(([name, { perSecond, ratio }]) => ({ what, name, perSecond, ratio: ratio.toFixed(2) }))
+        Object.entries(runs).map(([name, { cpuRatio, perSecond, ratio }]) => ({
+          what,
+          name,
+          perSecond,
+          ratio: ratio.toFixed(2),
+          cpuRatio: cpuRatio.toFixed(2)
+        }))
       )
     )
   }
   process.exit(0)
 })
 
-await Effect.runPromise(Effect.scoped(args.role === "serve" ? serve : main))
+await Effect.runPromise(Effect.scoped(main))
