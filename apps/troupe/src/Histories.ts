@@ -1,21 +1,12 @@
 /** Histories from files, and what the models of consistency say of them: what `verify` and `draw` have in common. */
 import {
   type Budget,
-  Cache,
-  Causal,
-  Eventual,
   type History,
-  Linearizable,
-  Pram,
+  Models,
   Reader,
-  Sequential,
-  Sessions,
   type Specification,
   Specifications,
-  Strict,
   Timeline,
-  Transactional,
-  type Transactions,
   type Verdict
 } from "@troupe/consistency"
 import { Effect, FileSystem, Option, Result, Schema } from "effect"
@@ -23,59 +14,25 @@ import { Flag } from "effect/cli"
 import { reasonOf, Usage } from "./Problem.ts"
 import { print } from "./terminal/Screen.ts"
 
-type Initial = { readonly initial?: History.Value }
+const named = (of: Models.Model["of"]): ReadonlyArray<Models.Model> => Models.models.filter((model) => model.of === of)
 
-type OfOperations = (
-  history: History.History,
-  specification: Specification.Specification,
-  options: Budget & Initial
-) => Verdict
+const listed = (models: ReadonlyArray<Models.Model>): string =>
+  models.map(({ aliases, name }) => (aliases.length === 0 ? name : `${name} (${aliases.join(", ")})`)).join(", ")
 
-/** Models of registers alone: they know reads and writes, and no specification. */
-const ofRegisters =
-  (check: (history: History.History, options: Budget & Initial) => Verdict): OfOperations =>
-  (history, _, options) =>
-    check(history, options)
+const modelNames = new Set(Models.models.flatMap(({ aliases, name }) => [name, ...aliases]))
 
-/** Models of operations on a service that has a specification. */
-const specified: Readonly<Record<string, OfOperations>> = {
-  linearizable: Linearizable.check,
-  sequential: Sequential.check,
-  cache: Cache.check,
-  strict: Strict.check
+/** `Read_Your_Writes` is meant well. */
+const knownModel = (given: string): Option.Option<string> => {
+  const name = given.toLowerCase().replaceAll("_", "-")
+  return modelNames.has(name) ? Option.some(name) : Option.none()
 }
 
-const registers: Readonly<Record<string, OfOperations>> = {
-  causal: ofRegisters(Causal.check),
-  "causal-memory": ofRegisters(Causal.checkMemory),
-  "causal-convergence": ofRegisters(Causal.checkConvergence),
-  pram: ofRegisters(Pram.check),
-  "read-your-writes": ofRegisters(Sessions.checkReadYourWrites),
-  "monotonic-reads": ofRegisters(Sessions.checkMonotonicReads),
-  "monotonic-writes": ofRegisters(Sessions.checkMonotonicWrites),
-  "writes-follow-reads": ofRegisters(Sessions.checkWritesFollowReads),
-  eventual: ofRegisters(Eventual.check)
-}
-
-const ofOperations: Readonly<Record<string, OfOperations>> = { ...specified, ...registers }
-
-const ofTransactions: Readonly<
-  Record<string, (history: Transactions.TransactionHistory, options: Budget & Initial) => Verdict>
-> = {
-  "read-committed": Transactional.checkReadCommitted,
-  "read-atomic": Transactional.checkReadAtomic,
-  causal: Transactional.checkCausal,
-  "snapshot-isolation": Transactional.checkSnapshotIsolation,
-  serializable: Transactional.checkSerializable,
-  "strict-serializable": Transactional.checkStrictSerializable
-}
-
-const modelNames = [...new Set([...Object.keys(ofOperations), ...Object.keys(ofTransactions)])]
-
-export const model = Flag.Literals("model", modelNames).pipe(
+export const model = Flag.String("model").pipe(
+  Flag.withMetavar("MODEL"),
+  Flag.filterMap(knownModel, () => `one of ${[...modelNames].join(", ")}`),
   Flag.withDescription(
-    `What to hold a history against. Operations: ${Object.keys(ofOperations).join(", ")}. ` +
-      `Transactions: ${Object.keys(ofTransactions).join(", ")}. ` +
+    `What to hold a history against. Operations: ${listed(named("operations"))}. ` +
+      `Transactions: ${listed(named("transactions"))}. ` +
       "Default: linearizable for operations, serializable for transactions"
   ),
   Flag.optional
@@ -186,23 +143,25 @@ export const judge = (
 ): Result.Result<Verdict, Unreadable> => {
   const name = modelOf(reading, question)
   if (reading._tag === "Transactions") {
-    const check = Object.hasOwn(ofTransactions, name) ? ofTransactions[name] : undefined
-    if (check === undefined) return Result.fail(wrongKind(file, name, "transactions", Object.keys(ofTransactions)))
+    const model = Models.find(name, "transactions")
+    if (model === undefined) return Result.fail(wrongKind(file, name, "transactions"))
     const { budget, initial } = question
-    return Result.succeed(check(reading.history, { ...budget, ...(initial !== undefined && { initial }) }))
+    return Result.succeed(model.check(reading.history, { ...budget, ...(initial !== undefined && { initial }) }))
   }
-  const check = Object.hasOwn(ofOperations, name) ? ofOperations[name] : undefined
-  if (check === undefined) return Result.fail(wrongKind(file, name, "operations", Object.keys(ofOperations)))
-  const found = Object.hasOwn(specified, name)
-    ? specificationOf(reading, file, question)
-    : registerOf(reading.history, file, name)
-  return Result.map(found, (specification) => check(reading.history, specification, optionsOf(reading, question)))
+  const model = Models.find(name, "operations")
+  if (model === undefined) return Result.fail(wrongKind(file, name, "operations"))
+  const found =
+    model.data === "any" ? specificationOf(reading, file, question) : registerOf(reading.history, file, model)
+  const options = { ...question.budget, ...initialOf(reading, question) }
+  return Result.map(found, (specification) => model.check(reading.history, specification, options))
 }
 
-const wrongKind = (file: string, name: string, what: string, models: ReadonlyArray<string>): Unreadable =>
+const wrongKind = (file: string, name: string, what: Models.Model["of"]): Unreadable =>
   unreadable(
-    `${file}: ${name} is no model of ${what}, which are what it has. Give --model one of ${models.join(", ")}.`
+    `${file}: ${name} is no model of ${what}, which are what it has. Give --model one of ${listed(named(what))}.`
   )
+
+type Initial = { readonly initial?: History.Value }
 
 type OfKind<Tag> = Extract<Reader.Reading, { readonly _tag: Tag }>
 
@@ -211,22 +170,18 @@ const initialOf = ({ specification }: OfKind<"Operations">, { initial }: Questio
   return value === undefined ? {} : { initial: value }
 }
 
-const optionsOf = (reading: OfKind<"Operations">, question: Question): Budget & Initial => ({
-  ...question.budget,
-  ...initialOf(reading, question)
-})
-
 /** What models of registers are about, where a history is about nothing else. */
 const registerOf = (
   history: History.History,
   file: string,
-  model: string
+  model: Models.OperationsModel
 ): Result.Result<Specification.Specification, Unreadable> => {
   const register = Specifications.register()
-  return Result.mapBoth(Reader.checkFunctions(history, register, file), {
+  const others = Models.models.filter((other) => other.of === "operations" && other.data === "any")
+  return Result.mapBoth(Specifications.validate(history, register, file), {
     onFailure: ({ message }) =>
       unreadable(
-        `${sentence(message)} For ${model} it has to be a register; --model ${Object.keys(specified).join(", ")} take others.`
+        `${sentence(message)} For ${model.name} it has to be a register; --model ${listed(others)} take other services.`
       ),
     onSuccess: () => register
   })
@@ -240,14 +195,10 @@ const specificationOf = (
 ): Result.Result<Specification.Specification, Unreadable> => {
   const { history, specification: implied } = reading
   const name = question.data ?? implied?.name ?? (history.operations.length === 0 ? "register" : undefined)
-  if (name === undefined) return Result.fail(unreadable(unknownService(history, file)))
-  const specification = Specifications.find(name, initialOf(reading, question))!
-  const known = Reader.checkFunctions(history, specification, file)
-  if (Result.isFailure(known)) {
-    return Result.fail(unreadable(`${sentence(known.failure.message)} Another service is named with --data.`))
-  }
-  return Result.mapBoth(Specifications.validate(history, specification), {
-    onFailure: (error) => unreadable(sentence(`${file}: ${error.message}`)),
+  const specification = name === undefined ? undefined : Specifications.find(name, initialOf(reading, question))
+  if (specification === undefined) return Result.fail(unreadable(unknownService(history, file)))
+  return Result.mapBoth(Specifications.validate(history, specification, file), {
+    onFailure: ({ message }) => unreadable(`${sentence(message)} Another service is named with --data.`),
     onSuccess: () => specification
   })
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, describe, expect, it } from "vitest"
-import { troupe } from "./command.ts"
+import { ended, start, troupe } from "./command.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "troupe-"))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -21,6 +21,16 @@ const write = [event(0, "invoke", "write", "1"), event(0, "ok", "write", "1")]
 const good = file("good.edn", ...write, event(1, "invoke", "read", "nil"), event(1, "ok", "read", "1"))
 const bad = file("bad.edn", ...write, event(1, "invoke", "read", "nil"), event(1, "ok", "read", "2"))
 const awdit = file("skew.txt", "r 0 0", "w 0 1", "===", "w 0 0", "w 1 0")
+
+// Of 22 writes that overlap it, none makes the compare-and-set right: there are 4 million ways to see that.
+const overlapping = Array.from({ length: 22 }, (_, process) => process)
+const hard = file(
+  "hard.edn",
+  ...overlapping.map((process) => event(process, "invoke", "write", `${process}`)),
+  event(99, "invoke", "cas", "[99 1]"),
+  event(99, "ok", "cas", "[99 1]"),
+  ...overlapping.map((process) => event(process, "ok", "write", `${process}`))
+)
 
 /** A line for each history. */
 const verify = async (...args: ReadonlyArray<string>) => {
@@ -65,18 +75,33 @@ describe("troupe verify", () => {
   })
 
   it("exits with 3 where the budget did not do, and nothing is violated", async () => {
-    // Of 22 writes that overlap it, none makes the compare-and-set right: there are 4 million ways to see that.
-    const processes = Array.from({ length: 22 }, (_, process) => process)
-    const hard = file(
-      "hard.edn",
-      ...processes.map((process) => event(process, "invoke", "write", `${process}`)),
-      event(99, "invoke", "cas", "[99 1]"),
-      event(99, "ok", "cas", "[99 1]"),
-      ...processes.map((process) => event(process, "ok", "write", `${process}`))
-    )
     const { answers, code } = await verify(hard, good, "--budget", "0.05")
     expect(answers.map(({ verdict }) => verdict)).toEqual(["unknown", "ok"])
     expect(code).toBe(3)
+  })
+
+  it("Ctrl-C ends a check, and says how far it came", async () => {
+    const child = start("verify", bad, hard, good, "--json")
+    child.stdout!.once("data", () => child.kill("SIGINT"))
+    const { code, stderr, stdout } = await ended(child)
+    expect(code).toBe(130)
+    expect(JSON.parse(stdout)).toMatchObject({ file: bad, verdict: "violated" })
+    expect(stderr).toMatch(/^troupe: interrupted after 1 of 3 files, while \S+hard\.edn was checked for [\d.]+ s\. /)
+    expect(stderr).toContain("1 history: 0 ok, 1 violated, 0 unknown")
+  })
+
+  it("takes the other names of a model, and names all where there is none of that name", async () => {
+    const answers = await Promise.all(["CCv", "Causal_Convergence"].map((model) => verify(good, "--model", model)))
+    expect(answers.map(({ code }) => code)).toEqual([0, 0])
+    const { code, stderr } = await verify(good, "--model", "atomic")
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/--model atomic: expected one of strict, linearizable, .*, read-committed\./)
+  })
+
+  it("an object that no specification has is said, with the services that there are", async () => {
+    const { answers, code } = await verify(file("bag.log", "# @object atomic-bag", "[1] call add(3)", "[1] return"))
+    expect(code).toBe(2)
+    expect(answers[0].error).toMatch(/bag\.log.*Name it with --data/)
   })
 
   it("takes the histories of a directory, sorted, and says what it leaves out", async () => {
@@ -96,13 +121,15 @@ describe("troupe verify", () => {
     expect([serializable, causal].map(({ answers }) => answers[0].model)).toEqual(["serializable", "causal"])
     const { answers, code } = await verify(awdit, "--model", "linearizable")
     expect(code).toBe(2)
-    expect(answers[0].error).toMatch(/linearizable is no model of transactions.* Give --model one of read-committed/)
+    expect(answers[0].error).toMatch(
+      /linearizable is no model of transactions.* Give --model one of strict-serializable/
+    )
   })
 
   it("refuses to hold a queue against a model of registers", async () => {
     const queue = file("queue.log", "# @object atomic-queue", "[1] call add(3)", "[1] return")
     const { answers, code } = await verify(queue, "--model", "causal")
-    expect(answers[0].error).toMatch(/queue\.log:2: .*"enqueue".* For causal it has to be a register/)
+    expect(answers[0].error).toMatch(/queue\.log:2: .* enqueue\(3\).* For causal it has to be a register/)
     expect(code).toBe(2)
   })
 

@@ -30,7 +30,6 @@ import type { History, Value } from "./History.ts"
 import { kind } from "./internal/Events.ts"
 import { located, MalformedHistory } from "./internal/MalformedHistory.ts"
 import { MalformedInput } from "./internal/MalformedInput.ts"
-import { nearest } from "./internal/Nearest.ts"
 import { isAwditLine, readAwdit } from "./internal/readers/Awdit.ts"
 import { isEtcdLine, readEtcdLog } from "./internal/readers/EtcdLog.ts"
 import { readJepsenTransactions, readKnossos } from "./internal/readers/Knossos.ts"
@@ -40,7 +39,6 @@ import { isPolySiLine, readPolySi } from "./internal/readers/PolySi.ts"
 import { readPorcupineKv } from "./internal/readers/PorcupineKv.ts"
 import { isViolinLine, readViolin } from "./internal/readers/Violin.ts"
 import { lines, type Source } from "./internal/Source.ts"
-import type { Specification } from "./Specification.ts"
 import type { TransactionHistory } from "./Transactions.ts"
 
 export { MalformedHistory } from "./internal/MalformedHistory.ts"
@@ -100,28 +98,6 @@ export class UnknownFormat extends Schema.TaggedError<UnknownFormat>()("UnknownF
     return (
       `${located(this.file)}no history that is known: it ${this.found}. ` +
       `Formats are ${this.formats.join(", ")}; name one where it is not recognised.`
-    )
-  }
-}
-
-/** An operation calls what the service does not have. */
-export class UnknownFunction extends Schema.TaggedError<UnknownFunction>()("UnknownFunction", {
-  f: Schema.String,
-  specification: Schema.String,
-  /** The functions that it has. */
-  known: Schema.Array(Schema.String),
-  /** The one that may be meant. */
-  near: Schema.optionalKey(Schema.String),
-  /** Of the operation, in the history. */
-  id: Schema.Int,
-  line: Schema.optionalKey(Schema.Int),
-  file: Schema.optionalKey(Schema.String)
-}) {
-  override get message(): string {
-    const hint = this.near === undefined ? "" : `; is "${this.near}" meant?`
-    return (
-      `${located(this.file, this.line)}operation ${this.id} calls "${this.f}", which a ${this.specification} does not have. ` +
-      `It has ${this.known.join(", ")}${hint}`
     )
   }
 }
@@ -197,29 +173,4 @@ const byName = (file: string | undefined): Format | undefined => {
   if (file === undefined) return undefined
   if (file.endsWith(".edn")) return "knossos"
   return /\.(?:ndjson|jsonl)$/.test(file) ? "ndjson" : undefined
-}
-
-/** The first operation whose function the specification does not have. */
-export const checkFunctions = (
-  history: History,
-  specification: Pick<Specification, "name" | "functions">,
-  file?: string
-): Result.Result<void, UnknownFunction> => {
-  for (const { id, f, source } of history.operations) {
-    if (Object.hasOwn(specification.functions, f)) continue
-    const known = Object.keys(specification.functions)
-    const near = nearest(f, known)
-    return Result.fail(
-      new UnknownFunction({
-        f,
-        specification: specification.name,
-        known,
-        id,
-        ...(near !== undefined && { near }),
-        ...(source !== undefined && { line: source.invokeLine }),
-        ...(file !== undefined && { file })
-      })
-    )
-  }
-  return Result.void
 }

@@ -71,24 +71,3 @@ describe("our own NDJSON", () => {
     )
   })
 })
-
-describe("functions that the specification does not have", () => {
-  const specification = { name: "cas-register", functions: { read: "", write: "", cas: "" } }
-  const check = (text: string) => Reader.checkFunctions(operations(text), specification, "h.log")
-
-  it("are refused with their line, what is known, and what may be meant", () => {
-    const event = (f: string) => `{"process":"${f}","type":"invoke","f":"${f}"}`
-    const message = (f: string) => Result.getOrThrow(Result.flip(check(`${event("read")}\n${event(f)}`))).message
-    expect(message("wirte")).toBe(
-      `h.log:2: operation 1 calls "wirte", which a cas-register does not have. It has read, write, cas; is "write" meant?`
-    )
-    expect(message("enqueue")).toMatch(/It has read, write, cas$/)
-    expect(message("compare-and-set")).not.toContain("meant")
-    expect(message("Read")).toContain(`is "read" meant?`)
-    expect(message("toString")).toContain(`calls "toString"`)
-  })
-
-  it("are none in a history that has them all", () => {
-    expect(Result.isSuccess(check(samples.ndjson))).toBe(true)
-  })
-})

@@ -1,6 +1,7 @@
 import { History, type Specification, Specifications } from "@troupe/consistency"
 import { Result } from "effect"
 import { describe, expect, it } from "vitest"
+import { operations } from "./readers/support.ts"
 
 type Call = Specification.Call
 
@@ -109,6 +110,14 @@ describe("validate", () => {
     ["counter", "add", "one", 'add takes a number, not "one"']
   ] as const)("%s: says of %s what is wrong", (name, f, input, says) => {
     expect(check(name, f, input as History.Value)).toContain(says)
+  })
+
+  it("says where, and what may be meant", () => {
+    const text = `{"process":1,"type":"invoke","f":"read"}\n{"process":2,"type":"invoke","f":"wirte"}`
+    const said = Specifications.validate(operations(text), register(), "h.log")
+    expect(Result.isFailure(said) && said.failure.message).toBe(
+      "h.log:2: operation 1, wirte() of process 2: a register has no such function. It has read, write; is write meant?"
+    )
   })
 
   it("takes the calls of each specification", () => {

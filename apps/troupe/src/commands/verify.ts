@@ -1,24 +1,13 @@
 /** `troupe verify`: holds histories that were recorded elsewhere against a model of consistency. */
-import type { Culprit, Reader, Verdict } from "@troupe/consistency"
 import { Effect, FileSystem, Option, Result } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import {
-  flags,
-  judge,
-  model,
-  modelOf,
-  type Question,
-  question,
-  readingsOf,
-  svgOf,
-  terminalOf,
-  textOf,
-  Unreadable,
-  write
-} from "../Histories.ts"
+import { flags, model, question, textOf, write } from "../Histories.ts"
 import { CannotRun, reasonOf, Usage, Violated } from "../Problem.ts"
-import { bar, count, cut, number, print, type Screen, screen, whileDrawing, wrap } from "../terminal/Screen.ts"
+import { bar, count, cut, number, print, type Screen, screen, whileDrawing } from "../terminal/Screen.ts"
 import { json } from "./arguments.ts"
+import { hasColor } from "./draw.ts"
+import { type Answer, unreadableAsJson } from "./verify/Answer.ts"
+import { Judge } from "./verify/Judge.ts"
 
 const files = Argument.String("files").pipe(
   Argument.withDescription(
@@ -41,37 +30,32 @@ export const verify = Command.make(
     const terminal = yield* screen
     const found = yield* Effect.forEach(given.files, expand)
     const sources = found.flat()
-    const tally: Tally = { ok: 0, violated: 0, unknown: 0, unreadable: 0, leftOut: 0 }
-    const start = performance.now()
-    let done = 0
-    let drawn: Judged | undefined
-    const all = Effect.forEach(
-      sources,
-      Effect.fnUntraced(function* (source) {
-        // Lets the picture of the progress be drawn, and the command be ended.
-        yield* Effect.yieldNow
-        yield* verifyFile(source, asked, tally, (answer) => {
-          if (answer._tag === "Judged" && (drawn === undefined || isWorse(answer, drawn))) drawn = answer
-          return given.json ? print([JSON.stringify(asJson(answer))]) : tell(answer, terminal)
-        })
-        done++
-      }),
-      { discard: true }
+    const run: Run = {
+      isJson: given.json,
+      total: sources.length,
+      start: performance.now(),
+      tally: { ok: 0, violated: 0, unknown: 0, unreadable: 0, leftOut: 0 },
+      done: 0,
+      current: undefined,
+      drawn: undefined
+    }
+    const about = { question: asked, width: terminal.width, hasColor: hasColor(terminal) }
+    const all = Effect.acquireUseRelease(
+      Effect.sync(() => new Judge({ ...about, drawing: Option.isSome(given.svg) }, terminal)),
+      (judge) => Effect.forEach(sources, (source) => verifyFile(source, judge, run), { discard: true }),
+      (judge) => judge.end
     )
-    // On one terminal with the results, these are the progress.
-    const isDrawn = process.stderr.isTTY && !process.stdout.isTTY && sources.length > 1
-    yield* isDrawn
-      ? whileDrawing(all, process.stderr, () => [progress(done, sources.length, terminal)], { erase: true })
-      : all
+    // On one terminal with the results, these are the progress, unless there is only one and it takes long.
+    const isDrawn = process.stderr.isTTY && (!process.stdout.isTTY || sources.length === 1)
+    yield* (isDrawn ? whileDrawing(all, process.stderr, () => progress(run, terminal), { erase: true }) : all).pipe(
+      Effect.onInterrupt(() => tellInterrupted(run))
+    )
+    const { drawn, tally } = run
     if (tally.leftOut > 0) {
       yield* complain(`${count(tally.leftOut, "file")} of directories left out: no history of a known format.`)
     }
-    if (!given.json && tally.ok + tally.violated + tally.unknown > 1) {
-      yield* print(["", summary(tally, performance.now() - start)])
-    }
-    if (Option.isSome(given.svg) && drawn !== undefined) {
-      yield* write(given.svg.value, svgOf(drawn.reading, { title: nameOf(drawn), verdict: drawn.verdict }))
-    }
+    if (!given.json && decided(tally) > 1) yield* print(["", summary(run)])
+    if (Option.isSome(given.svg) && drawn !== undefined) yield* write(given.svg.value, drawn)
     if (tally.unreadable > 0) return yield* new Usage({ reason: "" })
     if (tally.violated > 0) return yield* new Violated()
     if (tally.unknown > 0) return yield* new CannotRun({ reason: "" })
@@ -81,7 +65,7 @@ export const verify = Command.make(
     "Holds histories against a model of consistency, and names the operation or transaction at fault. Prints a line for " +
       "each history; with --json, an object. Exits with 0 when all are right; with 1 when one is violated; with 2 when a " +
       "file cannot be read, whatever the others are; with 3 when none is violated, but one could not be decided within " +
-      "the budget. All files are verified in any case"
+      "the budget. All files are verified in any case; Ctrl-C ends it, and says how far it came"
   ),
   Command.withShortDescription("Holds recorded histories against a model of consistency"),
   Command.withExamples([
@@ -129,144 +113,91 @@ interface Tally {
   violated: number
   unknown: number
   unreadable: number
+  /** Files of directories. */
   leftOut: number
 }
 
-interface Judged {
-  readonly _tag: "Judged"
-  readonly file: string
-  readonly reading: Reader.Reading
-  readonly model: string
-  readonly verdict: Verdict
-  readonly milliseconds: number
+/** How far it came. */
+interface Run {
+  readonly isJson: boolean
+  /** Files. */
+  readonly total: number
+  /** In milliseconds, as `performance.now()`. */
+  readonly start: number
+  readonly tally: Tally
+  done: number
+  current: { readonly file: string; readonly since: number } | undefined
+  /** The picture of the first history that is violated, or else of the first. */
+  drawn: string | undefined
 }
 
-type Answer =
-  | { readonly _tag: "Unreadable"; readonly file: string; readonly id: string | undefined; readonly error: string }
-  | Judged
-
-const isWorse = (a: Judged, b: Judged): boolean => a.verdict._tag === "Violated" && b.verdict._tag !== "Violated"
-
-const counters = { Ok: "ok", Violated: "violated", Unknown: "unknown" } as const
-
-const verifyFile = Effect.fnUntraced(function* (
-  { file, isFound, problem }: Source,
-  asked: Question,
-  tally: Tally,
-  say: (answer: Answer) => Effect.Effect<void>
-) {
-  const readings = yield* Effect.result(
-    problem === undefined
-      ? Effect.flatMap(textOf(file), (text) => Effect.fromResult(readingsOf(text, file, asked)))
-      : Effect.fail(new Unreadable({ reason: problem, isForeign: false }))
-  )
-  if (Result.isFailure(readings)) {
-    if (isFound && readings.failure.isForeign) {
-      tally.leftOut++
-      return
-    }
-    tally.unreadable++
-    return yield* say({ _tag: "Unreadable", file, id: undefined, error: readings.failure.message })
+const verifyFile = Effect.fnUntraced(function* ({ file, isFound, problem }: Source, judge: Judge, run: Run) {
+  run.current = { file, since: performance.now() }
+  const say = (answer: Answer): void => {
+    if (answer._tag === "Judged") {
+      run.tally[answer.kind]++
+      if (answer.svg !== undefined) run.drawn = answer.svg
+    } else run.tally.unreadable++
+    tell(answer, run)
   }
-  for (const reading of readings.success) {
-    const start = performance.now()
-    const verdict = judge(reading, file, asked)
-    const milliseconds = performance.now() - start
-    if (Result.isFailure(verdict)) {
-      tally.unreadable++
-      yield* say({ _tag: "Unreadable", file, id: reading.id, error: verdict.failure.message })
-      continue
-    }
-    tally[counters[verdict.success._tag]]++
-    const answer = { reading, model: modelOf(reading, asked), verdict: verdict.success, milliseconds }
-    yield* say({ _tag: "Judged", file, ...answer })
-    if (readings.success.length > 1) yield* Effect.yieldNow
-  }
+  const unreadable = (error: string) => Effect.sync(() => say({ _tag: "Unreadable", file, history: undefined, error }))
+  const text = problem === undefined ? yield* Effect.result(textOf(file)) : Result.fail({ message: problem })
+  yield* Result.isFailure(text)
+    ? unreadable(text.failure.message)
+    : judge
+        .judge({ file, text: text.success }, say)
+        .pipe(Effect.catch((error) => (isFound ? Effect.sync(() => run.tally.leftOut++) : unreadable(error))))
+  // What a pipe has not taken yet it waits for.
+  yield* Effect.promise(() => written)
+  run.done++
+  run.current = undefined
 })
 
 // ------------------------------------------------------------------------------------------------------- the report
 
-const asJson = (answer: Answer) => {
-  if (answer._tag === "Unreadable") {
-    return { file: answer.file, ...(answer.id !== undefined && { history: answer.id }), error: answer.error }
-  }
-  const { file, milliseconds, model, reading, verdict } = answer
-  return {
-    file,
-    ...(reading.id !== undefined && { history: reading.id }),
-    format: reading.format,
-    model,
-    verdict: counters[verdict._tag],
-    culprit: verdict._tag === "Violated" ? culpritAsJson(verdict.culprit, reading) : null,
-    milliseconds: Math.round(milliseconds * 1000) / 1000,
-    reason: verdict._tag === "Ok" ? null : verdict.reason
-  }
+const tell = (answer: Answer, { isJson }: Run): void => {
+  if (isJson) return out([answer._tag === "Unreadable" ? unreadableAsJson(answer) : answer.json])
+  if (answer._tag === "Unreadable") return warn(answer.error)
+  out(answer.lines)
 }
 
-const culpritAsJson = (culprit: Culprit, reading: Reader.Reading) => {
-  if (culprit._tag === "Operation") {
-    const { f, id, input, key, output, process, returned, source } = culprit.operation
-    return {
-      // Where the file has no order of its own, the one that its times give.
-      index:
-        source?.returnIndex ?? source?.invokeIndex ?? (returned === Infinity ? culprit.operation.invoked : returned),
-      line: source?.returnLine ?? source?.invokeLine ?? null,
-      operation: id,
-      process,
-      f,
-      ...(key !== undefined && { key }),
-      value: input ?? output ?? null,
-      // What a call that has both came to, as the success of a compare-and-set.
-      ...(input !== null && (output ?? null) !== null && { output })
-    }
-  }
-  const { accesses, id, session } = culprit.transaction
-  const access = culprit.access === undefined ? undefined : accesses[culprit.access]
-  const transactions = reading._tag === "Transactions" ? reading.history.transactions : []
-  return {
-    session,
-    transaction: id,
-    indexInSession: transactions.filter((other) => other.session === session && other.id < id).length,
-    line: access?.line ?? accesses[0]?.line ?? null,
-    ...(access !== undefined && {
-      access: { index: culprit.access, f: access.kind, key: access.key, value: access.value }
-    })
-  }
-}
+/** Done once all that was printed so far is written. */
+let written: Promise<void> = Promise.resolve()
 
-const complain = (text: string): Effect.Effect<void> =>
-  Effect.sync(() => {
-    process.stderr.write(`troupe: ${text}\n`)
+const out = (lines: ReadonlyArray<string>): void => {
+  written = new Promise((resolve) => {
+    process.stdout.write(lines.map((line) => `${line}\n`).join(""), () => resolve())
   })
-
-const tell = (answer: Answer, terminal: Screen): Effect.Effect<void> =>
-  answer._tag === "Unreadable" ? complain(answer.error) : print(asText(answer, terminal))
-
-const nameOf = ({ file, reading }: Judged): string => (reading.id === undefined ? file : `${file} #${reading.id}`)
-
-/** How many operations a picture between lines of text has. */
-const operationsShown = 12
-
-const asText = (answer: Judged, { style, width }: Screen): ReadonlyArray<string> => {
-  const { milliseconds, model, reading, verdict } = answer
-  const mark = { Ok: style.green("✓"), Violated: style.red("✗"), Unknown: style.yellow("?") }[verdict._tag]
-  const says = { Ok: model, Violated: `not ${model}`, Unknown: `${model} or not, it is not known` }[verdict._tag]
-  const line = `${mark} ${nameOf(answer)}  ${says}  ${style.dim(`${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`)}`
-  const room = Math.max(40, width - 4)
-  const indent = (text: string): string => (text === "" ? "" : `    ${text}`)
-  if (verdict._tag === "Ok") return [line]
-  if (verdict._tag === "Unknown") return [line, ...wrap(verdict.reason, room).map(indent)]
-  const picture = terminalOf(reading, { verdict, limit: operationsShown, width: room, color: style.red("") !== "" })
-  // Its title is the line's.
-  return [line, ...picture.trimEnd().split("\n").slice(1).map(indent), ""]
 }
 
-const progress = (done: number, total: number, terminal: Screen): string =>
-  cut(
-    `  ${bar(done / total, Math.min(40, terminal.width - 40))}  ${number(done)} of ${count(total, "file")}`,
-    terminal.width - 1
-  )
+const warn = (text: string): void => {
+  process.stderr.write(`troupe: ${text}\n`)
+}
 
-const summary = ({ ok, unknown, violated }: Tally, elapsedMillis: number): string =>
-  `${count(ok + violated + unknown, "history")}: ${number(ok)} ok, ${number(violated)} violated, ` +
-  `${number(unknown)} unknown, in ${(elapsedMillis / 1000).toFixed(1)} s`
+const complain = (text: string): Effect.Effect<void> => Effect.sync(() => warn(text))
+
+const seconds = (since: number): string => `${((performance.now() - since) / 1000).toFixed(1)} s`
+
+const progress = ({ current, done, start, total }: Run, { width }: Screen): ReadonlyArray<string> => {
+  const at = current === undefined ? "" : `   ${current.file}  ${seconds(current.since)}`
+  const all =
+    total === 1 ? "" : `${bar(done / total, Math.min(30, width - 60))}  ${number(done)} of ${count(total, "file")}`
+  // Where it is soon over there is nothing to see.
+  return performance.now() - start < 300 ? [] : [cut(`  ${all}${at}`, width - 1)]
+}
+
+/** On the error output: the other one has what was decided, for a program to read as well. */
+const tellInterrupted = (run: Run): Effect.Effect<void> => {
+  const { current, done, total } = run
+  const at = current === undefined ? "" : `, while ${current.file} was checked for ${seconds(current.since)}`
+  return Effect.andThen(
+    Effect.promise(() => written),
+    complain(`interrupted after ${number(done)} of ${count(total, "file")}${at}. ${summary(run)}.`)
+  )
+}
+
+const decided = ({ ok, unknown, violated }: Tally): number => ok + violated + unknown
+
+const summary = ({ start, tally }: Run): string =>
+  `${count(decided(tally), "history")}: ${number(tally.ok)} ok, ${number(tally.violated)} violated, ` +
+  `${number(tally.unknown)} unknown, in ${seconds(start)}`

@@ -23,17 +23,21 @@ type Paint = (text: string) => string
 
 export const screen: Effect.Effect<Screen> = Effect.gen(function* () {
   const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities
-  const paint =
-    (code: number): Paint =>
-    (text) =>
-      canColor ? `\u001b[${code}m${text}\u001b[0m` : text
   return {
     width: process.stdout.columns ?? 100,
     height: process.stdout.rows ?? 24,
     canRedraw: canAnimate,
-    style: { bold: paint(1), dim: paint(2), red: paint(31), green: paint(32), yellow: paint(33) }
+    style: styleOf(canColor)
   }
 })
+
+export const styleOf = (canColor: boolean): Style => {
+  const paint =
+    (code: number): Paint =>
+    (text) =>
+      canColor ? `\u001b[${code}m${text}\u001b[0m` : text
+  return { bold: paint(1), dim: paint(2), red: paint(31), green: paint(32), yellow: paint(33) }
+}
 
 /** Done once it is written: what a pipe has not taken is lost when the process ends. */
 export const print = (lines: ReadonlyArray<string>): Effect.Effect<void> =>
