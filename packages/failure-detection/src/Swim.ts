@@ -320,11 +320,11 @@ const hearAll = (state: State, rumours: Rumours.Rumours["sent"][number], act: Ac
   return next
 }
 
-/** A suspicion has run out without a refutation. */
+/** A suspicion has run out without a refutation. Who has left may not have heard it, and keeps it to itself. */
 const confirmDeath = (state: State, node: NodeId.NodeId, act: Act): State => {
   const member = Members.find(state.members, node)
   return member?.status === "suspected"
-    ? hear(state, { _tag: "Confirm", node, incarnation: member.incarnation }, act)
+    ? hear(state, { _tag: "Confirm", node, incarnation: member.incarnation }, act, state.phase === "up")
     : state
 }
 

@@ -1,4 +1,4 @@
-import { InvalidOptions, Swim } from "@troupe/failure-detection"
+import { FailureDetector, InvalidOptions, Swim } from "@troupe/failure-detection"
 import { Codec, Memory } from "@troupe/transport"
 import { Effect, Layer } from "effect"
 import { describe, expect, it } from "vitest"
@@ -372,6 +372,15 @@ describe("joining and leaving", () => {
     ])
   })
 
+  it("a suspicion that runs out after that is not told", () => {
+    const node = new Hand("n1", four)
+    node.gossip(suspect("n3", 0))
+    node.tell({ _tag: "Leave" })
+    node.timeout("suspicion n3")
+    expect(node.status("n3")).toBe("down")
+    expect(node.state.rumours.sent.flat()).not.toContainEqual(confirm("n3", 0))
+  })
+
   it("who comes back after that has a new incarnation", () => {
     const node = new Hand("n1", four)
     node.tell({ _tag: "Leave" })
@@ -431,6 +440,19 @@ describe("bad input", () => {
     const node = new Hand("n1", four)
     expect(sent(node.hear("x", { _tag: "Ping", sequence: 1, rumours: [] }))).toMatchObject([{ to: "x", _tag: "Ack" }])
     expect(node.status("x")).toBeUndefined()
+  })
+
+  it("the detector watches neither its own node nor strangers, and says so", async () => {
+    const ask = (node: string) =>
+      Effect.gen(function* () {
+        return yield* (yield* FailureDetector).opinion(node)
+      }).pipe(
+        Effect.provide(Layer.provide(Swim.layer(), Memory.layer(Memory.network({ nodes: ["n1", "n2"] }), "n1"))),
+        Effect.result,
+        Effect.runPromise
+      )
+    expect(await ask("n2")).toMatchObject({ success: { node: "n2", status: "up", level: 0 } })
+    for (const node of ["n1", "n3"]) expect(await ask(node)).toMatchObject({ failure: { _tag: "UnknownNode", node } })
   })
 
   const refusal = (options: Parameters<typeof Swim.layer>[0]) => {
