@@ -148,7 +148,7 @@ const mostSplitWholly = 5
  * The ways in which the network may split in two. Of many nodes those in which one is cut off, and those between nodes that
  * stand side by side: there are too many others.
  */
-const splits = (nodes: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<ReadonlyArray<string>>> => {
+export const splits = (nodes: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<ReadonlyArray<string>>> => {
   const apart = (isApart: (place: number) => boolean) => [
     nodes.filter((_, place) => !isApart(place)),
     nodes.filter((_, place) => isApart(place))

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { Trace } from "@troupe/trace"
 import { Effect } from "effect"
 import { afterAll, describe, expect, it } from "vitest"
+import { splits } from "../src/Checks.ts"
 import { ended, json, start, troupe } from "./command.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "troupe-"))
@@ -45,7 +46,80 @@ describe("troupe check", () => {
     expect({ code, stderr }).toEqual({ code: 1, stderr: "" })
     expect(stdout).toMatch(/✗ at most one leader +always +violated; known weakness: split brain/)
     expect(stdout).toMatch(/\d+\. the network splits: /)
+    expect(stdout).toMatch(/at most one leader is broken in 8 steps:\n {2}1\. n1 → /)
+    expect(stdout).toContain("What is unknown was not decided by then. Add --all to go on.")
     expect(stdout).toContain("━━ ✗ broken: at most one leader")
+  })
+
+  it("goes on after the first property that is broken, where it is asked to", async () => {
+    const { code, value } = await json("check", "election/bully", "--split", "--all")
+    expect(code).toBe(1)
+    expect(value).toMatchObject({ complete: true, ended: "all seen" })
+    expect(value.properties.map(({ verdict }: { readonly verdict: string }) => verdict)).toEqual([
+      "violated",
+      "holds",
+      "violated",
+      "holds"
+    ])
+  })
+
+  it("walks at random: what was met is told, and nothing of the rest; a seed is a run", async () => {
+    const walk = async (seed: number) => {
+      const args = ["mutex/ricart-agrawala", "--nodes", "5", "--search", "random", "--walks", "20", "--seed", `${seed}`]
+      const { code, value } = await json("check", ...args)
+      expect(code).toBe(0)
+      expect(value).toMatchObject({ complete: false, ended: "walks" })
+      expect(value.properties[0]).toMatchObject({ name: "mutual exclusion", verdict: "unknown" })
+      expect(value.properties[3]).toMatchObject({ name: "a node enters", verdict: "holds" })
+      return value.uniqueStates
+    }
+    const [one, again, other] = [await walk(1), await walk(1), await walk(2)]
+    expect(again).toBe(one)
+    expect(other).not.toBe(one)
+  })
+
+  it("says of random walks what they came to", async () => {
+    const { code, stdout } = await troupe("check", "election/bully", "--search", "random", "--walks", "1")
+    expect(code).toBe(0)
+    expect(stdout).toContain(
+      "1 random walk came to these; there may be more.\nWhat is unknown did not show on the walks."
+    )
+  })
+
+  it("explores on several threads", async () => {
+    const { code, value } = await json("check", "mutex/ricart-agrawala", "--workers", "2")
+    expect(code).toBe(0)
+    expect(value).toMatchObject({ uniqueStates: 51_851, generatedStates: 163_490, depth: 36, complete: true })
+  })
+
+  it("leaves out orders that come to the same, and decides alike", async () => {
+    const some = await json("check", "mutex/ricart-agrawala", "--partial-order")
+    expect(some.value.properties.map(({ verdict }: any) => verdict)).toEqual(["holds", "holds", "holds", "holds"])
+    expect(some.value.uniqueStates).toBeLessThan(51_851)
+  })
+
+  it("refuses to take nodes for interchangeable that are not", async () => {
+    const { code, stderr } = await troupe("check", "mutex/ricart-agrawala", "--symmetric")
+    expect(code).toBe(3)
+    expect(stderr).toMatch(/n2 and n3 are not interchangeable: .* Leave --symmetric out\./)
+  })
+
+  it("splits few nodes in every way, and many in some", () => {
+    expect(splits(["a", "b", "c"])).toEqual([
+      [["a", "c"], ["b"]],
+      [["a", "b"], ["c"]],
+      [["a"], ["b", "c"]]
+    ])
+    for (const [nodes, ways] of [
+      [2, 1],
+      [4, 7],
+      [5, 15],
+      [6, 9]
+    ] as const) {
+      const all = splits(Array.from({ length: nodes }, (_, i) => `n${i + 1}`))
+      expect(new Set(all.map((parts) => JSON.stringify(parts))).size).toBe(ways)
+      for (const parts of all) expect(parts.map(({ length }) => length > 0)).toEqual([true, true])
+    }
   })
 
   it("checks examples in other sizes", async () => {
@@ -68,6 +142,11 @@ describe("troupe check", () => {
     [["example/two-phase-commit", "--managers", "99"], /--managers 99 will not do/],
     [["example/nothing"], /There is no example\/nothing\. There are example\/two-phase-commit/],
     [["mutex/ricart-agrawala", "--restart"], /Add --crashes 1/],
+    [["mutex/ricart-agrawala", "--walks", "3"], /Add --search random/],
+    [["mutex/ricart-agrawala", "--seed", "3"], /Add --search random/],
+    [["mutex/ricart-agrawala", "--workers", "2", "--search", "depth-first"], /has one thread/],
+    [["mutex/ricart-agrawala", "--workers", "many"], /expected a number from 1 to 64, or auto/],
+    [["mutex/ricart-agrawala", "--partial-order", "--workers", "2"], /Leave --workers out/],
     [["mutex/ricart-agrawala", "--trace", "/nowhere/at/all"], /it cannot be written/]
   ])("refuses %o", async (args, reason) => {
     const { code, stderr, stdout } = await troupe("check", ...args)
