@@ -18,8 +18,8 @@
  * 1/(1−e^−q) periods on average, 1.58 for q = 1, and suspected when that period ends; at the latest it is probed in the
  * (2N−1)th. A node sends on average one ping and one answer a period, whatever N is.
  *
- * Messages of a node that is no member are answered, and change nothing else, until its `Alive` comes, by `Join`. Rumours
- * of the death of a stranger are ignored. A node that is alone probes nobody, and waits for others to join it; one to
+ * What a stranger asks is answered, and makes it no member: only its `Alive` does, which comes with its `Join`. Rumours of
+ * the death of a stranger are ignored. A node that is alone probes nobody, and waits for others to join it; one to
  * whom all others are dead goes on asking one of them in each `syncInterval`.
  *
  * Sources: A. Das, I. Gupta, A. Motivala, "SWIM: Scalable Weakly-consistent Infection-style Process Group Membership
