@@ -10,11 +10,10 @@ import type { Place } from "./Peer.ts"
 type Family = 4 | 6 | "dual"
 
 /** Addresses that are given to the socket are in figures already: they are not looked up again. */
-const lookup = (
-  host: string,
-  _options: unknown,
-  done: (error: NodeJS.ErrnoException | null, address: string, family: number) => void
-): void => done(null, host, isIP(host))
+const lookup =
+  (family: 4 | 6) =>
+  (host: string, _options: unknown, done: (error: null, address: string, family: number) => void): void =>
+    done(null, host, family)
 
 export type OnPacket = (bytes: Buffer, from: Dgram.RemoteInfo) => void
 
@@ -24,7 +23,8 @@ export class Socket {
 
   private constructor(family: Family, recvBufferSize: number) {
     this.family = family
-    this.socket = Dgram.createSocket({ type: family === 4 ? "udp4" : "udp6", lookup, recvBufferSize })
+    const [type, version] = family === 4 ? (["udp4", 4] as const) : (["udp6", 6] as const)
+    this.socket = Dgram.createSocket({ type, lookup: lookup(version), recvBufferSize })
   }
 
   /** Takes the port that is asked for. */
