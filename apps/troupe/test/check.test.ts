@@ -82,7 +82,7 @@ describe("troupe check", () => {
     const { code, stdout } = await troupe("check", "election/bully", "--search", "random", "--walks", "1")
     expect(code).toBe(0)
     expect(stdout).toContain(
-      "1 random walk came to these; there may be more.\nWhat is unknown did not show on the walks."
+      "1 random walk came to these; there may be more.\nWhat is unknown did not show on the walks;"
     )
   })
 

@@ -64,7 +64,7 @@ const exampleSizes = Object.fromEntries(
     .filter(({ name }) => !Object.hasOwn(bounds, name))
     .map(({ description, name }) => [
       name,
-      Flag.Int(name).pipe(Flag.withDescription(`Of some examples: how many ${description}`), Flag.optional)
+      Flag.Int(name).pipe(Flag.withDescription(`Of some examples: ${description}`), Flag.optional)
     ])
 )
 

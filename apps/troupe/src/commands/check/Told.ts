@@ -72,8 +72,7 @@ const table = ({ known, report: { properties } }: Checked, { style }: Screen): R
 
 /** How much of the model that was. */
 const extent = ({ options: { partialOrder, walks = 10_000 }, report: { complete, ended } }: Checked): string => {
-  if (complete && partialOrder)
-    return "That is all that has to be seen: orders of steps that come to the same are left out."
+  if (complete && partialOrder) return "That is all that has to be seen: orders that come to the same are left out."
   if (complete) return "That is all of them."
   const why: Readonly<Record<Checker.Report["ended"], string>> = {
     "all seen": "That is all of them, but not all runs were looked at, for memory.",
@@ -94,7 +93,7 @@ const unknown = ({ ended, properties }: Checker.Report): ReadonlyArray<string> =
     case "violation":
       return ["What is unknown was not decided by then. Add --all to go on."]
     case "walks":
-      return ["What is unknown did not show on the walks. That it never does, only a whole search can say."]
+      return ["What is unknown did not show on the walks; only a whole search can say."]
     case "all seen":
       return ["What is unknown was not looked at, since something is broken. Add --all to go on."]
     default:
