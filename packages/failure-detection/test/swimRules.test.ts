@@ -279,8 +279,10 @@ describe("who must refute hears of it first (Lifeguard §IV-C)", () => {
   })
 
   it("a member that was taken for dead, with the answer to whatever it sends", () => {
-    const node = new Hand("n1", four, { buddySystem: false })
+    const node = new Hand("n1", four, { buddySystem: false, retransmitMultiplier: 1, gossipNodes: 0 })
     node.gossip(confirm("n2", 3))
+    node.hear("n3", { _tag: "Ping", sequence: 1, rumours: [] })
+    expect(node.state.rumours.count).toBe(0)
     const [answer] = sent(node.hear("n2", { _tag: "Ping", sequence: 1, rumours: [] }))
     expect(answer).toMatchObject({ _tag: "Ack", rumours: [confirm("n2", 3)] })
   })
