@@ -175,6 +175,44 @@ describe("every order of what can happen, counted by the plainest search", () =>
   )
 })
 
+describe("loss", () => {
+  const repeater: Protocol.Protocol<ReadonlyArray<number>, number, "go"> = {
+    name: "test/repeater",
+    message: Schema.Int,
+    init: () => [],
+    onCommand: (state, _go, act) => {
+      for (const message of [1, 2, 1]) act.send("n2", message)
+      return state
+    },
+    onMessage: (state, _from, message) => [...state, message]
+  }
+
+  it.effect("of equal messages in a channel that keeps order, the first or a later one is lost", () =>
+    Effect.gen(function* () {
+      const ends = new Set<string>()
+      yield* Checker.check(
+        System.make({
+          name: "repeater",
+          members: System.members(repeater, ["n1", "n2"], undefined),
+          network: { order: "fifo", loss: 1 },
+          user: {
+            memo: 0,
+            moves: ({ memo, node }) =>
+              memo === 0 && node === "n1" ? [{ _tag: "Command", command: "go" as const, memo: 1 }] : []
+          },
+          properties: [
+            Property.atTheEnd<System.View<ReadonlyArray<number>>>("looked at", (view) => {
+              ends.add(view.nodes[1]!.state.join())
+              return true
+            })
+          ]
+        })
+      )
+      expect([...ends].sort()).toEqual(["1,1", "1,2", "1,2,1", "2,1"])
+    })
+  )
+})
+
 describe("time", () => {
   const clockwork: Protocol.Protocol<ReadonlyArray<string>, "tick", never, never, "short" | "long"> = {
     name: "test/clockwork",
