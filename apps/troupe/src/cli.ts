@@ -20,7 +20,9 @@ import { Usage } from "./Problem.ts"
 const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string }
 
 const troupe = Command.make("troupe").pipe(
-  Command.withDescription("Distributed algorithms: listed, run on three transports, and simulated under faults."),
+  Command.withDescription(
+    "Distributed algorithms: listed, run on three transports, simulated under faults, and checked; histories, verified and drawn."
+  ),
   Command.withExamples([
     { command: "troupe list", description: "What there is" },
     { command: "troupe run mutex/ricart-agrawala", description: "Watch five nodes share a lock" },
@@ -29,6 +31,9 @@ const troupe = Command.make("troupe").pipe(
       command: "troupe simulate election/bully --seeds 1..500 --faults partition",
       description: "Look for what breaks it"
     },
+    { command: "troupe check mutex/ricart-agrawala", description: "Every interleaving of a small system" },
+    { command: "troupe verify history.edn", description: "Is what clients saw linearizable?" },
+    { command: "troupe draw history.edn --svg history.svg", description: "A picture of it" },
     { command: "troupe bank", description: "Clock, election and lock at work together" }
   ]),
   Command.withSubcommands([list, run, simulate, check, verify, draw, bankCommand])

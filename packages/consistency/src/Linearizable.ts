@@ -3,7 +3,8 @@
  *
  * An operation that is open may take effect at any later moment, or never. Objects and independent parts are checked one
  * by one, which is enough (Herlihy & Wing 1990). A collection whose values are distinct is decided in polynomial time;
- * all else by search, which can take exponential time: what the budget does not allow is `Unknown`.
+ * all else by search, which can take exponential time: what the budget does not allow is `Unknown`. A queue is searched
+ * without its states, so that only how many operations overlap makes it hard.
  *
  * @example
  * ```ts
@@ -30,6 +31,7 @@ import { Limit } from "./internal/Limit.ts"
 import { judge, table, type Table } from "./internal/linearizable/Monitor.ts"
 import type { Pattern } from "./internal/linearizable/Pattern.ts"
 import { earliest } from "./internal/linearizable/Prefix.ts"
+import { judgeQueue } from "./internal/linearizable/Queue.ts"
 import { type Found, search } from "./internal/linearizable/Search.ts"
 import { type Operations, parts } from "./internal/Parts.ts"
 import type { Specification } from "./Specification.ts"
@@ -91,6 +93,12 @@ const checkPart = (operations: Operations, spec: Specification, limit: Limit): O
     if (judgement._tag === "Violated") return explainPattern(sorted, operations, judgement.pattern, limit)
     if (limit.reason !== undefined) return { _tag: "Unknown", reason: limit.reason }
   }
+  if (spec.collection?.kind === "queue") {
+    const answer = judgeQueue(operations, spec.collection, limit)
+    if (answer === "Ok") return { _tag: "Ok" }
+    if (answer === "Unknown") return { _tag: "Unknown", reason: limit.reason! }
+    if (answer === "Violated") return explainQueue(operations, spec.collection, limit)
+  }
   const found = search(operations, spec, limit)
   return found._tag === "Violated" ? explainSearch(found, operations, spec, limit) : found
 }
@@ -117,6 +125,21 @@ const explainPattern = (sorted: Table, operations: Operations, whole: Pattern, l
   const at = earliest(told, ends.length - 1, (index) => patternAt(index, "untold") !== undefined)
   const { reason, operations: shows } = patternAt(at, "untold") ?? patternAt(at, "told") ?? whole
   return { _tag: "Violated", culprit: ends[at]!, reason, operations: shows }
+}
+
+const explainQueue = (
+  operations: Operations,
+  collection: NonNullable<Specification["collection"]>,
+  limit: Limit
+): Outcome => {
+  const ends = completions(operations)
+  const isRefused = (index: number): boolean => {
+    limit.forget()
+    return judgeQueue(prefix(operations, ends[index]!.returned), collection, limit) === "Violated"
+  }
+  const culprit = ends[earliest(0, ends.length - 1, isRefused)]!
+  const reason = `No order of what was added and removed until then explains ${Explain.operation(culprit)}.`
+  return { _tag: "Violated", culprit, reason, operations: around(culprit, operations) }
 }
 
 /** What later completions told may have made the search refuse too early: then a longer prefix is looked for. */

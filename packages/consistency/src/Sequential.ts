@@ -31,6 +31,7 @@ import { earliest } from "./internal/linearizable/Prefix.ts"
 import { together } from "./internal/Parts.ts"
 import { needs, saturate, wasSeen, writes } from "./internal/sequential/Saturation.ts"
 import { type Found, search } from "./internal/sequential/Search.ts"
+import { lacks } from "./internal/sequential/Supply.ts"
 import { sessions } from "./internal/sequential/Sessions.ts"
 import { check as linearizable } from "./Linearizable.ts"
 import type { Specification } from "./Specification.ts"
@@ -72,6 +73,7 @@ const isLinearizable = (operations: Operations, spec: Specification, limit: Limi
   operations.length > many && linearizable({ operations }, spec, limit.part(0.1).budget)._tag === "Ok"
 
 const decide = (operations: Operations, spec: Specification, limit: Limit): Found => {
+  if (lacks(operations, spec)) return { _tag: "Violated" }
   const known = writes(operations, spec)
   const given = sessions(operations, spec, (operation) => known === undefined || wasSeen(known, operation))
   const order = known === undefined ? undefined : saturate(given, known, limit)

@@ -2,6 +2,7 @@ import { History, Linearizable, Reader, Specifications } from "@troupe/consisten
 import { Result } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
+import { history, type random } from "./linearizable/Histories.ts"
 
 const { invoke, ok, info, make } = History
 
@@ -102,19 +103,39 @@ describe("a refusal", () => {
 describe("bounds", () => {
   // Every order of the additions is another state.
   const many = make([
-    ...Array.from({ length: 14 }, (_, at) => invoke(at, "enqueue", at % 7)),
-    ...Array.from({ length: 14 }, (_, at) => ok(at, "enqueue")),
-    ...[invoke("r", "dequeue"), ok("r", "dequeue", 9)]
+    ...Array.from({ length: 14 }, (_, at) => invoke(at, "push", at % 7)),
+    ...Array.from({ length: 14 }, (_, at) => ok(at, "push")),
+    ...[invoke("r", "pop"), ok("r", "pop", 9)]
   ])
 
   it("out of time is its own verdict", () => {
-    const verdict = Linearizable.check(many, Specifications.queue(), { millis: 20 })
+    const verdict = Linearizable.check(many, Specifications.stack(), { millis: 20 })
     expect(verdict).toMatchObject({ _tag: "Unknown", reason: expect.stringContaining("out of time") })
   })
 
   it("out of memory is its own verdict", () => {
-    const verdict = Linearizable.check(many, Specifications.queue(), { bytes: 1_000_000 })
+    const verdict = Linearizable.check(many, Specifications.stack(), { bytes: 1_000_000 })
     expect(verdict).toMatchObject({ _tag: "Unknown", reason: expect.stringContaining("out of memory") })
+  })
+
+  it("a queue of which four clients add each of twenty values again and again is decided", () => {
+    const calls = ({ next, below }: ReturnType<typeof random>) =>
+      next() < 0.5
+        ? { f: "enqueue", input: below(20), outputs: [null] }
+        : { f: "dequeue", input: null, outputs: [null, ...Array.from({ length: 20 }, (_, value) => value)] }
+    const shape = { operations: 2_000, processes: 4, wrong: 0, lost: 0.01 }
+    const { operations } = history(7, Specifications.queue(), calls, shape)
+    const check = (all: ReadonlyArray<History.Operation>) =>
+      Linearizable.check({ operations: all }, Specifications.queue(), { millis: 10_000 })
+    expect(check(operations)._tag).toBe("Ok")
+    // The value that was there twenty removals before.
+    const taken = operations.filter(({ f, output, returned }) => f === "dequeue" && output !== null && returned < 3_000)
+    const [other, late] = [taken.at(-20)!, taken.at(-1)!]
+    expect(other.output).not.toBe(late.output)
+    const verdict = check(operations.map((one) => (one === late ? { ...one, output: other.output! } : one)))
+    expect(
+      verdict._tag === "Violated" && verdict.culprit._tag === "Operation" && verdict.culprit.operation.returned
+    ).toBe(late.returned)
   })
 
   it("an empty history is linearizable", () => {

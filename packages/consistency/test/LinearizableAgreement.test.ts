@@ -8,7 +8,7 @@ const shapes = [
   { operations: 14, processes: 7, wrong: 0.05, lost: 0.02 }
 ]
 
-describe.each(["queue, distinct", "stack, distinct", "register, distinct"])("%s: larger histories", (kind) => {
+describe.each(["queue", "queue, distinct", "stack, distinct", "register, distinct"])("%s: larger histories", (kind) => {
   const spec = Specifications.find(kind.split(",")[0]!)!
   const { collection: _, ...searched } = spec
 

@@ -60,6 +60,29 @@ describe("Tester", () => {
   })
 })
 
+describe("what was taken more often than it was added", () => {
+  const { invoke, ok, make } = History
+
+  it.each(["queue", "stack"])("a %s of any size is refused for it", (name) => {
+    const [add, take] = name === "queue" ? ["enqueue", "dequeue"] : ["push", "pop"]
+    const clients = Array.from({ length: 300 }, (_, at) => [at % 8, at] as const)
+    const events = [
+      ...clients.flatMap(([client, at]) => [invoke(client, add!, at % 150), ok(client, add!)]),
+      ...[...clients, [3, 0] as const].flatMap(([client, at]) => [invoke(client, take!), ok(client, take!, at % 150)])
+    ]
+    const verdict = Sequential.check(make(events), Specifications.find(name)!, { millis: 2_000 })
+    expect(verdict._tag).toBe("Violated")
+  })
+
+  it("a register is refused for a value that it never held", () => {
+    const writes = Array.from({ length: 200 }, (_, at) => [invoke(at % 9, "write", at % 5), ok(at % 9, "write")])
+    const events = [...writes.flat(), invoke("r", "read"), ok("r", "read", 7)]
+    const verdict = Sequential.check(make(events), Specifications.register(), { millis: 2_000 })
+    expect(verdict).toMatchObject({ _tag: "Violated", culprit: { operation: { process: "r" } } })
+    expect(Sequential.check(make(events), Specifications.register({ initial: 7 }))._tag).toBe("Ok")
+  })
+})
+
 describe("Strict", () => {
   const { invoke, ok, info, make } = History
   const register = Specifications.register()

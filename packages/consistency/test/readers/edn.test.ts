@@ -110,6 +110,15 @@ describe("knossos", () => {
     }
   })
 
+  it("an argument that the invocation leaves out is the completion's", () => {
+    const text = `{:process 0, :type :invoke, :f :write, :value nil} {:process 0, :type :ok, :f :write, :value 4}
+{:process 0, :type :invoke, :f :cas} {:process 0, :type :ok, :f :cas, :value [4 5]}`
+    expect(operations(text).operations).toMatchObject([
+      { f: "write", input: 4, output: null },
+      { f: "cas", input: [4, 5], output: true }
+    ])
+  })
+
   it("a register starts at 0; a read that returned nil, and one that is open, say nothing and are left out", () => {
     const text = `[{:process 0, :type :invoke, :f :read, :value 4}
  {:process 0, :type :ok, :f :read, :value nil}

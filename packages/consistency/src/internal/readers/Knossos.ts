@@ -24,6 +24,9 @@ export const readKnossos = (source: Source): Reading => {
     functions.add(f)
     if (type === "invoke") return pairing.invoke(process, f, key, inputOf(event), line)
     if (type === "ok" && f === "txn") return completeSteps(pairing, event, process)
+    const draft = pairing.current(process)
+    // Knossos takes an argument that the invocation left out from the completion.
+    if (type === "ok" && f !== "read" && draft?.input === null) draft.input = argumentOf(event)
     const output = type === "ok" ? outputOf(event) : undefined
     const isUnseen = type === "ok" && f === "read" && output === null
     pairing.complete(process, isUnseen ? "unseen" : type, f, output, line, key)
@@ -44,6 +47,9 @@ const inputOf = (event: EdnEvent): Value => {
   if (event.f === "read") return null
   return event.f === "txn" ? steps(event) : event.value
 }
+
+/** Of functions whose completion repeats it. */
+const argumentOf = ({ f, value }: EdnEvent): Value => (f === "cas" || writes.has(f) ? value : null)
 
 const outputOf = (event: EdnEvent): Value => {
   if (event.f === "cas") return true
