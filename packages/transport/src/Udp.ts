@@ -136,7 +136,7 @@ const acquire = (options: NodeOptions) =>
         const clock = yield* Clock.Clock
         const events = yield* PubSub.sliding<LinkEvent>(1024)
         const fork = Effect.runForkWith(fiber.context)
-        const reports = new PacketReports(options.self, [...options.peers.keys()], events, clock, fork)
+        const reports = new PacketReports(options.self, [], events, clock, fork)
         const socket = yield* bind(options)
         const node = new Node(options, socket, { clock, dispatcher: fiber.currentDispatcher, reports })
         node.start()

@@ -348,6 +348,20 @@ describe("garbage", () => {
   }
 })
 
+it.live("a flood of nonsense does not hide what a peer does wrong", () =>
+  quiet(
+    Effect.gen(function* () {
+      const { attack, links, n1 } = yield* besieged({ learn: true })
+      yield* attack(forge({ sender: "n3", body: word("learnt") }))
+      for (let batch = 0; batch < 8; batch++) yield* attack(...Array.from({ length: 50 }, () => Uint8Array.of(1, 2)))
+      yield* attack(forge({ sender: "n3", number: 1, body: message("words", "json", utf8("{")) }))
+      yield* links.until((items) => items.some((event) => event._tag === "Rejected" && event.peer === "n3"))
+      expect(reasons(links).length).toBe(101)
+      expect(n1.counters.rejected).toBe(401)
+    })
+  )
+)
+
 describe("the key ring", () => {
   it.live("changes its key on three nodes, one after the other, while packets flow, and none is lost", () =>
     quiet(

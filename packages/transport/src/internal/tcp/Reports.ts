@@ -86,7 +86,16 @@ export class Reports {
     this.events = events
     this.clock = clock
     this.fork = fork
-    for (const peer of peers) this.allowances.set(peer, new Allowance())
+    for (const peer of peers) this.meet(peer)
+  }
+
+  /** A peer has an allowance of its own from now on, which strangers cannot use up. */
+  meet(peer: NodeId): void {
+    this.allowances.set(peer, new Allowance())
+  }
+
+  forget(peer: NodeId): void {
+    this.allowances.delete(peer)
   }
 
   up(peer: NodeId): void {

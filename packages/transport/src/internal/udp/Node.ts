@@ -111,6 +111,7 @@ export class Node {
     if (peer === undefined) {
       peer = makePeer(id, Packet.receiverChecksum(this.options.cluster, id), this.firstNumber)
       this.peers.set(id, peer)
+      this.reports.meet(id)
       this.sortedNodes = undefined
     }
     return peer
@@ -134,6 +135,7 @@ export class Node {
     this.flush(peer)
     this.firstNumber = Math.max(this.firstNumber, peer.next)
     this.peers.delete(id)
+    this.reports.forget(id)
     this.sortedNodes = undefined
   }
 
