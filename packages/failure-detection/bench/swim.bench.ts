@@ -272,6 +272,7 @@ const main = async () => {
     groups[`${nodes} nodes`] = {
       ...(await crashes(nodes, {})),
       "without gossip between probes": await crashes(nodes, { gossipNodes: 0 }),
+      "without Lifeguard": await crashes(nodes, plain),
       ...(await load(nodes)),
       ...(await speeds(nodes))
     }
