@@ -244,16 +244,19 @@ const caller = (isForgetful: boolean): Protocol.Protocol<ReadonlyArray<number>, 
   onMessage: (state, _from, message) => (isForgetful ? state : [...state, message])
 })
 
-/** n1 turns round for ever, n2 may do something else once. */
-const spinner: Protocol.Protocol<number, never, "go", never, "turn"> = {
+/** n1 turns round for ever, the others may do something else once; n2 of three tells n1. */
+const spinner: Protocol.Protocol<number, number, "go", never, "turn"> = {
   name: "test/spinner",
-  message: Schema.Never,
+  message: Schema.Int,
   init: () => 0,
   onStart: (state, act) => {
     if (act.self.id === "n1") act.setTimer("turn", 1)
     return state
   },
-  onCommand: () => 7,
+  onCommand: (_state, _go, act) => {
+    if (act.self.id === "n2" && act.self.nodes.length === 3) act.send("n1", 1)
+    return 7
+  },
   onMessage: (state) => state,
   onTimeout: (state, _turn, act) => {
     act.setTimer("turn", 1)
@@ -293,6 +296,28 @@ describe("what makes all steps needed", () => {
         "holds",
         "holds"
       ])
+    })
+  )
+
+  it.effect("a step that is seen does not go first because one that is not does", () =>
+    Effect.gen(function* () {
+      const user: System.User<number, "go", number> = {
+        memo: 0,
+        moves: ({ memo, node }) => (memo === 0 && node !== "n1" ? [{ _tag: "Command", command: "go", memo: 1 }] : [])
+      }
+      const system = System.make({
+        name: "three",
+        members: System.members(spinner, nodes.slice(0, 3), undefined),
+        user,
+        visible: ({ node, state }) => node !== "n1" && state,
+        properties: [
+          Property.sometimes<System.View<number>>(
+            "n3 moves before n2",
+            ({ nodes: all }) => all[1]!.state === 0 && all[2]!.state === 7
+          )
+        ]
+      })
+      expect(yield* verdicts(system)).toEqual(["holds", "holds"])
     })
   )
 
