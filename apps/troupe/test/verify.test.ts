@@ -181,6 +181,11 @@ describe("what is wrong with a history is said with its line, and exits with 2",
       [...write, event(0, "invoke", "raed", "nil"), event(0, "ok", "raed", "1")],
       /bad\.edn:3: operation 1 calls "raed", which no service here has.* --data: register \(read, write\);/
     ],
+    [
+      "a value nested too deep",
+      [`{"process":1,"type":"invoke","f":"write","value":${"[".repeat(20_000)}${"]".repeat(20_000)}}`],
+      /bad\.edn: a value in it is nested too deep\./
+    ],
     ["no history at all", ["Hello."], /bad\.edn:1:1: found "Hello\.", expected /]
   ]
   it.each(mistakes)("%s", async (_, lines, says) => {

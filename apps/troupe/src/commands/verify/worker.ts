@@ -26,24 +26,36 @@ const tell = (answer: Answer): void => {
   post({ _tag: "Answered", answer })
 }
 
-parentPort!.on("message", ({ file, text }: Task) => {
+const judgeFile = ({ file, text }: Task): Report => {
   const readings = readingsOf(text, file, question)
   if (Result.isFailure(readings)) {
     const { isForeign, reason: error } = readings.failure
-    if (isForeign) return post({ _tag: "Foreign", error })
+    if (isForeign) return { _tag: "Foreign", error }
     tell({ _tag: "Unreadable", file, history: undefined, error })
-    return post({ _tag: "Done" })
+    return { _tag: "Done" }
   }
   for (const reading of readings.success) {
     const start = performance.now()
     const verdict = judge(reading, file, question)
     const milliseconds = performance.now() - start
-    if (Result.isFailure(verdict))
+    if (Result.isFailure(verdict)) {
       tell({ _tag: "Unreadable", file, history: reading.id, error: verdict.failure.message })
-    else {
+    } else {
       const judged = { file, reading, model: modelOf(reading, question), verdict: verdict.success, milliseconds }
       tell(answerOf(judged, telling))
     }
   }
-  post({ _tag: "Done" })
+  return { _tag: "Done" }
+}
+
+parentPort!.on("message", (task: Task) => {
+  try {
+    post(judgeFile(task))
+  } catch (error) {
+    // Only what is inside of a value is gone through by calls within calls.
+    if (!(error instanceof RangeError && error.message.includes("call stack"))) throw error
+    const reason = `${task.file}: a value in it is nested too deep. Leave out what the verdict does not need of it.`
+    tell({ _tag: "Unreadable", file: task.file, history: undefined, error: reason })
+    post({ _tag: "Done" })
+  }
 })
