@@ -34,10 +34,10 @@ import { type NodeId, NodeId as NodeIds, type Transport } from "@troupe/transpor
 import { Cause, Duration, Effect, Exit, Option, Schema, type Scope } from "effect"
 import * as Faults from "./Faults.ts"
 import * as ForeignTracker from "./internal/Foreign.ts"
-import { type Carried, type Counts, World } from "./internal/World.ts"
+import { type Carried, type Counts, type LinkDelay, type LinkDelays, World } from "./internal/World.ts"
 import type * as Property from "./Property.ts"
 
-export type { Carried } from "./internal/World.ts"
+export type { Carried, LinkDelay } from "./internal/World.ts"
 export { always, eventually, fromCard, sometimes } from "./Property.ts"
 
 export interface Options<E, A = void> {
@@ -53,6 +53,11 @@ export interface Options<E, A = void> {
   readonly test?: (simulator: Simulator) => Effect.Effect<A, unknown>
   /** Default: `Faults.none`. */
   readonly faults?: Partial<Faults.Faults>
+  /**
+   * How long messages from one node to another take, where that differs from the delays of `faults`: uniform between the
+   * two. Asked once for each link before the run, of 1,000 nodes at the most.
+   */
+  readonly delays?: (from: NodeId.NodeId, to: NodeId.NodeId) => LinkDelay | undefined
   /** Faults at times of one's own, besides those that the seed draws. */
   readonly scheduled?: ReadonlyArray<DistributiveOmit<Faults.Event, "index">>
   /** Of the events that the seed draws, only those with these indexes. For the replay of a shrunk run. */
@@ -172,6 +177,7 @@ export const run = Effect.fnUntraced(function* <E, A = void>(
     calmNanos: setup.plannedMillis * Faults.over * 1e6,
     trace: options.trace,
     carry: options.carry,
+    delays: setup.delays,
     program: options.program,
     context: yield* Effect.context<never>()
   })
@@ -241,6 +247,7 @@ const describe = (cause: Cause.Cause<unknown>): string => Cause.pretty(cause).re
 interface Setup {
   readonly nodes: ReadonlyArray<NodeId.NodeId>
   readonly faults: Faults.Faults
+  readonly delays: LinkDelays | undefined
   readonly durationMillis: number
   readonly plannedMillis: number
   readonly plan: ReadonlyArray<Faults.Event>
@@ -291,11 +298,40 @@ const prepare = Effect.fnUntraced(function* <E, A>(options: Options<E, A>): Effe
   return {
     nodes,
     faults,
+    delays: options.delays === undefined ? undefined : yield* delaysOf(nodes, options.delays),
     durationMillis,
     plannedMillis,
     plan,
     scheduled: scheduled.map((event, index) => ({ ...event, index: -1 - index }) as Faults.Event)
   }
+})
+
+/** A table of all links holds two numbers for each. */
+const linkedMax = 1_000
+
+const delaysOf = Effect.fnUntraced(function* (
+  nodes: ReadonlyArray<NodeId.NodeId>,
+  delays: NonNullable<Options<never>["delays"]>
+): Effect.fn.Return<LinkDelays, InvalidOptions> {
+  const refuse = (reason: string) => new InvalidOptions({ reason })
+  if (nodes.length > linkedMax) return yield* refuse(`delays are for ${linkedMax} nodes at the most`)
+  const links = nodes.length ** 2
+  const table = { minNanos: new Float64Array(links).fill(NaN), spanNanos: new Float64Array(links) }
+  for (const [at, from] of nodes.entries()) {
+    for (const [column, to] of nodes.entries()) {
+      const delay = delays(from, to)
+      if (delay === undefined) continue
+      const { maxMillis, minMillis } = delay
+      if (!(minMillis >= 0 && maxMillis >= minMillis && maxMillis <= 1e12)) {
+        return yield* refuse(
+          `the delay from ${from} to ${to}, ${minMillis} to ${maxMillis} ms, is not between 0 and 1e12, the lesser first`
+        )
+      }
+      table.minNanos[at * nodes.length + column] = Math.round(minMillis * 1e6)
+      table.spanNanos[at * nodes.length + column] = Math.round((maxMillis - minMillis) * 1e6)
+    }
+  }
+  return table
 })
 
 const lengthOf = (name: string, given: Duration.Input): Effect.Effect<number, InvalidOptions> => {

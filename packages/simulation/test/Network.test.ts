@@ -23,6 +23,20 @@ describe("a message", () => {
     })
   )
 
+  it.effect("takes as long as its link, where that has delays of its own", () =>
+    Effect.gen(function* () {
+      const delays = (from: string, to: string) =>
+        from === "n1" && to === "n2" ? { minMillis: 40, maxMillis: 41 } : undefined
+      const { arrivals } = yield* stream({ count: 200, everyMillis: 100, delays })
+      const taken = (node: string) =>
+        arrivals.filter(({ to }) => to === node).map(({ atMillis, sentAtMillis }) => atMillis - sentAtMillis)
+      expect(Math.min(...taken("n2"))).toBeGreaterThanOrEqual(40)
+      expect(Math.max(...taken("n2"))).toBeLessThan(41.000_001)
+      expect(Math.max(...taken("n2")) - Math.min(...taken("n2"))).toBeGreaterThan(0.9)
+      expect(Math.max(...taken("n3"))).toBeLessThan(10.000_001)
+    })
+  )
+
   it.effect("never overtakes another on its link, unless reorderProbability lets it", () =>
     Effect.gen(function* () {
       const fifo = yield* stream({ count: 500 })

@@ -678,6 +678,18 @@ describe("options that cannot be are refused", () => {
     "a scheduled fault before the start": [
       { scheduled: [{ _tag: "Pause", node: "n1", atMillis: -1, forMillis: 1 }] },
       "a scheduled Pause has a time that is not a number of milliseconds from 0"
+    ],
+    "a delay of a link below 0": [
+      { nodes: ["n1", "n2"], delays: () => ({ minMillis: -1, maxMillis: 2 }) },
+      "the delay from n1 to n1, -1 to 2 ms, is not between 0 and 1e12, the lesser first"
+    ],
+    "a delay of a link the wrong way round": [
+      { nodes: ["n1", "n2"], delays: (from) => (from === "n2" ? { minMillis: 3, maxMillis: 2 } : undefined) },
+      "the delay from n2 to n1, 3 to 2 ms"
+    ],
+    "delays of too many links": [
+      { nodes: Array.from({ length: 1_001 }, (_, at) => `n${at}`), delays: () => undefined },
+      "delays are for 1000 nodes at the most"
     ]
   }
 

@@ -52,9 +52,22 @@ export interface WorldOptions {
   readonly trace: ((event: Trace.Event) => void) | undefined
   /** Takes each message in place of the network, but for what a cut loses. */
   readonly carry: ((message: Carried) => void) | undefined
+  readonly delays: LinkDelays | undefined
   /** What a node runs, from its start and again from each restart. */
   readonly program: (node: NodeId.NodeId) => Effect.Effect<unknown, unknown, any>
   readonly context: Context.Context<never>
+}
+
+/** How long a message takes on a link: uniform between the two. */
+export interface LinkDelay {
+  readonly minMillis: number
+  readonly maxMillis: number
+}
+
+/** Of each link, row by sender and column by receiver; NaN where it is as on all other links. */
+export interface LinkDelays {
+  readonly minNanos: Float64Array
+  readonly spanNanos: Float64Array
 }
 
 /** A message in the hands of who carries it. */
@@ -746,7 +759,7 @@ export class World implements Property.World {
     }
     const lastArrival = (node.lastArrival ??= new Float64Array(this.nodes.length))
     const overtakes = this.network.chance(reorderProbability)
-    let atNanos = this.nowNanos + this.delay()
+    let atNanos = this.nowNanos + this.delay(node, target)
     if (!overtakes) {
       if (atNanos < lastArrival[target.index]!) atNanos = lastArrival[target.index]!
       lastArrival[target.index] = atNanos
@@ -755,7 +768,7 @@ export class World implements Property.World {
     if (this.network.chance(duplicationProbability)) {
       this.counts.duplicated++
       // After the first, or it would overtake.
-      this.enqueue(node, life, channel, message, Math.max(atNanos, this.nowNanos + this.delay()))
+      this.enqueue(node, life, channel, message, Math.max(atNanos, this.nowNanos + this.delay(node, target)))
     }
   }
 
@@ -782,7 +795,13 @@ export class World implements Property.World {
     this.happenings.push(new Delivery(this, atNanos, this.sequence++, life.port(channel), node.id, message))
   }
 
-  private delay(): number {
+  private delay(from: SimulatedNode, to: SimulatedNode): number {
+    const { delays } = this.options
+    if (delays !== undefined) {
+      const link = from.index * this.nodes.length + to.index
+      const least = delays.minNanos[link]!
+      if (!Number.isNaN(least)) return least + Math.floor(this.network.next() * delays.spanNanos[link]!)
+    }
     return this.delaySpanNanos === 0
       ? this.delayMinNanos
       : this.delayMinNanos + Math.floor(this.network.next() * this.delaySpanNanos)
