@@ -41,10 +41,9 @@ type Act = Protocol.Actions<Message, Opinion, Timer, Options>
 
 // ------------------------------------------------------------------------------------------------------------- the card
 
-const statusOf = (state: State, node: NodeId.NodeId) => {
-  const peer = state[node]
-  return peer === undefined ? undefined : peer.suspected ? "suspected" : "up"
-}
+/** What a node in this state holds of another. */
+export const statusOf = (state: State, node: NodeId.NodeId) =>
+  Object.hasOwn(state, node) ? (state[node]!.suspected ? "suspected" : "up") : undefined
 
 export const card: Card.Card<State> = {
   title: "Heartbeat with deadline",
@@ -99,7 +98,7 @@ export const protocol: Protocol.Protocol<State, Message, never, Opinion, Timer, 
   onCommand: (state) => state,
 
   onMessage: (state, from, _alive, act) => {
-    const peer = state[from]
+    const peer = Object.hasOwn(state, from) ? state[from] : undefined
     if (peer === undefined) return state
     if (!peer.suspected) {
       expect(from, peer, act)

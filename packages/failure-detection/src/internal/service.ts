@@ -44,6 +44,9 @@ export const serve = <State, Command>(
 /** More than nothing, and a delay that a timer can have. */
 export const Millis = Schema.Number.check(Schema.isGreaterThan(0), Schema.isLessThan(2 ** 31))
 
+/** So many of what happens again and again. */
+export const Count = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000 }))
+
 /** What is no duration stays as it is, for the schema to refuse. */
 export const millis = (given: Duration.Input | undefined, otherwise: number): unknown =>
   given === undefined
