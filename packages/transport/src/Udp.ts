@@ -80,7 +80,10 @@ export interface Options {
   readonly packetBytes?: number
   /** Whether messages to one peer within a turn of the event loop share packets. Default: `true`. */
   readonly pack?: boolean
-  /** How many bytes may wait for the system to take them; one more packet is dropped. Default: 1 MiB. */
+  /**
+   * How many bytes of packets may be on their way to the system: those of this turn, and what it has no room for. One more
+   * packet is dropped. Default: 1 MiB.
+   */
   readonly outboundBytes?: number
   /** How many bytes the system is asked to keep of what came and was not read yet. It may allow less. Default: 1 MiB. */
   readonly receiveBufferBytes?: number
@@ -175,7 +178,7 @@ const expose = (node: Node, events: PubSub.PubSub<LinkEvent>): UdpTransport => (
     ).pipe(Effect.map((): Send<Message> => node.sender(channel))),
   address: node.address,
   counters: node.reports.packets,
-  maxMessageBytes: node.roomBytes - messageHeaderBytes,
+  maxMessageBytes: node.outbox.roomBytes - messageHeaderBytes,
   introduce: (peer, text) =>
     Effect.sync(() => {
       Schema.asserts(NodeId, peer)

@@ -5,14 +5,12 @@ import { type Clock, Schema, type Scheduler } from "effect"
 import type { Buffer } from "node:buffer"
 import type { RemoteInfo } from "node:dgram"
 import type { Channel } from "../../Channel.ts"
-import type * as Codec from "../../Codec.ts"
 import { NodeId, Order } from "../../NodeId.ts"
 import type { Send } from "../../Transport.ts"
-import { Writer } from "../../Writer.ts"
 import { type Address, show } from "../tcp/address.ts"
-import * as RealTime from "../tcp/realTime.ts"
 import { Inbox } from "./Inbox.ts"
-import { type Keys, LineKeys, salt, seal } from "./Keys.ts"
+import { LineKeys, salt } from "./Keys.ts"
+import { Outbox, type OutboxOptions } from "./Outbox.ts"
 import * as Packet from "./packet.ts"
 import type { PacketReports } from "./PacketReports.ts"
 import { makePeer, type Peer, type Session } from "./Peer.ts"
@@ -20,17 +18,11 @@ import type { Socket } from "./Socket.ts"
 import { Window } from "./Window.ts"
 
 /** The options of `Udp`, checked and complete. */
-export interface NodeOptions {
-  readonly self: NodeId
+export interface NodeOptions extends OutboxOptions {
   readonly listen: Address
   readonly peers: ReadonlyMap<NodeId, Address | undefined>
-  readonly cluster: string
-  readonly keys: Keys | undefined
   readonly learn: boolean
   readonly maxPeers: number
-  readonly packetBytes: number
-  readonly pack: boolean
-  readonly outboundBytes: number
   readonly receiveBufferBytes: number
   readonly selfMessages: number
 }
@@ -47,27 +39,16 @@ const isNodeId = Schema.is(NodeId)
 /** How long a host that has no address is not looked up again. */
 const lookUpAgainMillis = 5_000
 
-/** How many buffers for packets are kept for the next ones. */
-const maxSpare = 256
-
 export class Node {
   readonly options: NodeOptions
   readonly self: NodeId
   readonly reports: PacketReports
   readonly inbox: Inbox
   readonly peers = new Map<NodeId, Peer>()
-  /** How many bytes of messages, with the headers of messages, fit into a packet. */
-  readonly roomBytes: number
+  readonly outbox: Outbox
   private readonly socket: Socket
   private readonly clock: Clock.Clock
-  private readonly incarnation: Packet.Incarnation
-  private readonly head: Buffer
-  /** Where the messages of a packet must end. */
-  private readonly bodyEnd: number
   private readonly checksum: number
-  private spare: Array<Writer> = []
-  /** Peers with a packet to be sent when this turn ends. */
-  private due: Array<Peer> = []
   private sortedNodes: ReadonlyArray<NodeId> | undefined = undefined
   private closed = false
   /** Where the numbers of packets to a new peer begin: who was forgotten and comes again must get none twice. */
@@ -80,11 +61,8 @@ export class Node {
     this.clock = clock
     this.reports = reports
     this.inbox = new Inbox(options.self, options.selfMessages, reports, dispatcher)
-    this.incarnation = Packet.incarnation(clock.currentTimeNanosUnsafe(), salt())
-    const kind = options.keys === undefined ? Packet.Kind.plain : Packet.Kind.sealed
-    this.head = Packet.makeHead(kind, options.self, this.incarnation)
-    this.bodyEnd = options.packetBytes - (options.keys === undefined ? Packet.checksumBytes : Packet.tagBytes)
-    this.roomBytes = this.bodyEnd - this.head.length
+    const incarnation = Packet.incarnation(clock.currentTimeNanosUnsafe(), salt())
+    this.outbox = new Outbox(options, incarnation, socket, reports)
     this.checksum = Packet.receiverChecksum(options.cluster, options.self)
     for (const [id, address] of options.peers) {
       if (address === undefined) this.peer(id)
@@ -132,7 +110,7 @@ export class Node {
   forget(id: NodeId): void {
     const peer = this.peers.get(id)
     if (peer === undefined) return
-    this.flush(peer)
+    this.outbox.flush(peer)
     this.firstNumber = Math.max(this.firstNumber, peer.next)
     this.peers.delete(id)
     this.reports.forget(id)
@@ -167,137 +145,19 @@ export class Node {
 
   /** The way to send on a channel. */
   sender({ codec, name }: Channel<any>): Send<any> {
-    const channel = Packet.channelNumber(name)
-    const codecNumber = Packet.codecNumber(codec.name)
+    const number = Packet.channelNumber(name)
+    const lane = { name, codec, number, codecNumber: Packet.codecNumber(codec.name) }
     return (to, message) => {
       if (this.closed) return
-      if (to === this.self) return this.inbox.arriveFromSelf(channel, message)
+      if (to === this.self) return this.inbox.arriveFromSelf(number, message)
       const peer = this.peers.get(to)
       if (peer === undefined) return this.reports.dropped(to, "unknown-node", 1)
       if (peer.place === undefined) {
         this.lookUp(peer)
         return this.reports.dropped(to, "unknown-node", 1)
       }
-      const out = peer.out ?? this.begin(peer)
-      const start = out.length
-      if (!this.write(out, codec, message, peer, name)) return
-      Packet.writeMessageHeader(out.buffer, start, channel, codecNumber, out.length - start - Packet.messageHeaderBytes)
-      if (out.length > this.bodyEnd && !this.moveOn(peer, out, start, name)) return
-      peer.outMessages++
-      if (!this.options.pack) this.flush(peer)
+      this.outbox.send(peer, lane, message)
     }
-  }
-
-  private write(out: Writer, codec: Codec.Codec<any>, message: unknown, peer: Peer, name: string): boolean {
-    const start = out.length
-    out.reserve(Packet.messageHeaderBytes)
-    out.length = start + Packet.messageHeaderBytes
-    try {
-      codec.write(message, out)
-      return true
-    } catch (error) {
-      out.length = start
-      this.reports.rejected(peer.id, `a message on channel "${name}": ${String(error)}`, true)
-      return false
-    }
-  }
-
-  /** The last message does not fit: it begins the next packet, unless it fits into none. */
-  private moveOn(peer: Peer, out: Writer, start: number, name: string): boolean {
-    const end = out.length
-    out.length = start
-    if (end - start > this.roomBytes) {
-      const room = this.roomBytes - Packet.messageHeaderBytes
-      const length = end - start - Packet.messageHeaderBytes
-      const reason = `a message of ${length} bytes on channel "${name}": a packet has room for ${room}`
-      this.reports.rejected(peer.id, reason, true)
-      return false
-    }
-    const next = this.buffer()
-    next.bytes(out.buffer.subarray(start, end))
-    // It stays among those that are due.
-    this.flush(peer)
-    peer.out = next
-    return true
-  }
-
-  private begin(peer: Peer): Writer {
-    if (this.options.pack) {
-      if (this.due.length === 0) RealTime.endOfTurn(this.flushAll)
-      this.due.push(peer)
-    }
-    return (peer.out = this.buffer())
-  }
-
-  /** A packet without messages, and with room for some more than may be, so that it seldom grows. */
-  private buffer(): Writer {
-    const out = this.spare.pop() ?? new Writer(2 * this.options.packetBytes)
-    out.reserve(this.head.length)
-    out.length = this.head.length
-    return out
-  }
-
-  private release(out: Writer): void {
-    if (this.spare.length < maxSpare && out.buffer.length <= 4 * this.options.packetBytes) this.spare.push(out)
-  }
-
-  private readonly flushAll = (): void => {
-    const due = this.due
-    this.due = []
-    for (const peer of due) this.flush(peer)
-  }
-
-  private flush(peer: Peer): void {
-    const out = peer.out
-    if (out === undefined) return
-    const messages = peer.outMessages
-    peer.out = undefined
-    peer.outMessages = 0
-    if (messages === 0) return this.release(out)
-    if (this.closed || peer.place === undefined) return this.lose(peer, out, "link-lost", messages)
-    if (this.socket.backlogBytes + out.length > this.options.outboundBytes) {
-      return this.lose(peer, out, "outbound-full", messages)
-    }
-    const packet = this.finish(peer, out)
-    this.socket.send(packet, peer.place, (error) => {
-      if (error !== null) return this.failed(peer, out, messages, error)
-      const { packets } = this.reports
-      packets.sent += messages
-      packets.packetsSent++
-      packets.bytesSent += packet.length
-      this.release(out)
-    })
-  }
-
-  private lose(peer: Peer, out: Writer, reason: "link-lost" | "outbound-full", messages: number): void {
-    this.release(out)
-    this.reports.dropped(peer.id, reason, messages)
-  }
-
-  private failed(peer: Peer, out: Writer, messages: number, { code, message }: NodeJS.ErrnoException): void {
-    this.lose(peer, out, code === "ENOBUFS" || code === "EAGAIN" ? "outbound-full" : "link-lost", messages)
-    if (code === "ECANCELED") return
-    const advice =
-      code === "EMSGSIZE" ? `. The network takes no packets of ${this.options.packetBytes} bytes: give less` : ""
-    this.reports.rejected(peer.id, `a packet could not be sent: ${message}${advice}`, true)
-  }
-
-  /** Puts the head before the messages of a packet, and what proves it behind. */
-  private finish(peer: Peer, out: Writer): Uint8Array {
-    const headEnd = this.head.length
-    const end = out.length
-    out.reserve(Packet.tagBytes)
-    const { buffer } = out
-    buffer.set(this.head)
-    Packet.writeNumber(buffer, headEnd, peer.next++)
-    const { cluster, keys } = this.options
-    if (keys === undefined) {
-      Packet.writeUint32(buffer, end, Packet.checksum(peer.checksum, buffer.subarray(0, end)))
-      return buffer.subarray(0, end + Packet.checksumBytes)
-    }
-    peer.sealing ??= new LineKeys({ cluster, sender: this.self, receiver: peer.id, incarnation: this.incarnation })
-    seal(peer.sealing.of(keys.first), buffer, headEnd, end)
-    return buffer.subarray(0, end + Packet.tagBytes)
   }
 
   // ----------------------------------------------------------------------------------------------------- receiving
@@ -385,7 +245,7 @@ export class Node {
 
   /** Sends what this turn has packed, and closes the socket. */
   close(done: () => void): void {
-    this.flushAll()
+    this.outbox.close()
     this.closed = true
     this.inbox.close()
     this.socket.close(() => {

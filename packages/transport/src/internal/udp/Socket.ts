@@ -78,11 +78,6 @@ export class Socket {
     Dns.lookup(name, { family }, (error, ip) => done(error === null ? ip : undefined))
   }
 
-  /** How many bytes the system has not taken yet. */
-  get backlogBytes(): number {
-    return this.socket.getSendQueueSize()
-  }
-
   send(packet: Uint8Array, { ip, port }: Place, done: (error: Error | null) => void): void {
     this.socket.send(packet, port, ip, done)
   }
