@@ -193,7 +193,7 @@ export class Outbox {
     }
     peer.sealing ??= new LineKeys({
       cluster,
-      sender: this.options.self,
+      sender,
       receiver: peer.id,
       incarnation: this.incarnation
     })
