@@ -32,11 +32,14 @@ export const verify = Command.make(
     const sources = found.flat()
     const run: Run = {
       isJson: given.json,
+      terminal,
       total: sources.length,
       start: performance.now(),
       tally: { ok: 0, violated: 0, unknown: 0, unreadable: 0, leftOut: 0 },
       done: 0,
       current: undefined,
+      held: [],
+      warnings: [],
       drawn: undefined
     }
     const about = { question: asked, width: terminal.width, hasColor: hasColor(terminal) }
@@ -45,11 +48,7 @@ export const verify = Command.make(
       (judge) => Effect.forEach(sources, (source) => verifyFile(source, judge, run), { discard: true }),
       (judge) => judge.end
     )
-    // On one terminal with the results, these are the progress, unless there is only one and it takes long.
-    const isDrawn = process.stderr.isTTY && (!process.stdout.isTTY || sources.length === 1)
-    yield* (isDrawn ? whileDrawing(all, process.stderr, () => progress(run, terminal), { erase: true }) : all).pipe(
-      Effect.onInterrupt(() => tellInterrupted(run))
-    )
+    yield* all.pipe(Effect.onInterrupt(() => tellInterrupted(run)))
     const { drawn, tally } = run
     if (tally.leftOut > 0) {
       yield* complain(`${count(tally.leftOut, "file")} of directories left out: no history of a known format.`)
@@ -120,6 +119,7 @@ interface Tally {
 /** How far it came. */
 interface Run {
   readonly isJson: boolean
+  readonly terminal: Screen
   /** Files. */
   readonly total: number
   /** In milliseconds, as `performance.now()`. */
@@ -127,6 +127,9 @@ interface Run {
   readonly tally: Tally
   done: number
   current: { readonly file: string; readonly since: number } | undefined
+  /** What is to be said of the current file, while the progress is drawn where it would be printed. */
+  held: Array<string>
+  warnings: Array<string>
   /** The picture of the first history that is violated, or else of the first. */
   drawn: string | undefined
 }
@@ -142,33 +145,41 @@ const verifyFile = Effect.fnUntraced(function* ({ file, isFound, problem }: Sour
   }
   const unreadable = (error: string) => Effect.sync(() => say({ _tag: "Unreadable", file, history: undefined, error }))
   const text = problem === undefined ? yield* Effect.result(textOf(file)) : Result.fail({ message: problem })
-  yield* Result.isFailure(text)
+  const judging = Result.isFailure(text)
     ? unreadable(text.failure.message)
     : judge
         .judge({ file, text: text.success }, say)
         .pipe(Effect.catch((error) => (isFound ? Effect.sync(() => run.tally.leftOut++) : unreadable(error))))
-  // What a pipe has not taken yet it waits for.
-  yield* Effect.promise(() => written)
+  yield* process.stderr.isTTY ? whileDrawing(judging, process.stderr, () => [progress(run)], { erase: true }) : judging
+  yield* flush(run)
   run.done++
   run.current = undefined
 })
 
 // ------------------------------------------------------------------------------------------------------- the report
 
-const tell = (answer: Answer, { isJson }: Run): void => {
-  if (isJson) return out([answer._tag === "Unreadable" ? unreadableAsJson(answer) : answer.json])
-  if (answer._tag === "Unreadable") return warn(answer.error)
-  out(answer.lines)
+const tell = (answer: Answer, run: Run): void => {
+  if (answer._tag === "Judged") run.held.push(...(run.isJson ? [answer.json] : answer.lines))
+  else if (run.isJson) run.held.push(unreadableAsJson(answer))
+  else run.warnings.push(answer.error)
+  if (!process.stderr.isTTY) out(run)
 }
 
 /** Done once all that was printed so far is written. */
 let written: Promise<void> = Promise.resolve()
 
-const out = (lines: ReadonlyArray<string>): void => {
-  written = new Promise((resolve) => {
-    process.stdout.write(lines.map((line) => `${line}\n`).join(""), () => resolve())
-  })
+const out = (run: Run): void => {
+  const text = run.held.map((line) => `${line}\n`).join("")
+  run.held = []
+  for (const warning of run.warnings.splice(0)) warn(warning)
+  if (text !== "") written = new Promise((resolve) => process.stdout.write(text, () => resolve()))
 }
+
+const flush = (run: Run): Effect.Effect<void> =>
+  Effect.promise(() => {
+    out(run)
+    return written
+  })
 
 const warn = (text: string): void => {
   process.stderr.write(`troupe: ${text}\n`)
@@ -178,12 +189,13 @@ const complain = (text: string): Effect.Effect<void> => Effect.sync(() => warn(t
 
 const seconds = (since: number): string => `${((performance.now() - since) / 1000).toFixed(1)} s`
 
-const progress = ({ current, done, start, total }: Run, { width }: Screen): ReadonlyArray<string> => {
-  const at = current === undefined ? "" : `   ${current.file}  ${seconds(current.since)}`
-  const all =
-    total === 1 ? "" : `${bar(done / total, Math.min(30, width - 60))}  ${number(done)} of ${count(total, "file")}`
-  // Where it is soon over there is nothing to see.
-  return performance.now() - start < 300 ? [] : [cut(`  ${all}${at}`, width - 1)]
+const progress = ({ current, done, start, terminal, total }: Run): string => {
+  // What is soon over needs none.
+  if (performance.now() - start < 300) return ""
+  const at = current === undefined ? "" : `  ${current.file}  ${seconds(current.since)}`
+  const room = Math.max(40, terminal.width - 1)
+  const part = bar(done / total, Math.min(30, room - 60))
+  return cut(total === 1 ? at : `  ${part}  ${number(done)} of ${count(total, "file")}${at}`, room)
 }
 
 /** On the error output: the other one has what was decided, for a program to read as well. */
@@ -191,7 +203,7 @@ const tellInterrupted = (run: Run): Effect.Effect<void> => {
   const { current, done, total } = run
   const at = current === undefined ? "" : `, while ${current.file} was checked for ${seconds(current.since)}`
   return Effect.andThen(
-    Effect.promise(() => written),
+    flush(run),
     complain(`interrupted after ${number(done)} of ${count(total, "file")}${at}. ${summary(run)}.`)
   )
 }
