@@ -3,12 +3,16 @@
  */
 import { LamportClock } from "@troupe/clocks"
 import { Bully } from "@troupe/election"
-import { RicartAgrawala } from "@troupe/mutex"
+import { Coordinator, LamportQueue, RicartAgrawala, SuzukiKasami, TokenRing } from "@troupe/mutex"
 import { clock, type Demonstration, election, mutex } from "./Demonstration.ts"
 
 export const algorithms: ReadonlyArray<Demonstration> = [
   clock(LamportClock),
   election(Bully),
-  mutex(RicartAgrawala)
+  mutex(RicartAgrawala),
+  mutex(Coordinator),
+  mutex(TokenRing),
+  mutex(LamportQueue),
+  mutex(SuzukiKasami)
   // new:algorithm adds here
 ]

@@ -1,3 +1,7 @@
 export * as FencedResource from "./FencedResource.ts"
 export * from "./Mutex.ts"
 export * as RicartAgrawala from "./RicartAgrawala.ts"
+export * as Coordinator from "./Coordinator.ts"
+export * as TokenRing from "./TokenRing.ts"
+export * as LamportQueue from "./LamportQueue.ts"
+export * as SuzukiKasami from "./SuzukiKasami.ts"
