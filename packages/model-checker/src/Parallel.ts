@@ -29,7 +29,7 @@ import { Worker } from "node:worker_threads"
 import { Clock, Effect, Schema } from "effect"
 import * as Checker from "./Checker.ts"
 import { Thrown } from "./internal/Search.ts"
-import type { Answer, Given } from "./internal/parallel/Hand.ts"
+import { type Answer, defaultWidth, type Given } from "./internal/parallel/Hand.ts"
 import { build, type Source } from "./internal/parallel/Source.ts"
 import { Team } from "./internal/parallel/Team.ts"
 import type { Checkable } from "./Model.ts"
@@ -42,6 +42,8 @@ export interface Options extends Checker.Options {
    * order have one, whatever is said here.
    */
   readonly workers?: number
+  /** Threads are started when so many states wait at a time. Default: 4,096. */
+  readonly threadsFrom?: number
 }
 
 /** The model cannot be had: there is no such module, or no such function, or it throws. */
@@ -103,7 +105,7 @@ export const prepare = (
     const clock = yield* Clock.Clock
     const begun = clock.monotonicTimeNanosUnsafe()
     const elapsed = () => Number(clock.monotonicTimeNanosUnsafe() - begun)
-    const { onProgress, workers: asked = availableParallelism(), ...rest } = options
+    const { onProgress, threadsFrom: width = defaultWidth, workers: asked = availableParallelism(), ...rest } = options
     const { partialOrder = false, search = "breadth-first" } = rest
     const workers = partialOrder || search !== "breadth-first" ? 1 : asked
     const model = yield* Effect.tryPromise({
@@ -113,7 +115,11 @@ export const prepare = (
     let team: Team<unknown> | undefined
     const made = yield* Effect.try({
       try: () =>
-        new Checker.Check(model, rest, (space, bounds) => (team = new Team(space, model.properties, bounds, workers))),
+        new Checker.Check(
+          model,
+          rest,
+          (space, bounds) => (team = new Team(space, model.properties, bounds, workers, width))
+        ),
       catch: (error) => {
         const refusal = Checker.refusalOf(model, error)
         if (refusal === undefined) throw error
@@ -135,7 +141,8 @@ export const prepare = (
     const run = Effect.gen(function* () {
       yield* alone
       if (team?.isWide !== true) return
-      const given = { ground: team.share(), source: { ...source, module: String(source.module) }, options: rest }
+      const ground = team.share()
+      const given = { ground, source: { ...source, module: String(source.module) }, options: rest, width }
       yield* Effect.raceFirst(together(model, made, team, given), watched)
       yield* alone
     })

@@ -9,6 +9,7 @@ export interface Given {
   readonly ground: Ground
   readonly source: Source
   readonly options: Options
+  readonly width: number
   /** How many states there were when the search became wide. */
   readonly states: number
 }
@@ -19,11 +20,11 @@ export type Answer =
   | { readonly _tag: "NotSerialisable"; readonly path: string; readonly what: string }
   | { readonly _tag: "NotSymmetric"; readonly nodes: ReadonlyArray<string>; readonly reason: string }
 
-/** A layer of so many states is shared out. Up to there each thread goes alone, all the same way. */
-const width = 4_096
+/** Up to a layer of so many states, unless told otherwise, each thread goes alone, all the same way. */
+export const defaultWidth = 4_096
 
-export const isWide = (search: Search<unknown>): boolean => (search.layer?.count ?? 0) >= width
+export const isWide = (search: Search<unknown>, width: number): boolean => (search.layer?.count ?? 0) >= width
 
 /** Goes on for a while; whether there is more to do by one thread. */
-export const advance = (search: Search<unknown>, states: number): boolean =>
-  !isWide(search) && search.advance(states, width) && !isWide(search)
+export const advance = (search: Search<unknown>, states: number, width: number): boolean =>
+  !isWide(search, width) && search.advance(states, width) && !isWide(search, width)

@@ -12,18 +12,26 @@ export class Team<View> implements Pass<View> {
   private readonly properties: ReadonlyArray<Property<View>>
   private readonly options: SearchOptions
   private readonly workers: number
+  private readonly width: number
   private shared: { readonly board: Board; readonly table: Table } | undefined
 
-  constructor(space: Space<View>, properties: ReadonlyArray<Property<View>>, options: SearchOptions, workers: number) {
+  constructor(
+    space: Space<View>,
+    properties: ReadonlyArray<Property<View>>,
+    options: SearchOptions,
+    workers: number,
+    width: number
+  ) {
     this.prefix = new Search(space, properties, options)
     this.properties = properties
     this.options = options
     this.workers = workers
+    this.width = width
   }
 
   /** Whether there is enough for several threads to do. */
   get isWide(): boolean {
-    return this.workers > 1 && this.prefix.ended === undefined && isWide(this.prefix as Search<unknown>)
+    return this.workers > 1 && this.prefix.ended === undefined && isWide(this.prefix as Search<unknown>, this.width)
   }
 
   /** States seen before there were threads. */
@@ -33,7 +41,7 @@ export class Team<View> implements Pass<View> {
 
   advance(states: number): boolean {
     if (this.shared !== undefined) return false
-    return this.workers > 1 ? advance(this.prefix as Search<unknown>, states) : this.prefix.advance(states)
+    return this.workers > 1 ? advance(this.prefix as Search<unknown>, states, this.width) : this.prefix.advance(states)
   }
 
   /** What the threads share, with all that has been found so far. */

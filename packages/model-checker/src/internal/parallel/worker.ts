@@ -9,7 +9,7 @@ import { advance, type Answer, type Given } from "./Hand.ts"
 import { Share } from "./Share.ts"
 import { build } from "./Source.ts"
 
-const share = (model: Checkable<unknown>, { ground, options, states, worker }: Given): Share<unknown> => {
+const share = (model: Checkable<unknown>, { ground, options, states, width, worker }: Given): Share<unknown> => {
   let made: { readonly space: Space<unknown>; readonly bounds: SearchOptions; readonly prefix: Search<unknown> }
   new Check(model, options, (space, bounds) => {
     const prefix = new Search(space, model.properties, bounds)
@@ -17,7 +17,7 @@ const share = (model: Checkable<unknown>, { ground, options, states, worker }: G
     return prefix
   })
   const { bounds, prefix, space } = made!
-  while (advance(prefix, 10_000));
+  while (advance(prefix, 10_000, width));
   if (prefix.visited.size !== states) {
     throw new Error(
       `${model.name} is not deterministic: ${prefix.visited.size} states in one thread, ${states} in another`
