@@ -18,8 +18,8 @@
  * 1/(1−e^−q) periods on average, 1.58 for q = 1, and suspected when that period ends; at the latest it is probed in the
  * (2N−1)th. A node sends on average one ping and one answer a period, whatever N is.
  *
- * What a stranger asks is answered, and makes it no member: only its `Alive` does, which comes with its `Join`. Rumours of
- * the death of a stranger are ignored. A node that is alone probes nobody, and waits for others to join it; one to
+ * A stranger that pings is answered, and asked who it is: only its `Alive` makes it a member. Rumours of the death of a
+ * stranger are ignored. A node that is alone probes nobody, and waits for others to join it; one to
  * whom all others are dead goes on asking one of them in each `syncInterval`.
  *
  * Sources: A. Das, I. Gupta, A. Motivala, "SWIM: Scalable Weakly-consistent Infection-style Process Group Membership
@@ -53,14 +53,14 @@ import { Message } from "./internal/swim/messages.ts"
 import { key } from "./internal/swim/order.ts"
 import * as Rumours from "./internal/swim/rumours.ts"
 import { type LayerOptions, type Options, settle } from "./internal/swim/options.ts"
-import { type Act, type Probe, relaysMax, type State, type Timer } from "./internal/swim/state.ts"
+import { type Act, type Event, type Probe, relaysMax, type State, type Timer } from "./internal/swim/state.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
 export { Message, Rumour } from "./internal/swim/messages.ts"
 export type { Member } from "./internal/swim/members.ts"
 export { defaults, type LayerOptions, type Options } from "./internal/swim/options.ts"
-export type { Probe, Relay, State, Timer } from "./internal/swim/state.ts"
+export type { Event, Probe, Relay, State, Timer } from "./internal/swim/state.ts"
 
 export type Command =
   /** Becomes a member by way of `seeds`: each is asked in every period until it answers. Also ends a `Leave`. */
@@ -119,7 +119,7 @@ export const card: Card.Card<State> = {
 
 // --------------------------------------------------------------------------------------------------------- the protocol
 
-export const protocol: Protocol.Protocol<State, Message, Command, Opinion, Timer, Options> = {
+export const protocol: Protocol.Protocol<State, Message, Command, Event, Timer, Options> = {
   name: "failure-detection/swim",
   card,
   message: Message,
@@ -164,6 +164,8 @@ export const protocol: Protocol.Protocol<State, Message, Command, Opinion, Timer
     const heard = message._tag === "Nack" ? state : hearAll(state, message.rumours, act)
     switch (message._tag) {
       case "Ping":
+        // It counts on this node, which has missed its `Alive`.
+        if (Members.find(heard.members, from) === undefined && from !== act.self.id) ask(heard, from, act)
         return answer(heard, from, message.sequence, act)
       case "Ack":
         return onAck(heard, from, message.sequence, act)
@@ -358,7 +360,8 @@ const comeBack = (state: State, act: Act): State => {
   act.setTimer("probe", probeIntervalMillis)
   act.setTimer("sync", syncIntervalMillis)
   const incarnation = state.incarnation + 1
-  return spread({ ...state, phase: "up", incarnation }, { _tag: "Alive", node: act.self.id, incarnation }, act)
+  const alive = Members.alive(act.self.id, incarnation, act.self.options.address)
+  return spread({ ...state, phase: "up", incarnation }, alive, act)
 }
 
 // ------------------------------------------------------------------------------------------------------------ the layer
@@ -388,6 +391,10 @@ export const layer = (
     Effect.gen(function* () {
       const actor = yield* Actor.spawn(protocol, { options: yield* settle(options) })
       yield* Effect.addFinalizer(() => Effect.sync(() => actor.tell({ _tag: "Leave" })))
+      const { addresses } = options
+      if (addresses !== undefined) {
+        actor.subscribe(({ address, node }) => address !== undefined && addresses.learn(node, address))
+      }
       const detector = yield* serve(actor, {
         watched: ({ members }) => Members.others(members, actor.node),
         opinion: (state, node) => {

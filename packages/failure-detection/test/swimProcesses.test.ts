@@ -1,6 +1,9 @@
-/** Five processes over UDP, one of which is killed. */
+/** Over UDP: five processes, one of which is killed; newcomers that know the address of one node. */
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Effect } from "effect"
+import { FailureDetector, Swim } from "@troupe/failure-detection"
+import { Transport } from "@troupe/transport"
+import * as Udp from "@troupe/transport/Udp"
+import { Clock, Context, Effect, Layer } from "effect"
 import { type ChildProcess, fork } from "node:child_process"
 import type { Start, Told } from "./swimNode.ts"
 import { nodesOf } from "./swimSupport.ts"
@@ -84,5 +87,33 @@ describe("five processes", () => {
         }
       }).pipe(Effect.scoped),
     60_000
+  )
+})
+
+describe("newcomers that know the address of a seed alone", () => {
+  it.live(
+    "learn from it where the others are, and speak with them",
+    () =>
+      Effect.gen(function* () {
+        const keys = yield* Udp.keyRing([Uint8Array.from({ length: 32 }, (_, at) => at)])
+        const addressOf = ({ address: { host, port } }: Udp.UdpTransport): string => `${host}:${port}`
+        const join = Effect.fnUntraced(function* (self: string, peers: Readonly<Record<string, string>>) {
+          const udp = yield* Udp.make({ self, listen: "127.0.0.1:0", peers, keys })
+          const learn = (node: string, address: string): void => Effect.runSync(udp.introduce(node, address))
+          const layer = Swim.layer({ ...options, seeds: ["n1"], addresses: { own: addressOf(udp), learn } })
+          const context = yield* Layer.build(Layer.provide(layer, Layer.succeed(Transport, udp)))
+          return { udp, detector: Context.get(context, FailureDetector) }
+        })
+        const first = yield* join("n1", {})
+        const seed = { n1: addressOf(first.udp) }
+        const second = yield* join("n2", seed)
+        const third = yield* join("n3", seed)
+        const sees = (detector: FailureDetector["Service"], node: string) =>
+          Effect.map(detector.opinions, (opinions) => opinions.get(node)?.status === "up")
+        while (!(yield* sees(second.detector, "n3")) || !(yield* sees(third.detector, "n2"))) yield* Effect.sleep(20)
+        expect(second.udp.addressOf("n3")).toBe(addressOf(third.udp))
+        expect(third.udp.addressOf("n2")).toBe(addressOf(second.udp))
+      }).pipe(Effect.scoped),
+    30_000
   )
 })

@@ -191,6 +191,12 @@ describe("suspicion (SWIM §4.2, Lifeguard §IV-B)", () => {
     expect(node.state.incarnation).toBe(5)
   })
 
+  it("who was taken for dead asks, with its next probe, for what it has missed", () => {
+    const node = new Hand("n1", four)
+    node.gossip(confirm("n1", 0))
+    expect(sent(node.timeout("probe"))).toMatchObject([{ _tag: "Sync", part: "Ask", rumours: [alive("n1", 1)] }])
+  })
+
   it("a node that has forgotten its incarnation takes it up again from what others say", () => {
     const node = new Hand("n1", four)
     node.gossip(alive("n1", 7))
@@ -323,6 +329,25 @@ describe("joining and leaving", () => {
     expect(node.state.rumours.sent.flat()).toEqual([alive("x", 0)])
   })
 
+  it("an address travels with the word that a node lives, is kept when that is doubted, and told when it is new", () => {
+    const node = new Hand("n1", four, { address: "here:1" })
+    const there = (incarnation: number, address: string): Swim.Rumour => ({
+      _tag: "Alive",
+      node: "x",
+      incarnation,
+      address
+    })
+    const events = (rumour: Swim.Rumour) =>
+      node.gossip(rumour).flatMap((action) => (action._tag === "Emit" ? [action.event] : []))
+    expect(events(there(0, "there:2"))).toEqual([{ node: "x", status: "up", level: 0, address: "there:2" }])
+    expect(events(suspect("x", 0))).toEqual([{ node: "x", status: "suspected", level: 1 }])
+    expect(events(there(1, "there:2"))).toEqual([{ node: "x", status: "up", level: 0 }])
+    expect(events(there(2, "elsewhere:3"))).toEqual([{ node: "x", status: "up", level: 0, address: "elsewhere:3" }])
+    const [answer] = sent(node.hear("y", { _tag: "Sync", part: "Ask", roster: 0, rumours: [alive("y", 0)] }))
+    expect(answer).toMatchObject({ to: "y", rumours: expect.arrayContaining([there(2, "elsewhere:3")]) })
+    expect(answer).toMatchObject({ rumours: expect.arrayContaining([{ ...alive("n1", 0), address: "here:1" }]) })
+  })
+
   it("between nodes of one roster only what differs is said", () => {
     const node = new Hand("n1", nodesOf(1_000))
     node.gossip(confirm("n7", 0))
@@ -438,10 +463,15 @@ describe("bad input", () => {
     expect(sent(node.timeout("sync"))).toMatchObject([{ _tag: "Sync", part: "Ask" }])
   })
 
-  it("a stranger is answered, and is no member for that", () => {
+  it("a stranger that pings is answered, asked who it is, and is no member until it says so", () => {
     const node = new Hand("n1", four)
-    expect(sent(node.hear("x", { _tag: "Ping", sequence: 1, rumours: [] }))).toMatchObject([{ to: "x", _tag: "Ack" }])
+    expect(sent(node.hear("x", { _tag: "Ping", sequence: 1, rumours: [] }))).toMatchObject([
+      { to: "x", _tag: "Sync", part: "Ask" },
+      { to: "x", _tag: "Ack" }
+    ])
     expect(node.status("x")).toBeUndefined()
+    node.hear("x", { _tag: "Sync", part: "Answer", roster: 0, rumours: [alive("x", 3)] })
+    expect(node.status("x")).toBe("up")
   })
 
   it("the detector watches neither its own node nor strangers, and says so", async () => {

@@ -27,13 +27,17 @@ const change = (
   spreads: boolean
 ): State => {
   const { node } = rumour
-  const after = Members.told(rumour, act.monotonic())
+  const after = Members.told(rumour, act.monotonic(), before)
   const members = Members.put(state.members, node, after)
   if (after.status === "suspected") {
     act.setTimer(`suspicion ${node}`, suspicionMillis(members, after, act))
   } else if (before?.status === "suspected") act.clearTimer(`suspicion ${node}`)
   const status = after.status as Status
-  if (status !== before?.status) act.emit({ node, status, level: status === "up" ? 0 : 1 })
+  const moved = after.address !== "" && after.address !== before?.address
+  if (moved || status !== before?.status) {
+    const opinion = { node, status, level: status === "up" ? 0 : 1 }
+    act.emit(moved ? { ...opinion, address: after.address } : opinion)
+  }
   return spreads ? spread({ ...state, members }, rumour, act) : { ...state, members }
 }
 
@@ -72,8 +76,10 @@ const hearOfSelf = (state: State, rumour: Rumour, act: Act): State => {
   // It is of a life that this node has forgotten.
   if (rumour._tag === "Alive") return { ...state, incarnation: rumour.incarnation }
   const incarnation = rumour.incarnation + 1
-  const refuting = withHealth({ ...state, incarnation }, 1, act.self.options)
-  return spread(refuting, { _tag: "Alive", node: act.self.id, incarnation }, act)
+  // Nobody sent the dead any news: it asks for what it missed.
+  const syncDue = state.syncDue || rumour._tag === "Confirm"
+  const refuting = withHealth({ ...state, incarnation, syncDue }, 1, act.self.options)
+  return spread(refuting, Members.alive(act.self.id, incarnation, act.self.options.address), act)
 }
 
 export const withHealth = (state: State, change: number, { healthAwareProbe, healthMax }: Options): State => {
@@ -185,7 +191,7 @@ export const onSync = (
 /** Sends, in as many packets as it takes, this node's own life and what it knows of the others. */
 const sendKnown = (state: State, to: NodeId.NodeId, part: "Ask" | "Answer" | "More", all: boolean, act: Act): void => {
   const roster = state.members.rosterHash
-  const self: Rumour = { _tag: "Alive", node: act.self.id, incarnation: state.incarnation }
+  const self = Members.alive(act.self.id, state.incarnation, act.self.options.address)
   let packet: Array<Rumour> = [self]
   let left = room(act.self.options.packetBytes) - rumourBytes(self)
   let first = true

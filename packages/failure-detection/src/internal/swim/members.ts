@@ -20,6 +20,8 @@ export interface Member {
   readonly sinceMillis: number
   /** While it is suspected: by whom, the first one first. No node is named twice. */
   readonly by: ReadonlyArray<NodeId.NodeId>
+  /** Where it is, as it said itself; empty where it did not. */
+  readonly address: string
 }
 
 export interface Members {
@@ -35,7 +37,7 @@ export interface Members {
   readonly reaped: number
 }
 
-const asFirst: Member = { status: "up", incarnation: 0, sinceMillis: 0, by: [] }
+const asFirst: Member = { status: "up", incarnation: 0, sinceMillis: 0, by: [], address: "" }
 
 export const make = (roster: ReadonlyArray<NodeId.NodeId>): Members => ({
   roster,
@@ -129,12 +131,17 @@ export const overrides = (rumour: Rumour, member: Member | undefined): boolean =
       (rumour.incarnation === member.incarnation && rank[statusOf[rumour._tag]] > rank[member.status])
 
 /** What is held of a member after a rumour that overrides. */
-export const told = (rumour: Rumour, sinceMillis: number): Member => ({
+export const told = (rumour: Rumour, sinceMillis: number, before: Member = asFirst): Member => ({
   status: statusOf[rumour._tag],
   incarnation: rumour.incarnation,
   sinceMillis,
-  by: rumour._tag === "Suspect" ? [rumour.by] : []
+  by: rumour._tag === "Suspect" ? [rumour.by] : [],
+  address: rumour._tag === "Alive" ? (rumour.address ?? "") : before.address
 })
+
+/** That a node lives. */
+export const alive = (node: NodeId.NodeId, incarnation: number, address: string): Rumour =>
+  address === "" ? { _tag: "Alive", node, incarnation } : { _tag: "Alive", node, incarnation, address }
 
 /** Whether what a rumour says is still held, so that it is worth spreading. */
 export const isCurrent = (members: Members, rumour: Rumour): boolean => {
@@ -143,10 +150,12 @@ export const isCurrent = (members: Members, rumour: Rumour): boolean => {
 }
 
 /** What is held of a member, as a rumour. */
-export const rumourOf = (node: NodeId.NodeId, { by, incarnation, status }: Member): Rumour =>
-  status === "suspected"
-    ? { _tag: "Suspect", node, incarnation, by: by[0]! }
-    : { _tag: status === "up" ? "Alive" : status === "left" ? "Leave" : "Confirm", node, incarnation }
+export const rumourOf = (node: NodeId.NodeId, { address, by, incarnation, status }: Member): Rumour =>
+  status === "up"
+    ? alive(node, incarnation, address)
+    : status === "suspected"
+      ? { _tag: "Suspect", node, incarnation, by: by[0]! }
+      : { _tag: status === "left" ? "Leave" : "Confirm", node, incarnation }
 
 // -------------------------------------------------------------------------------------------------- choosing members
 

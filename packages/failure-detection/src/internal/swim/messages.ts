@@ -7,8 +7,8 @@ const about = { node: NodeId.NodeId, incarnation: Natural }
 
 /** What is said of a member's life. Names and meaning are those of the paper (SWIM, §4.2), but for `Leave`. */
 export const Rumour = Schema.Union([
-  /** "It lives." */
-  Schema.TaggedStruct("Alive", about),
+  /** "It lives", and where, if that was said at its start. */
+  Schema.TaggedStruct("Alive", { ...about, address: Schema.optionalKey(Schema.String) }),
   /** "It does not answer `by`." */
   Schema.TaggedStruct("Suspect", { ...about, by: NodeId.NodeId }),
   /** "It is dead." */
@@ -45,7 +45,10 @@ const overhead = 40
 
 /** A bound of the bytes that a rumour adds to a message. */
 export const rumourBytes = (rumour: Rumour): number =>
-  12 + utf8Bytes(rumour.node) + (rumour._tag === "Suspect" ? 2 + utf8Bytes(rumour.by) : 0)
+  12 + utf8Bytes(rumour.node) + (rumour._tag === "Suspect" ? 2 + utf8Bytes(rumour.by) : addressBytes(rumour))
+
+const addressBytes = (rumour: Rumour): number =>
+  rumour._tag !== "Alive" || rumour.address === undefined ? 0 : 2 + utf8Bytes(rumour.address)
 
 /** What is left of a packet for rumours. */
 export const room = (packetBytes: number, target?: NodeId.NodeId): number =>

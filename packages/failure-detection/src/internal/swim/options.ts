@@ -37,6 +37,8 @@ export interface Options {
   readonly buddySystem: boolean
   /** Whom to join at the start. */
   readonly seeds: ReadonlyArray<NodeId.NodeId>
+  /** What its `Alive` says of where it is; empty: nothing. */
+  readonly address: string
 }
 
 /**
@@ -59,7 +61,8 @@ export const defaults: Options = {
   healthAwareProbe: true,
   dynamicSuspicion: true,
   buddySystem: true,
-  seeds: []
+  seeds: [],
+  address: ""
 }
 
 const Count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 }))
@@ -81,7 +84,8 @@ const Settings = Schema.Struct({
   healthAwareProbe: Schema.Boolean,
   dynamicSuspicion: Schema.Boolean,
   buddySystem: Schema.Boolean,
-  seeds: Schema.Array(NodeId.NodeId)
+  seeds: Schema.Array(NodeId.NodeId),
+  address: Schema.String.check(Schema.isMaxLength(64))
 })
 
 /** What is wrong with the options as a whole. */
@@ -129,6 +133,11 @@ export interface LayerOptions {
   }
   /** Whom to join at the start. Default: nobody. */
   readonly seeds?: ReadonlyArray<NodeId.NodeId>
+  /**
+   * For a transport that must be told where newcomers are, such as UDP: `own`, at most 64 characters, travels with the
+   * word that this node lives, and `learn` hears of the others'. Default: addresses are known to the transport.
+   */
+  readonly addresses?: { readonly own: string; readonly learn: (node: NodeId.NodeId, address: string) => void }
 }
 
 /** Options as a node has them. */
@@ -149,7 +158,8 @@ export const settle = ({ lifeguard = {}, ...given }: LayerOptions): Effect.Effec
       syncIntervalMillis: millis(given.syncInterval, defaults.syncIntervalMillis),
       reapAfterMillis: millis(given.reapAfter, defaults.reapAfterMillis),
       packetBytes: given.packetBytes ?? defaults.packetBytes,
-      seeds: given.seeds ?? defaults.seeds
+      seeds: given.seeds ?? defaults.seeds,
+      address: given.addresses?.own ?? defaults.address
     },
     fit
   )

@@ -62,4 +62,9 @@ export const relaysMax = 256
 
 export type Timer = "probe" | "timeout" | "gossip" | "sync" | `suspicion ${NodeId.NodeId}` | `relay ${number}`
 
-export type Act = Protocol.Actions<Message, Opinion, Timer, Options>
+/** What the local user is told: what is held of a node now and, when it says so for the first time, where it is. */
+export interface Event extends Opinion {
+  readonly address?: string
+}
+
+export type Act = Protocol.Actions<Message, Event, Timer, Options>
