@@ -3,7 +3,17 @@
  */
 import { LamportClock } from "@troupe/clocks"
 import { Bully } from "@troupe/election"
-import { Coordinator, LamportQueue, RicartAgrawala, SuzukiKasami, TokenRing } from "@troupe/mutex"
+import {
+  AgrawalElAbbadi,
+  CarvalhoRoucairol,
+  Coordinator,
+  LamportQueue,
+  Maekawa,
+  Raymond,
+  RicartAgrawala,
+  SuzukiKasami,
+  TokenRing
+} from "@troupe/mutex"
 import { clock, type Demonstration, election, mutex } from "./Demonstration.ts"
 
 export const algorithms: ReadonlyArray<Demonstration> = [
@@ -13,6 +23,10 @@ export const algorithms: ReadonlyArray<Demonstration> = [
   mutex(Coordinator),
   mutex(TokenRing),
   mutex(LamportQueue),
-  mutex(SuzukiKasami)
+  mutex(SuzukiKasami),
+  mutex(Maekawa),
+  mutex(Raymond),
+  mutex(CarvalhoRoucairol),
+  mutex(AgrawalElAbbadi)
   // new:algorithm adds here
 ]
