@@ -49,7 +49,7 @@ import { serve } from "./internal/service.ts"
 import { ask, gossip, hear, news, onSync, spread, sync, tell, withHealth } from "./internal/swim/dissemination.ts"
 import * as Formulas from "./internal/swim/formulas.ts"
 import * as Members from "./internal/swim/members.ts"
-import { Message } from "./internal/swim/messages.ts"
+import { incarnationMax, Message } from "./internal/swim/messages.ts"
 import { key } from "./internal/swim/order.ts"
 import * as Rumours from "./internal/swim/rumours.ts"
 import { type LayerOptions, type Options, settle } from "./internal/swim/options.ts"
@@ -359,7 +359,7 @@ const comeBack = (state: State, act: Act): State => {
   const { probeIntervalMillis, syncIntervalMillis } = act.self.options
   act.setTimer("probe", probeIntervalMillis)
   act.setTimer("sync", syncIntervalMillis)
-  const incarnation = state.incarnation + 1
+  const incarnation = Math.min(state.incarnation + 1, incarnationMax)
   const alive = Members.alive(act.self.id, incarnation, act.self.options.address)
   return spread({ ...state, phase: "up", incarnation }, alive, act)
 }

@@ -191,6 +191,19 @@ describe("suspicion (SWIM §4.2, Lifeguard §IV-B)", () => {
     expect(node.state.incarnation).toBe(5)
   })
 
+  it("an incarnation that somebody forged is never passed by one that cannot be sent", () => {
+    const node = new Hand("n1", four)
+    node.gossip(suspect("n1", 2 ** 40))
+    expect(node.state.incarnation).toBe(2 ** 40)
+    const codec = Codec.binary(Swim.Message)
+    const ping = (incarnation: number): Swim.Message => ({
+      ...{ _tag: "Ping", sequence: 1 },
+      rumours: [alive("n1", incarnation)]
+    })
+    expect(Codec.decode(codec, Codec.encode(codec, ping(2 ** 40)))).toEqual(ping(2 ** 40))
+    expect(() => Codec.encode(codec, ping(2 ** 40 + 1))).toThrow()
+  })
+
   it("who was taken for dead asks, with its next probe, for what it has missed", () => {
     const node = new Hand("n1", four)
     node.gossip(confirm("n1", 0))

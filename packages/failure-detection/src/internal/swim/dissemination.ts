@@ -3,7 +3,7 @@ import type { NodeId } from "@troupe/transport"
 import type { Status } from "../../FailureDetector.ts"
 import * as Formulas from "./formulas.ts"
 import * as Members from "./members.ts"
-import { type Message, room, type Rumour, rumourBytes } from "./messages.ts"
+import { incarnationMax, type Message, room, type Rumour, rumourBytes } from "./messages.ts"
 import * as Rumours from "./rumours.ts"
 import type { Options } from "./options.ts"
 import type { Act, State } from "./state.ts"
@@ -75,7 +75,7 @@ const hearOfSelf = (state: State, rumour: Rumour, act: Act): State => {
   if (state.phase === "left" || rumour.incarnation < state.incarnation) return state
   // It is of a life that this node has forgotten.
   if (rumour._tag === "Alive") return { ...state, incarnation: rumour.incarnation }
-  const incarnation = rumour.incarnation + 1
+  const incarnation = Math.min(rumour.incarnation + 1, incarnationMax)
   // Nobody sent the dead any news: it asks for what it missed.
   const syncDue = state.syncDue || rumour._tag === "Confirm"
   const refuting = withHealth({ ...state, incarnation, syncDue }, 1, act.self.options)

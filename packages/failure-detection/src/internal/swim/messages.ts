@@ -3,7 +3,12 @@ import { NodeId } from "@troupe/transport"
 import { Schema } from "effect"
 
 const Natural = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
-const about = { node: NodeId.NodeId, incarnation: Natural }
+
+/** No incarnation is higher. Only a forger comes to it; whom he puts there can refute no more. */
+export const incarnationMax = 2 ** 40
+
+const Incarnation = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: incarnationMax }))
+const about = { node: NodeId.NodeId, incarnation: Incarnation }
 
 /** What is said of a member's life. Names and meaning are those of the paper (SWIM, §4.2), but for `Leave`. */
 export const Rumour = Schema.Union([
