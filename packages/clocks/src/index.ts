@@ -1,6 +1,8 @@
+export * as Berkeley from "./Berkeley.ts"
 export * as Cristian from "./Cristian.ts"
 export * as DottedVersionVector from "./DottedVersionVector.ts"
 export * as HybridTimestamp from "./HybridTimestamp.ts"
+export * as IntervalClock from "./IntervalClock.ts"
 export * as IntervalTreeClock from "./IntervalTreeClock.ts"
 export * as LamportClock from "./LamportClock.ts"
 export * as LamportTimestamp from "./LamportTimestamp.ts"
