@@ -7,8 +7,8 @@
  * own costs of an error say, such as sending work elsewhere at 1 and taking over at 8. The `status` of an opinion is such an
  * action with one threshold; the moment at which φ comes to it is known when a heartbeat comes, and is a timer.
  *
- * An interval that exceeds what the threshold allows counts as no longer than that: the estimate grows with each suspicion
- * that proves wrong, and one pause of a minute doesn't blind it.
+ * An interval beyond what the threshold takes for possible, the acceptable pause apart, counts as no longer than that: the
+ * estimate grows with each suspicion that proves wrong, and a pause of a minute doesn't blind it for the next thousand beats.
  *
  * Source: N. Hayashibara, X. Défago, R. Yared, T. Katayama, "The φ Accrual Failure Detector", SRDS 2004.
  *
@@ -100,8 +100,9 @@ export const card: Card.Card<State> = {
       faults: "chaos"
     },
     {
-      name: "what is rare is forgotten",
-      description: "A pause that comes once in a window of heartbeats, or less often, is suspected each time.",
+      name: "what is rare is not learnt",
+      description:
+        "A pause beyond the acceptable one that comes seldom is suspected each time: few among many hardly count.",
       faults: "none"
     },
     {
@@ -127,7 +128,7 @@ export const protocol: Protocol.Protocol<State, Message, never, Opinion, Timer, 
     return { deviations, peers: Table.make(peers, { arrivals, patienceMillis, suspected: false }) }
   },
 
-  // Its start stands for the first heartbeat of each: who never sends one is suspected too.
+  // Who never sends a heartbeat is suspected too.
   onStart: (state, act) => {
     const { peers } = act.self
     for (const node of peers) act.setTimer(`threshold ${node}`, Table.find(state.peers, node)!.patienceMillis)
@@ -135,7 +136,7 @@ export const protocol: Protocol.Protocol<State, Message, never, Opinion, Timer, 
     beat(act)
     return {
       ...state,
-      peers: Table.map(state.peers, (peer) => ({ ...peer, arrivals: Arrivals.add(peer.arrivals, now) }))
+      peers: Table.map(state.peers, (peer) => ({ ...peer, arrivals: Arrivals.waitSince(peer.arrivals, now) }))
     }
   },
 
@@ -145,7 +146,8 @@ export const protocol: Protocol.Protocol<State, Message, never, Opinion, Timer, 
     const peer = Table.find(state.peers, from)
     if (peer === undefined) return state
     const { deviations, peers } = state
-    const arrivals = Arrivals.add(peer.arrivals, act.monotonic(), peer.patienceMillis)
+    const longestMillis = peer.patienceMillis - act.self.options.acceptablePauseMillis
+    const arrivals = Arrivals.add(peer.arrivals, act.monotonic(), longestMillis)
     const patienceMillis = Arrivals.silenceMillis(arrivals, deviations)
     act.setTimer(`threshold ${from}`, patienceMillis)
     if (peer.suspected) act.emit(Table.up(from))

@@ -28,8 +28,10 @@ export interface Options {
 
 export interface Arrivals {
   readonly options: Options
-  /** When the latest heartbeat came; none before the first. */
+  /** When the latest heartbeat came, or since when the first is waited for. */
   readonly latestMillis: number | undefined
+  /** Whether no heartbeat has come yet. */
+  readonly isSilent: boolean
   /** A ring of intervals, the first `filled` of which count. */
   readonly intervals: Vector.Vector<number>
   readonly filled: number
@@ -81,6 +83,7 @@ export const make = (options: Partial<Options> = {}): Arrivals => {
   const empty: Arrivals = {
     options: all,
     latestMillis: undefined,
+    isSilent: true,
     intervals: Vector.make(window, 0),
     filled: 0,
     next: 0,
@@ -93,6 +96,12 @@ export const make = (options: Partial<Options> = {}): Arrivals => {
   return push(push(empty, firstEstimateMillis - deviation), firstEstimateMillis + deviation)
 }
 
+/** The silence until the first heartbeat begins here; it does not count as an interval. */
+export const waitSince = (arrivals: Arrivals, sinceMillis: number): Arrivals => ({
+  ...arrivals,
+  latestMillis: sinceMillis
+})
+
 /**
  * A heartbeat came. The first starts the count; each later one adds the interval since the one before, which counts as
  * `longestMillis` where it was longer. Throws `InvalidTime` where it is no finite number; one before the latest counts as
@@ -100,8 +109,8 @@ export const make = (options: Partial<Options> = {}): Arrivals => {
  */
 export const add = (arrivals: Arrivals, atMillis: number, longestMillis = Infinity): Arrivals => {
   if (!Number.isFinite(atMillis)) throw new InvalidTime({ given: atMillis })
-  const { latestMillis } = arrivals
-  if (latestMillis === undefined) return { ...arrivals, latestMillis: atMillis }
+  const { isSilent, latestMillis } = arrivals
+  if (isSilent || latestMillis === undefined) return { ...arrivals, isSilent: false, latestMillis: atMillis }
   const interval = Math.min(longestMillis, Math.max(0, atMillis - latestMillis))
   return push(arrivals, interval, Math.max(latestMillis, atMillis))
 }
@@ -117,6 +126,7 @@ const push = (arrivals: Arrivals, interval: number, latestMillis = arrivals.late
   const pushed: Arrivals = {
     options,
     latestMillis,
+    isSilent: arrivals.isSilent,
     intervals: Vector.set(intervals, next, interval),
     filled: isFull ? filled : filled + 1,
     next: next + 1 === options.window ? 0 : next + 1,
@@ -124,8 +134,16 @@ const push = (arrivals: Arrivals, interval: number, latestMillis = arrivals.late
     sum: arrivals.sum + come - gone,
     squares: arrivals.squares + come * come - gone * gone
   }
-  // Once round the ring, so that errors don't pile up; and when an interval has gone beside which the others are nothing.
-  return pushed.next === 0 || gone * gone > cancelling * Math.abs(pushed.squares) ? summedAnew(pushed) : pushed
+  // Once round the ring, so that errors don't pile up; and when what has gone leaves too little to be exact.
+  return pushed.next === 0 || gone * gone > cancelling * Math.abs(pushed.squares) || isFarOff(pushed)
+    ? summedAnew(pushed)
+    : pushed
+}
+
+/** Whether the mean is so far from `origin` that the variance, a difference, would lose digits. */
+const isFarOff = ({ filled, origin, squares, sum }: Arrivals): boolean => {
+  const off = (sum / filled) ** 2
+  return off > cancelling * (squares / filled - off) && off * cancelling * cancelling > origin * origin
 }
 
 const summedAnew = (arrivals: Arrivals): Arrivals => {
