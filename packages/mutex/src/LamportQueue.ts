@@ -1,25 +1,42 @@
 /**
- * Lamport queue: one node, the coordinator, hands out the lock in the order in which it was asked.
+ * Lamport's queue: every node keeps the queue of all requests, in the order of Lamport timestamps, and the first enters.
  *
- * Replace this by what the algorithm is for, its idea in a few sentences, and its paper.
+ * To enter, a node sends a timestamped request to all others and puts it into its own queue. Each that receives it puts
+ * it into its queue and acknowledges. A node enters when its request is the first in its queue, and everybody else has
+ * sent it something later than that request: since channels are FIFO, no earlier request can then be on its way. When it
+ * leaves, it tells all others, who take its request out of their queues. That is 3(N−1) messages an entry; Ricart and
+ * Agrawala save a third by not acknowledging before they leave.
+ *
+ * A node that is dead never acknowledges, and its request is never taken out. With a `FailureDetector` in the context
+ * its silence and its request count for nothing, as long as it is suspected: exclusion is then as good as the detector.
+ *
+ * Source: L. Lamport, "Time, Clocks, and the Ordering of Events in a Distributed System", CACM 21(7), 1978. For failure
+ * detectors in place of answers: C. Delporte-Gallet, H. Fauconnier, R. Guerraoui, P. Kouznetsov, "Mutual exclusion in
+ * asynchronous systems with failure detectors", JPDC 65(4), 2005.
  */
-import { Actor, type Card, type Protocol } from "@troupe/actor"
+import type { Card, Protocol } from "@troupe/actor"
+import { LamportTimestamp } from "@troupe/clocks"
 import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer, Schema } from "effect"
-import { acquisition, type Reading } from "./internal/acquisition.ts"
+import type { Reading } from "./internal/acquisition.ts"
+import { without } from "./internal/generations.ts"
+import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
+import { locking } from "./internal/locking.ts"
+import { suspecting, type Suspicion } from "./internal/suspicion.ts"
 import { type FencingToken, Mutex } from "./Mutex.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
 const Natural = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
+/** `time` is Lamport's, of the sending. */
 export const Message = Schema.Union([
-  /** To the coordinator: "may I enter?" `request` numbers the requests of the sender. */
-  Schema.TaggedStruct("Request", { request: Natural }),
-  /** From the coordinator: "you may". */
-  Schema.TaggedStruct("Grant", { request: Natural, token: Natural }),
-  /** To the coordinator: "I have left", or "I don't wait any more". */
-  Schema.TaggedStruct("Release", { request: Natural })
+  /** "I want to enter; `time` and I are the claim." */
+  Schema.TaggedStruct("Request", { time: Natural }),
+  /** "Your request is in my queue." */
+  Schema.TaggedStruct("Acknowledge", { time: Natural }),
+  /** "I have left", or "I do not want to enter any more". */
+  Schema.TaggedStruct("Release", { time: Natural })
 ])
 export type Message = typeof Message.Type
 
@@ -28,24 +45,24 @@ export type Command =
   | { readonly _tag: "Acquire" }
   /** Leaves, or withdraws the request. Ignored otherwise. */
   | { readonly _tag: "Release" }
+  | Suspicion
 
 export type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
 
-interface Claim {
-  readonly node: NodeId.NodeId
-  readonly request: number
-}
+type Claim = LamportTimestamp.LamportTimestamp
 
 export interface State {
+  /** Lamport's clock: above the time of every message received. */
+  readonly time: number
   readonly phase: "idle" | "waiting" | "inside"
-  /** The number of this node's latest request. */
-  readonly request: number
-
-  // What the coordinator knows.
-  /** The claims in the order of their arrival: the first is granted. */
+  /** This node's latest request. */
+  readonly claim: Claim
+  /** Who has sent nothing later than the claim. Empty unless waiting. */
+  readonly awaiting: ReadonlyArray<NodeId.NodeId>
+  /** The requests of the others, at most one each. */
   readonly queue: ReadonlyArray<Claim>
-  /** The token of the latest grant. */
-  readonly token: FencingToken
+  /** Whom the failure detector takes for dead. */
+  readonly suspects: ReadonlyArray<NodeId.NodeId>
 }
 
 type Act = Protocol.Actions<Message, Event, never, void>
@@ -53,9 +70,14 @@ type Act = Protocol.Actions<Message, Event, never, void>
 // ------------------------------------------------------------------------------------------------------------- the card
 
 export const card: Card.Card<State> = {
-  title: "Lamport queue",
-  summary: "One node, the coordinator, hands out the lock in the order in which it was asked.",
-  paper: { authors: "Folklore", title: "The central server algorithm", venue: "none", year: 1978 },
+  title: "Lamport's queue",
+  summary: "Everybody keeps the queue of all requests in the order of Lamport timestamps; the first in it enters.",
+  paper: {
+    authors: "Leslie Lamport",
+    title: "Time, Clocks, and the Ordering of Events in a Distributed System",
+    venue: "CACM 21(7)",
+    year: 1978
+  },
   assumes: {
     timing: "asynchronous",
     failures: "none",
@@ -63,43 +85,63 @@ export const card: Card.Card<State> = {
     tolerates: ["none"]
   },
   guarantees: [
+    mutualExclusion,
     {
-      name: "mutual exclusion",
+      name: "order of claims",
       kind: "always",
-      description: "At most one node is inside.",
-      holds: (nodes) => nodes.filter(({ alive, state }) => alive && state.phase === "inside").length <= 1
+      description: "Whoever is inside has the earliest claim of all that wait: tokens grow from entry to entry.",
+      holds: (nodes) => {
+        const inside = nodes.find(({ alive, state }) => alive && state.phase === "inside")
+        return (
+          inside === undefined ||
+          nodes.every(
+            ({ alive, state }) =>
+              !alive || state.phase !== "waiting" || LamportTimestamp.isBefore(inside.state.claim, state.claim)
+          )
+        )
+      }
     },
-    {
-      name: "no starvation",
-      kind: "eventually",
-      description: "Every request is granted.",
-      holds: (nodes) => nodes.every(({ alive, state }) => !alive || state.phase !== "waiting")
-    },
-    {
-      name: "a node enters",
-      kind: "sometimes",
-      description: "The run has seen an entry.",
-      holds: (nodes) => nodes.some(({ state }) => state.phase === "inside")
-    }
+    noStarvation,
+    aNodeEnters
   ],
   weaknesses: [
     {
-      name: "a coordinator that crashes forgets who waits",
-      description: "Nobody asks again after its restart.",
+      name: "one crash starves all",
+      description:
+        "A holder, a waiter or a bystander that crashes acknowledges nothing: without a failure detector nobody who " +
+        "asks from then on enters. With one, all go on when it is suspected.",
       faults: "crash",
       breaks: "no starvation"
     },
     {
       name: "one lost message starves",
-      description: "A message that is lost is not sent again.",
+      description: "A request, an acknowledgement or a release that is lost is not sent again.",
       faults: "lossy",
       breaks: "no starvation"
+    },
+    {
+      name: "messages that overtake",
+      description: "An acknowledgement that overtakes its sender's earlier request lets two nodes in.",
+      faults: "lossy",
+      breaks: "mutual exclusion"
+    },
+    {
+      name: "a split starves",
+      description: "What is sent while the network is split is lost, and nobody has everyone's acknowledgement.",
+      faults: "partition",
+      breaks: "no starvation"
+    },
+    {
+      name: "a node that forgets",
+      description: "A node that comes back without its queue does not know of the holder, and enters beside it.",
+      faults: "crash",
+      breaks: "mutual exclusion"
     }
   ],
   cost: {
     operation: "entry",
-    best: { text: "3", of: () => 3 },
-    worst: { text: "3", of: () => 3 }
+    best: { text: "3(N−1)", of: (nodes) => 3 * (nodes - 1) },
+    worst: { text: "3(N−1)", of: (nodes) => 3 * (nodes - 1) }
   }
 }
 
@@ -110,70 +152,97 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event> = {
   card,
   message: Message,
 
-  init: () => ({ phase: "idle", request: 0, queue: [], token: 0 }),
+  init: (self) => ({
+    time: 0,
+    phase: "idle",
+    claim: { time: 0, node: self.id },
+    awaiting: [],
+    queue: [],
+    suspects: []
+  }),
 
   onCommand: (state, command, act) => {
-    const coordinator = act.self.nodes[0]!
     switch (command._tag) {
-      case "Acquire": {
-        if (state.phase !== "idle") return state
-        const request = state.request + 1
-        act.send(coordinator, { _tag: "Request", request })
-        return { ...state, phase: "waiting", request }
-      }
+      case "Acquire":
+        return state.phase === "idle" ? request(state, act) : state
       case "Release":
-        if (state.phase === "idle") return state
-        act.send(coordinator, { _tag: "Release", request: state.request })
-        return { ...state, phase: "idle" }
+        return state.phase === "idle" ? state : release(state, act)
+      case "Suspect":
+      case "Trust":
+        return enterIfFirst({ ...state, suspects: suspecting(state.suspects, command) }, act)
     }
   },
 
-  onMessage: (state, from, message, act) => {
+  onMessage: (before, from, message, act) => {
+    const heard: State = {
+      ...before,
+      time: Math.max(before.time, message.time) + 1,
+      awaiting: message.time > before.claim.time ? without(before.awaiting, from) : before.awaiting
+    }
     switch (message._tag) {
       case "Request":
-        return grantFirst(state, [...state.queue, { node: from, request: message.request }], act)
+        act.send(from, { _tag: "Acknowledge", time: heard.time })
+        return enterIfFirst({ ...heard, queue: [...heard.queue, { time: message.time, node: from }] }, act)
+      case "Acknowledge":
+        return enterIfFirst(heard, act)
       case "Release":
-        return grantFirst(
-          state,
-          state.queue.filter((claim) => !isClaim(claim, from, message.request)),
-          act
-        )
-      case "Grant":
-        // A grant of a request that was withdrawn meanwhile is given back by its Release, which is on its way.
-        if (state.phase !== "waiting" || message.request !== state.request) return state
-        act.emit({ _tag: "Acquired", token: message.token })
-        return { ...state, phase: "inside" }
+        return enterIfFirst({ ...heard, queue: heard.queue.filter(({ node }) => node !== from) }, act)
     }
   }
 }
 
-const isClaim = (claim: Claim, node: NodeId.NodeId, request: number): boolean =>
-  claim.node === node && claim.request === request
+const request = (state: State, act: Act): State => {
+  const time = state.time + 1
+  const { peers } = act.self
+  act.sendAll(peers, { _tag: "Request", time })
+  return enterIfFirst({ ...state, time, phase: "waiting", claim: { time, node: act.self.id }, awaiting: peers }, act)
+}
 
-/** Grants the lock when another claim than before is the first. */
-const grantFirst = (state: State, queue: ReadonlyArray<Claim>, act: Act): State => {
-  const first = queue[0]
-  if (first === undefined || first === state.queue[0]) return { ...state, queue }
-  const token = state.token + 1
-  act.send(first.node, { _tag: "Grant", request: first.request, token })
-  return { ...state, queue, token }
+const release = (state: State, act: Act): State => {
+  const time = state.time + 1
+  act.sendAll(act.self.peers, { _tag: "Release", time })
+  return { ...state, time, phase: "idle", awaiting: [] }
+}
+
+/** Whose request comes before this node's, or may still come. */
+const before = ({ awaiting, claim, queue, suspects }: State): ReadonlyArray<NodeId.NodeId> => {
+  const earlier = queue.filter((other) => LamportTimestamp.isBefore(other, claim)).map(({ node }) => node)
+  return [...awaiting, ...earlier.filter((node) => !awaiting.includes(node))].filter((node) => !suspects.includes(node))
+}
+
+const enterIfFirst = (state: State, act: Act): State => {
+  if (state.phase !== "waiting" || state.awaiting.length > state.suspects.length || before(state).length > 0) {
+    return state
+  }
+  act.emit({ _tag: "Acquired", token: token(state.claim, act.self) })
+  return { ...state, phase: "inside", awaiting: [] }
+}
+
+/** Entries follow the order of their claims: time and rank, as one number, are the fencing token. */
+const token = (claim: Claim, self: Protocol.Self<void>): FencingToken => {
+  const value = claim.time * self.nodes.length + self.nodes.indexOf(claim.node)
+  if (!Number.isSafeInteger(value)) throw new RangeError("fencing tokens are used up: 2^53 of them")
+  return value
 }
 
 // ------------------------------------------------------------------------------------------------------------ the layer
 
-/** Only the coordinator knows who else waits. A node that waits waits for the one that is first. */
+/** Nobody says who is inside but the node that is. */
 const reading: Reading<State> = {
-  holder: ({ phase, queue }, self) => queue[0]?.node ?? (phase === "inside" ? self : undefined),
-  queue: ({ queue }) => Math.max(0, queue.length - 1),
-  waitsFor: ({ phase, queue }) => (phase === "waiting" && queue[0] !== undefined ? [queue[0].node] : [])
+  holder: ({ phase }, self) => (phase === "inside" ? self : undefined),
+  queue: ({ queue }) => queue.length,
+  waitsFor: (state) => (state.phase === "waiting" ? before(state) : [])
 }
 
-/** A `Mutex` by this algorithm. `resource` names the lock: nodes that use the same name exclude each other. */
+/**
+ * A `Mutex` by Lamport's queue, among the nodes of the transport. `resource` names the lock: nodes that use the same name
+ * exclude each other, and every node must build the layer, or those that do wait for its acknowledgement.
+ *
+ * With a `FailureDetector` in the context nobody waits for a node that it suspects. A node that is suspected wrongly may
+ * be inside when the next one enters: fence by the token.
+ */
 export const layer = (options: { readonly resource: string }): Layer.Layer<Mutex, ChannelInUse, Transport> =>
   Layer.effect(
     Mutex,
-    Effect.gen(function* () {
-      const { mutex, onRestart } = yield* acquisition(reading)
-      return yield* mutex(yield* Actor.spawn(protocol, { name: `${protocol.name}/${options.resource}`, onRestart }))
-    })
+    Effect.map(locking(protocol, reading, { resource: options.resource, options: undefined }), ({ mutex }) => mutex)
   )

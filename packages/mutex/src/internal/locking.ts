@@ -1,0 +1,38 @@
+/**
+ * A protocol as a `Mutex` that hears the failure detector of its context: what the layers of locks share.
+ */
+import { Actor, type Protocol } from "@troupe/actor"
+import type { ChannelInUse, Transport } from "@troupe/transport"
+import { Effect, type Scope } from "effect"
+import type { FencingToken, Mutex } from "../Mutex.ts"
+import { acquisition, type Reading } from "./acquisition.ts"
+import { followSuspicions, type Suspicion } from "./suspicion.ts"
+
+type Command = { readonly _tag: "Acquire" } | { readonly _tag: "Release" } | Suspicion
+type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
+
+/** `again`: tells the protocol anew what it has forgotten in a restart, before a request is made again. */
+export const locking = <State, Message, More, Timer extends string, Options>(
+  protocol: Protocol.Protocol<State, Message, Command | More, Event, Timer, Options>,
+  reading: Reading<State>,
+  options: { readonly resource: string; readonly options: NoInfer<Options>; readonly again?: () => void }
+): Effect.Effect<
+  { readonly actor: Actor.Actor<State, Command | More, Event>; readonly mutex: Mutex["Service"] },
+  ChannelInUse,
+  Transport | Scope.Scope
+> =>
+  Effect.gen(function* () {
+    const { mutex, onRestart } = yield* acquisition(reading)
+    let suspectAgain = (): void => {}
+    const actor = yield* Actor.spawn(protocol, {
+      name: `${protocol.name}/${options.resource}`,
+      options: options.options,
+      onRestart: () => {
+        suspectAgain()
+        options.again?.()
+        onRestart()
+      }
+    })
+    suspectAgain = yield* followSuspicions(actor)
+    return { actor, mutex: yield* mutex(actor) }
+  })
