@@ -11,7 +11,7 @@ import {
   Swim
 } from "@troupe/failure-detection"
 import { Faults, Simulation } from "@troupe/simulation"
-import { type Transport } from "@troupe/transport"
+import type { Transport } from "@troupe/transport"
 import { Clock, Effect, type Layer } from "effect"
 
 type Machine = Protocol.Protocol<any, any, any, any, any, any>
