@@ -21,13 +21,14 @@ const receiver = (host: Clock.Clock, errorMillis: number): Clock.Clock => {
   }
 }
 
-/** The `NodeClock` of a server, whose host is right but for `errorMillis`. */
-export const serverClock = (errorMillis = 0): Layer.Layer<NodeClock.NodeClock> =>
+/** A clock on a host whose time of day is right but for `errorMillis`. */
+export const onHost = <A, E>(errorMillis: number, clock: Layer.Layer<A, E>): Layer.Layer<A, E> =>
   Layer.unwrap(
-    Effect.map(Clock.Clock, (host) =>
-      NodeClock.host.pipe(Layer.provide(Layer.succeed(Clock.Clock, receiver(host, errorMillis))))
-    )
+    Effect.map(Clock.Clock, (host) => Layer.provide(clock, Layer.succeed(Clock.Clock, receiver(host, errorMillis))))
   )
+
+/** The `NodeClock` of a server, whose host is right but for `errorMillis`. */
+export const serverClock = (errorMillis = 0): Layer.Layer<NodeClock.NodeClock> => onHost(errorMillis, NodeClock.host)
 
 /** What a node saw of its own clocks, and the true time then. */
 export interface Sight {
