@@ -2,7 +2,7 @@
  * Every algorithm that the command line knows, and how each is shown. A new one is a line here.
  */
 import { LamportClock } from "@troupe/clocks"
-import { Bully } from "@troupe/election"
+import { Bully, CandidateOrdinary, Invitation, NextInLine } from "@troupe/election"
 import {
   AgrawalElAbbadi,
   CarvalhoRoucairol,
@@ -27,6 +27,9 @@ export const algorithms: ReadonlyArray<Demonstration> = [
   mutex(Maekawa),
   mutex(Raymond),
   mutex(CarvalhoRoucairol),
-  mutex(AgrawalElAbbadi)
+  mutex(AgrawalElAbbadi),
+  election(NextInLine),
+  election(CandidateOrdinary),
+  election(Invitation)
   // new:algorithm adds here
 ]

@@ -1,2 +1,5 @@
 export * as Bully from "./Bully.ts"
 export * from "./Election.ts"
+export * as NextInLine from "./NextInLine.ts"
+export * as CandidateOrdinary from "./CandidateOrdinary.ts"
+export * as Invitation from "./Invitation.ts"
