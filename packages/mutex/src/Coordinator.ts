@@ -1,25 +1,47 @@
 /**
- * Coordinator: one node, the coordinator, hands out the lock in the order in which it was asked.
+ * Centralised coordinator: one node hands out the lock, in the order in which it is asked.
  *
- * Replace this by what the algorithm is for, its idea in a few sentences, and its paper.
+ * To enter, a node sends a request to the coordinator, which grants it when nobody is inside; whoever leaves says so.
+ * That is three messages an entry, and none for the coordinator itself. No lock is simpler or cheaper; but the coordinator
+ * is a bottleneck, and when it crashes nobody enters.
+ *
+ * So the coordinator may be the leader of an election. Its epoch numbers its office. Before a new coordinator grants
+ * anything, it inquires of all others who is inside and who waits; whoever answers takes grants of earlier epochs no more.
+ * So a grant of its predecessor, still on its way, lets nobody in beside its own. A fencing token is the epoch and the
+ * count of its grants: tokens grow across coordinators too.
+ *
+ * With a `FailureDetector` in the context, the coordinator takes the lock back from a holder that it suspects, grants
+ * nothing to a waiter that it suspects, and awaits no answer of such a node.
+ *
+ * Source: A. S. Tanenbaum, M. van Steen, "Distributed Systems", 3rd edition, 2017, §6.3 (the lock, which is folklore).
  */
-import { Actor, type Card, type Protocol } from "@troupe/actor"
-import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
-import { Effect, Layer, Schema } from "effect"
-import { acquisition, type Reading } from "./internal/acquisition.ts"
-import { type FencingToken, Mutex } from "./Mutex.ts"
+import type { Card, Protocol } from "@troupe/actor"
+import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
+import { Effect, Layer, Option, Schema, type Scope, Stream } from "effect"
+import type { Reading } from "./internal/acquisition.ts"
+import { fencingToken, without } from "./internal/generations.ts"
+import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
+import { locking } from "./internal/locking.ts"
+import { suspecting, type Suspicion } from "./internal/suspicion.ts"
+import { type FencingToken, InvalidOptions, Mutex } from "./Mutex.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
 const Natural = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+const Phase = Schema.Literals(["idle", "waiting", "inside"])
 
+/** `number` counts the requests of a node. */
 export const Message = Schema.Union([
-  /** To the coordinator: "may I enter?" `request` numbers the requests of the sender. */
-  Schema.TaggedStruct("Request", { request: Natural }),
+  /** To the coordinator: "may I enter?" */
+  Schema.TaggedStruct("Request", { number: Natural }),
   /** From the coordinator: "you may". */
-  Schema.TaggedStruct("Grant", { request: Natural, token: Natural }),
-  /** To the coordinator: "I have left", or "I don't wait any more". */
-  Schema.TaggedStruct("Release", { request: Natural })
+  Schema.TaggedStruct("Grant", { epoch: Natural, number: Natural, token: Natural }),
+  /** To the coordinator: "I have left", or "I do not want to enter any more". */
+  Schema.TaggedStruct("Release", { number: Natural }),
+  /** From a new coordinator: "how is it with you? Take no grants of earlier epochs." */
+  Schema.TaggedStruct("Inquire", { epoch: Natural }),
+  /** To a new coordinator: "my latest request is at this". */
+  Schema.TaggedStruct("Report", { epoch: Natural, number: Natural, phase: Phase })
 ])
 export type Message = typeof Message.Type
 
@@ -28,152 +50,384 @@ export type Command =
   | { readonly _tag: "Acquire" }
   /** Leaves, or withdraws the request. Ignored otherwise. */
   | { readonly _tag: "Release" }
+  /** `leader` is elected. Ignored when its epoch is not higher than those before. */
+  | { readonly _tag: "Elected"; readonly leader: NodeId.NodeId; readonly epoch: number }
+  | Suspicion
 
 export type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
 
 interface Claim {
   readonly node: NodeId.NodeId
-  readonly request: number
+  readonly number: number
+}
+
+/** What the coordinator knows. */
+interface Office {
+  /** Whose report is missing: until then nothing is granted. */
+  readonly awaiting: ReadonlyArray<NodeId.NodeId>
+  /** The claim that is granted. */
+  readonly holder: Claim | undefined
+  /** Claims in the order of their arrival, at most one of a node. */
+  readonly queue: ReadonlyArray<Claim>
+  /** Of each node, by rank, the number of its latest request that is over. */
+  readonly over: ReadonlyArray<number>
+  /** How many grants there were. */
+  readonly grants: number
 }
 
 export interface State {
   readonly phase: "idle" | "waiting" | "inside"
-  /** The number of this node's latest request. */
-  readonly request: number
-
-  // What the coordinator knows.
-  /** The claims in the order of their arrival: the first is granted. */
-  readonly queue: ReadonlyArray<Claim>
-  /** The token of the latest grant. */
-  readonly token: FencingToken
+  /** Of this node's latest request. */
+  readonly number: number
+  /** Of the coordinator; −1 before there is one. It does not fall. */
+  readonly epoch: number
+  readonly coordinator: NodeId.NodeId | undefined
+  /** Of the coordinator alone. */
+  readonly office: Office | undefined
+  /** Whom the failure detector takes for dead. */
+  readonly suspects: ReadonlyArray<NodeId.NodeId>
 }
 
-type Act = Protocol.Actions<Message, Event, never, void>
+export interface Options {
+  /** Who is coordinator at first, in epoch 0: this node, the lowest, or nobody before an election. */
+  readonly coordinator: { readonly node: NodeId.NodeId } | "lowest" | "elected"
+}
+
+type Act = Protocol.Actions<Message, Event, never, Options>
 
 // ------------------------------------------------------------------------------------------------------------- the card
 
 export const card: Card.Card<State> = {
-  title: "Coordinator",
-  summary: "One node, the coordinator, hands out the lock in the order in which it was asked.",
-  paper: { authors: "Folklore", title: "The central server algorithm", venue: "none", year: 1978 },
+  title: "Centralised coordinator",
+  summary:
+    "One node grants the lock in the order in which it is asked. It may be elected: the next takes over who waits.",
+  paper: {
+    authors: "Andrew S. Tanenbaum, Maarten van Steen",
+    title: "Distributed Systems",
+    venue: "3rd edition, §6.3",
+    year: 2017
+  },
   assumes: {
     timing: "asynchronous",
     failures: "none",
-    channels: { loss: false, duplication: false, order: "fifo" },
+    channels: { loss: false, duplication: true, order: "any" },
     tolerates: ["none"]
   },
-  guarantees: [
-    {
-      name: "mutual exclusion",
-      kind: "always",
-      description: "At most one node is inside.",
-      holds: (nodes) => nodes.filter(({ alive, state }) => alive && state.phase === "inside").length <= 1
-    },
-    {
-      name: "no starvation",
-      kind: "eventually",
-      description: "Every request is granted.",
-      holds: (nodes) => nodes.every(({ alive, state }) => !alive || state.phase !== "waiting")
-    },
-    {
-      name: "a node enters",
-      kind: "sometimes",
-      description: "The run has seen an entry.",
-      holds: (nodes) => nodes.some(({ state }) => state.phase === "inside")
-    }
-  ],
+  guarantees: [mutualExclusion, noStarvation, aNodeEnters],
   weaknesses: [
     {
-      name: "a coordinator that crashes forgets who waits",
-      description: "Nobody asks again after its restart.",
+      name: "the coordinator crashes",
+      description: "Everybody starves, unless a new coordinator is elected: it takes over who is inside and who waits.",
       faults: "crash",
       breaks: "no starvation"
     },
     {
+      name: "a holder or a waiter crashes",
+      description:
+        "The lock stays with it, or is granted to it: without a failure detector everybody starves. A bystander that " +
+        "crashes harms nobody.",
+      faults: "crash",
+      breaks: "no starvation"
+    },
+    {
+      name: "a coordinator that forgets",
+      description:
+        "A coordinator that comes back without its office, and without a new epoch, grants beside the holder.",
+      faults: "crash",
+      breaks: "mutual exclusion"
+    },
+    {
       name: "one lost message starves",
-      description: "A message that is lost is not sent again.",
+      description: "A request, a grant or a release that is lost is not sent again.",
       faults: "lossy",
+      breaks: "no starvation"
+    },
+    {
+      name: "a split starves",
+      description: "Whoever is cut off from the coordinator does not enter, and what was sent meanwhile is lost.",
+      faults: "partition",
       breaks: "no starvation"
     }
   ],
   cost: {
     operation: "entry",
-    best: { text: "3", of: () => 3 },
-    worst: { text: "3", of: () => 3 }
+    best: { text: "0, at the coordinator", of: () => 0 },
+    worst: { text: "3", of: (nodes) => (nodes === 1 ? 0 : 3) }
   }
 }
 
 // --------------------------------------------------------------------------------------------------------- the protocol
 
-export const protocol: Protocol.Protocol<State, Message, Command, Event> = {
+export const protocol: Protocol.Protocol<State, Message, Command, Event, never, Options> = {
   name: "mutex/coordinator",
   card,
   message: Message,
 
-  init: () => ({ phase: "idle", request: 0, queue: [], token: 0 }),
+  init: ({ id, nodes, options: { coordinator: given } }) => {
+    const coordinator = given === "elected" ? undefined : given === "lowest" ? nodes[0] : given.node
+    return {
+      phase: "idle",
+      number: 0,
+      epoch: coordinator === undefined ? -1 : 0,
+      coordinator,
+      office: coordinator === id ? newOffice(nodes, []) : undefined,
+      suspects: []
+    }
+  },
 
   onCommand: (state, command, act) => {
-    const coordinator = act.self.nodes[0]!
     switch (command._tag) {
-      case "Acquire": {
-        if (state.phase !== "idle") return state
-        const request = state.request + 1
-        act.send(coordinator, { _tag: "Request", request })
-        return { ...state, phase: "waiting", request }
-      }
+      case "Acquire":
+        return state.phase === "idle" ? request({ ...state, phase: "waiting", number: state.number + 1 }, act) : state
       case "Release":
-        if (state.phase === "idle") return state
-        act.send(coordinator, { _tag: "Release", request: state.request })
-        return { ...state, phase: "idle" }
+        return state.phase === "idle" ? state : release({ ...state, phase: "idle" }, act)
+      case "Elected":
+        if (command.epoch <= state.epoch) return state
+        if (command.leader === act.self.id) return takeOffice(state, command.epoch, act)
+        // The new coordinator takes over who waits here.
+        return state.office === undefined ? state : { ...state, office: undefined, coordinator: undefined }
+      case "Suspect":
+        return suspect({ ...state, suspects: suspecting(state.suspects, command) }, command.node, act)
+      case "Trust":
+        return trust({ ...state, suspects: suspecting(state.suspects, command) }, command.node, act)
     }
   },
 
   onMessage: (state, from, message, act) => {
     switch (message._tag) {
       case "Request":
-        return grantFirst(state, [...state.queue, { node: from, request: message.request }], act)
+        return change(state, (office) => enqueue(office, { node: from, number: message.number }, act.self), act)
       case "Release":
-        return grantFirst(
-          state,
-          state.queue.filter((claim) => !isClaim(claim, from, message.request)),
-          act
-        )
+        return change(state, (office) => end(office, { node: from, number: message.number }, act.self), act)
+      case "Report":
+        return message.epoch === state.epoch ? hearReport(state, from, message, act) : state
+      case "Inquire":
+        return answer(state, from, message.epoch, act)
       case "Grant":
-        // A grant of a request that was withdrawn meanwhile is given back by its Release, which is on its way.
-        if (state.phase !== "waiting" || message.request !== state.request) return state
-        act.emit({ _tag: "Acquired", token: message.token })
-        return { ...state, phase: "inside" }
+        return hearGrant(state, from, message, act)
     }
   }
 }
 
-const isClaim = (claim: Claim, node: NodeId.NodeId, request: number): boolean =>
-  claim.node === node && claim.request === request
+// --------------------------------------------------------------------------------------------------- who wants to enter
 
-/** Grants the lock when another claim than before is the first. */
-const grantFirst = (state: State, queue: ReadonlyArray<Claim>, act: Act): State => {
-  const first = queue[0]
-  if (first === undefined || first === state.queue[0]) return { ...state, queue }
-  const token = state.token + 1
-  act.send(first.node, { _tag: "Grant", request: first.request, token })
-  return { ...state, queue, token }
+const request = (state: State, act: Act): State => {
+  const claim = { node: act.self.id, number: state.number }
+  if (state.office !== undefined) return change(state, (office) => enqueue(office, claim, act.self), act)
+  if (state.coordinator !== undefined) act.send(state.coordinator, { _tag: "Request", number: state.number })
+  return state
+}
+
+const release = (state: State, act: Act): State => {
+  const claim = { node: act.self.id, number: state.number }
+  if (state.office !== undefined) return change(state, (office) => end(office, claim, act.self), act)
+  if (state.coordinator !== undefined) act.send(state.coordinator, { _tag: "Release", number: state.number })
+  return state
+}
+
+const hearGrant = (
+  state: State,
+  from: NodeId.NodeId,
+  { epoch, number, token }: Extract<Message, { readonly _tag: "Grant" }>,
+  act: Act
+): State => {
+  if (epoch < state.epoch || (state.phase === "inside" && number === state.number)) return state
+  if (state.phase === "waiting" && number === state.number) {
+    act.emit({ _tag: "Acquired", token })
+    return { ...follow(state, from, epoch), phase: "inside" }
+  }
+  // It was withdrawn. The Release of then may have come before its Request.
+  act.send(from, { _tag: "Release", number })
+  return state
+}
+
+/** There is a new coordinator. */
+const answer = (state: State, from: NodeId.NodeId, epoch: number, act: Act): State => {
+  if (epoch < state.epoch || (epoch === state.epoch && from !== state.coordinator)) return state
+  act.send(from, { _tag: "Report", epoch, number: state.number, phase: state.phase })
+  return follow(state, from, epoch)
+}
+
+const follow = (state: State, coordinator: NodeId.NodeId, epoch: number): State =>
+  epoch === state.epoch ? state : { ...state, epoch, coordinator, office: undefined }
+
+// ------------------------------------------------------------------------------------------------------ the coordinator
+
+const newOffice = (nodes: ReadonlyArray<NodeId.NodeId>, awaiting: ReadonlyArray<NodeId.NodeId>): Office => ({
+  awaiting,
+  holder: undefined,
+  queue: [],
+  over: nodes.map(() => 0),
+  grants: 0
+})
+
+/** What changes the office may let the next one in. */
+const change = (state: State, how: (office: Office) => Office, act: Act): State => {
+  if (state.office === undefined) return state
+  const office = how(state.office)
+  return office === state.office ? state : grant({ ...state, office }, act)
+}
+
+const grant = (state: State, act: Act): State => {
+  const { epoch, office, suspects } = state
+  if (office === undefined || office.holder !== undefined || office.awaiting.length > 0) return state
+  const next = office.queue.find(({ node }) => !suspects.includes(node))
+  if (next === undefined) return state
+  const grants = office.grants + 1
+  const token = fencingToken(epoch, grants)
+  const granted = { ...office, holder: next, queue: office.queue.filter((claim) => claim !== next), grants }
+  if (next.node === act.self.id) {
+    act.emit({ _tag: "Acquired", token })
+    return { ...state, phase: "inside", office: granted }
+  }
+  act.send(next.node, { _tag: "Grant", epoch, number: next.number, token })
+  return { ...state, office: granted }
+}
+
+/** A request says as well that all earlier ones of its node are over. One that is over already came twice, or late. */
+const enqueue = (office: Office, claim: Claim, self: Protocol.Self): Office => {
+  const { node, number } = claim
+  const isKnown = (other: Claim): boolean => other.node === node && other.number >= number
+  if (number <= office.over[self.nodes.indexOf(node)]! || office.queue.some(isKnown)) return office
+  if (office.holder !== undefined && isKnown(office.holder)) return office
+  const ended = end(office, { node, number: number - 1 }, self)
+  return { ...ended, queue: [...ended.queue, claim] }
+}
+
+/** All requests of the node up to this one are over. */
+const end = (office: Office, { node, number }: Claim, self: Protocol.Self): Office => {
+  const rank = self.nodes.indexOf(node)
+  if (number <= office.over[rank]!) return office
+  const isOver = (claim: Claim): boolean => claim.node === node && claim.number <= number
+  return {
+    ...office,
+    over: office.over.with(rank, number),
+    holder: office.holder !== undefined && isOver(office.holder) ? undefined : office.holder,
+    queue: office.queue.filter((claim) => !isOver(claim))
+  }
+}
+
+/** Inquires of all; of those that are suspected too, but it awaits no answer of them. */
+const takeOffice = (state: State, epoch: number, act: Act): State => {
+  const { id, nodes, peers } = act.self
+  act.sendAll(peers, { _tag: "Inquire", epoch })
+  const office = newOffice(
+    nodes,
+    peers.filter((node) => !state.suspects.includes(node))
+  )
+  const own = { epoch, number: state.number, phase: state.phase }
+  return hearReport({ ...state, epoch, coordinator: id, office }, id, own, act)
+}
+
+const hearReport = (
+  state: State,
+  from: NodeId.NodeId,
+  { number, phase }: Omit<Extract<Message, { readonly _tag: "Report" }>, "_tag">,
+  act: Act
+): State =>
+  change(
+    state,
+    (before) => {
+      const office = { ...before, awaiting: without(before.awaiting, from) }
+      const claim = { node: from, number }
+      if (phase === "idle") return end(office, claim, act.self)
+      const entered = enqueue(office, claim, act.self)
+      if (phase === "waiting" || entered.holder !== undefined) return entered
+      // Whoever is inside was granted by another coordinator.
+      const isInside = entered.queue.some((other) => other.node === from && other.number === number)
+      return isInside
+        ? { ...entered, holder: claim, queue: entered.queue.filter(({ node }) => node !== from) }
+        : entered
+    },
+    act
+  )
+
+/** The lock of a suspect is taken back, and its answer is not awaited. Its request stays, for when it is trusted again. */
+const suspect = (state: State, node: NodeId.NodeId, act: Act): State =>
+  change(
+    state,
+    (office) => ({
+      ...office,
+      awaiting: without(office.awaiting, node),
+      holder: office.holder?.node === node ? undefined : office.holder
+    }),
+    act
+  )
+
+/** What the node has sent meanwhile may be lost: it is asked again. */
+const trust = (state: State, node: NodeId.NodeId, act: Act): State => {
+  if (state.office !== undefined) act.send(node, { _tag: "Inquire", epoch: state.epoch })
+  return grant(state, act)
 }
 
 // ------------------------------------------------------------------------------------------------------------ the layer
 
-/** Only the coordinator knows who else waits. A node that waits waits for the one that is first. */
-const reading: Reading<State> = {
-  holder: ({ phase, queue }, self) => queue[0]?.node ?? (phase === "inside" ? self : undefined),
-  queue: ({ queue }) => Math.max(0, queue.length - 1),
-  waitsFor: ({ phase, queue }) => (phase === "waiting" && queue[0] !== undefined ? [queue[0].node] : [])
+/** The settings that `layer` has by default: the lowest node is coordinator. */
+export const defaults: Options = { coordinator: "lowest" }
+
+/** An elected leader, and the epoch in which it leads. */
+export interface Leader {
+  readonly id: NodeId.NodeId
+  readonly epoch: number
 }
 
-/** A `Mutex` by this algorithm. `resource` names the lock: nodes that use the same name exclude each other. */
-export const layer = (options: { readonly resource: string }): Layer.Layer<Mutex, ChannelInUse, Transport> =>
+const reading: Reading<State> = {
+  holder: ({ office, phase }, self) => (phase === "inside" ? self : office?.holder?.node),
+  queue: ({ office }) => office?.queue.length ?? 0,
+  waitsFor: ({ coordinator, office, phase, suspects }) => {
+    if (phase !== "waiting") return []
+    if (office === undefined) return coordinator === undefined ? [] : [coordinator]
+    const before = office.holder === undefined ? [] : [office.holder.node]
+    return office.awaiting.length > 0 ? office.awaiting : before.filter((node) => !suspects.includes(node))
+  }
+}
+
+/**
+ * A `Mutex` by a coordinator, among the nodes of the transport. `resource` names the lock: nodes that use the same name
+ * exclude each other, and every node must build the layer, with equal options.
+ *
+ * With `leader`, what an `Election` says decides: `Effect.map(Election, ({ changes }) => changes)`. Its epochs must grow, and
+ * no two nodes lead in one. A node that is suspected wrongly may be inside when the next one enters: fence by the token.
+ * Fails with `InvalidOptions` when the coordinator is no node of the transport, or is both named and elected.
+ */
+export const layer = <E = never, R = never>(options: {
+  readonly resource: string
+  /** Default: the lowest node. */
+  readonly coordinator?: NodeId.NodeId
+  /** The leader now, then each change. */
+  readonly leader?: Effect.Effect<Stream.Stream<Option.Option<Leader>>, E, R>
+}): Layer.Layer<Mutex, ChannelInUse | InvalidOptions | E, Transport | Exclude<R, Scope.Scope>> =>
   Layer.effect(
     Mutex,
     Effect.gen(function* () {
-      const { mutex, onRestart } = yield* acquisition(reading)
-      return yield* mutex(yield* Actor.spawn(protocol, { name: `${protocol.name}/${options.resource}`, onRestart }))
+      const leaders = options.leader === undefined ? Stream.empty : yield* options.leader
+      const { actor, mutex } = yield* locking(protocol, reading, {
+        resource: options.resource,
+        options: yield* settings(options)
+      })
+      const hear = Option.match({
+        onNone: () => {},
+        onSome: ({ epoch, id }: Leader) => actor.tell({ _tag: "Elected", leader: id, epoch })
+      })
+      yield* Effect.forkScoped(Stream.runForEach(leaders, (leader) => Effect.sync(() => hear(leader))))
+      return mutex
     })
   )
+
+const settings = (options: {
+  readonly coordinator?: NodeId.NodeId
+  readonly leader?: unknown
+}): Effect.Effect<Options, InvalidOptions, Transport> =>
+  Effect.flatMap(Transport, ({ nodes }) => {
+    const { coordinator, leader } = options
+    const refuse = (reason: string) => Effect.fail(new InvalidOptions({ reason }))
+    if (leader !== undefined) {
+      return coordinator === undefined
+        ? Effect.succeed({ coordinator: "elected" })
+        : refuse(`its coordinator is "${coordinator}" and is elected too. Leave out \`coordinator\` or \`leader\`.`)
+    }
+    if (coordinator === undefined) return Effect.succeed(defaults)
+    return nodes.includes(coordinator)
+      ? Effect.succeed({ coordinator: { node: coordinator } })
+      : refuse(`its coordinator "${coordinator}" is no node of the group, which is ${nodes.join(", ")}.`)
+  })

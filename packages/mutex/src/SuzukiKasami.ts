@@ -242,6 +242,7 @@ const enter = (state: State, token: Token, act: Act): State => {
 
 const take = (state: State, token: Token, act: Act): State => {
   const taken: State = { ...state, token, generation: token.generation, inquiry: undefined }
+  if (state.phase === "inside") return taken
   // What it was asked for may have been withdrawn.
   return state.phase === "waiting" ? enter(taken, token, act) : leave(taken, act)
 }

@@ -11,11 +11,10 @@ import { followSuspicions, type Suspicion } from "./suspicion.ts"
 type Command = { readonly _tag: "Acquire" } | { readonly _tag: "Release" } | Suspicion
 type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
 
-/** `again`: tells the protocol anew what it has forgotten in a restart, before a request is made again. */
 export const locking = <State, Message, More, Timer extends string, Options>(
   protocol: Protocol.Protocol<State, Message, Command | More, Event, Timer, Options>,
   reading: Reading<State>,
-  options: { readonly resource: string; readonly options: NoInfer<Options>; readonly again?: () => void }
+  options: { readonly resource: string; readonly options: NoInfer<Options> }
 ): Effect.Effect<
   { readonly actor: Actor.Actor<State, Command | More, Event>; readonly mutex: Mutex["Service"] },
   ChannelInUse,
@@ -29,7 +28,6 @@ export const locking = <State, Message, More, Timer extends string, Options>(
       options: options.options,
       onRestart: () => {
         suspectAgain()
-        options.again?.()
         onRestart()
       }
     })
