@@ -27,33 +27,36 @@ const withoutOne = ({ count, sent }: Rumours): Rumours => {
   return { count: count - 1, sent: sent.map((bucket, times) => (times === last ? bucket.slice(1) : bucket)) }
 }
 
-/** Up to `bytes` of them, one at least, those sent least first and of these the newest, and what stays. */
+/** Up to `bytes` of them, one at least, those sent least first and of these the newest; and what stays. */
 export const take = (
-  rumours: Rumours,
+  { sent }: Rumours,
   options: { readonly bytes: number; readonly times: number; readonly isCurrent: (rumour: Rumour) => boolean }
 ): { readonly taken: ReadonlyArray<Rumour>; readonly rest: Rumours } => {
   const taken: Array<Rumour> = []
-  const rest: Array<Array<Rumour>> = rumours.sent.map(() => [])
+  // What was sent often enough before the group grew smaller goes.
+  const rest = sent.slice(0, options.times)
   let room = options.bytes
-  let count = 0
-  const keep = (times: number, rumour: Rumour): void => {
-    if (times >= options.times) return
-    count++
-    ;(rest[times] ??= []).push(rumour)
-  }
-  rumours.sent.forEach((bucket, times) => {
-    for (let at = bucket.length - 1; at >= 0; at--) {
+  for (let times = 0; times < Math.min(sent.length, options.times) && room > 0; times++) {
+    const bucket = sent[times]!
+    const before = taken.length
+    let at = bucket.length - 1
+    for (; at >= 0; at--) {
       const rumour = bucket[at]!
-      const bytes = room > 0 ? rumourBytes(rumour) : 1
-      if (bytes > room && taken.length > 0) keep(times, rumour)
-      else if (options.isCurrent(rumour)) {
-        room -= bytes
-        taken.push(rumour)
-        keep(times + 1, rumour)
+      if (!options.isCurrent(rumour)) continue
+      const bytes = rumourBytes(rumour)
+      if (bytes > room && taken.length > 0) {
+        room = 0
+        break
       }
+      room -= bytes
+      taken.push(rumour)
     }
-  })
-  // Each was read from its newest on.
-  for (const bucket of rest) bucket?.reverse()
-  return { taken, rest: count === 0 ? none : { count, sent: Array.from(rest, (bucket) => bucket ?? []) } }
+    // Those taken from the bucket before may be in this one by now, behind its own.
+    rest[times] = [...bucket.slice(0, at + 1), ...rest[times]!.slice(bucket.length)]
+    if (taken.length > before && times + 1 < options.times) {
+      rest[times + 1] = [...(rest[times + 1] ?? []), ...taken.slice(before).reverse()]
+    }
+  }
+  const count = rest.reduce((sum, bucket) => sum + bucket.length, 0)
+  return { taken, rest: count === 0 ? none : { count, sent: rest } }
 }
