@@ -8,9 +8,14 @@
  * The driver does not say which send a message came from. The k-th of equal messages from A to B is taken for the first
  * such send that none was received of: right on links that neither duplicate nor lose, and on others never later than
  * the true one. What is received without such a send has no id.
+ *
+ * Where messages are stamped, none of that is needed: a transport that adds what `recorder.stamps` gives to each message,
+ * such as `StampedTransport.traced` of `@troupe/clocks`, tells which send it came from, also where messages are lost,
+ * doubled and overtake. It also tells of messages that no actor sends or receives.
  */
 import { Clock, Effect } from "effect"
 
+import { StampedChannel } from "./internal/StampedChannel.ts"
 import { Unmatched } from "./internal/Unmatched.ts"
 import * as Trace from "./Trace.ts"
 import { VectorClocks } from "./VectorClocks.ts"
@@ -48,8 +53,27 @@ export interface Options {
   readonly sink?: (event: Trace.Event) => void
 }
 
+/** What a stamped message carries: the id of its send, and the vector clock of that event. */
+export interface Stamp {
+  readonly id: number
+  readonly clock: Trace.VectorClock
+}
+
+/** Gives the stamps of messages, and takes those of messages that arrive. */
+export interface Stamps {
+  /** Of a channel of a node, from when it is opened: `send` before a message goes out, `receive` before it is handed over. */
+  readonly open: (
+    node: string,
+    channel: string
+  ) => {
+    readonly send: (to: string, message: unknown) => Stamp
+    readonly receive: (from: string, message: unknown, stamp: Stamp) => void
+  }
+}
+
 export interface Recorder {
   readonly observer: Observer
+  readonly stamps: Stamps
   /** Adds a remark at this point. */
   readonly note: (text: string, options?: { readonly broken?: boolean; readonly nodes?: ReadonlyArray<string> }) => void
   /** What was recorded so far. */
@@ -60,7 +84,12 @@ export interface Recorder {
 export const make = (options: Options): Effect.Effect<Recorder> =>
   Effect.map(Clock.Clock, (clock) => {
     const recording = new Recording(options, clock)
-    return { observer: recording, note: recording.note, trace: () => recording.trace() }
+    return {
+      observer: recording,
+      stamps: { open: (node, channel) => recording.open(node, channel) },
+      note: recording.note,
+      trace: () => recording.trace()
+    }
   })
 
 class Recording implements Observer {
@@ -68,6 +97,8 @@ class Recording implements Observer {
   private readonly clock: Clock.Clock
   private readonly clocks = new VectorClocks()
   private readonly unmatched: Unmatched
+  /** By node and channel: those whose messages are stamped. */
+  private readonly stamped = new Map<string, Map<string, StampedChannel>>()
   private readonly nodes: Set<string>
   private readonly maxEvents: number
   private readonly keepsStates: boolean
@@ -87,11 +118,19 @@ class Recording implements Observer {
   }
 
   /** The step of its start says it. */
-  readonly onSpawn = (): void => {}
+  readonly onSpawn = ({ actor, node }: { readonly node: string; readonly actor: string }): void => {
+    this.stamped.get(node)?.get(actor)?.spawned()
+  }
 
   readonly onStep = ({ actions, actor, failure, input, node, state }: Step): void => {
     const isMessage = input._tag === "Message"
-    const send = isMessage ? this.unmatched.take(actor, input.from, node, input.message) : undefined
+    const stamped = this.stamped.get(node)?.get(actor)
+    stamped?.stepped()
+    const send = isMessage
+      ? stamped === undefined
+        ? this.unmatched.take(actor, input.from, node, input.message)
+        : stamped.take(input.message)
+      : undefined
     const clock = this.clocks.tick(node, send?.clock)
     const event: Writable<Extract<Trace.Event, { readonly _tag: "Step" }>> = {
       _tag: "Step",
@@ -99,8 +138,9 @@ class Recording implements Observer {
       clock,
       atMillis: this.clock.currentTimeMillisUnsafe(),
       actor,
-      input: isMessage && send !== undefined ? { ...input, id: send.id } : input,
-      actions: actions.length === 0 ? nothing : actions.map((action) => this.number(node, actor, clock, action))
+      input: isMessage && send?.id !== undefined ? { ...input, id: send.id } : input,
+      actions:
+        actions.length === 0 ? nothing : actions.map((action) => this.number(node, actor, clock, stamped, action))
     }
     if (this.keepsStates) event.state = state
     if (failure !== undefined) event.failure = firstLine(failure)
@@ -109,6 +149,7 @@ class Recording implements Observer {
   }
 
   readonly onStop = ({ actor, node }: { readonly node: string; readonly actor: string }): void => {
+    this.stamped.get(node)?.delete(actor)
     this.nodes.add(node)
     this.add({
       _tag: "Stop",
@@ -117,6 +158,35 @@ class Recording implements Observer {
       atMillis: this.clock.currentTimeMillisUnsafe(),
       actor
     })
+  }
+
+  /** A channel whose messages are stamped from now on. A node that comes back opens it anew. */
+  open(node: string, channel: string): ReturnType<Stamps["open"]> {
+    this.nodes.add(node)
+    const stamped = new StampedChannel()
+    const channels = this.stamped.get(node) ?? new Map<string, StampedChannel>()
+    this.stamped.set(node, channels.set(channel, stamped))
+    const event = (clock: Trace.VectorClock) => ({
+      node,
+      clock,
+      atMillis: this.clock.currentTimeMillisUnsafe(),
+      channel
+    })
+    return {
+      send: (to, message) => {
+        const asked = stamped.ask(to, message)
+        if (asked !== undefined) return asked
+        const stamp = { id: ++this.lastId, clock: this.clocks.tick(node) }
+        this.add({ _tag: "Sent", ...event(stamp.clock), id: stamp.id, to, message })
+        return stamp
+      },
+      receive: (from, message, stamp) => {
+        // Another process numbers its messages too.
+        const id = this.stamped.has(from) ? { id: stamp.id } : {}
+        if (stamped.hand(message, { clock: stamp.clock, ...id })) return
+        this.add({ _tag: "Received", ...event(this.clocks.tick(node, stamp.clock)), from, message, ...id })
+      }
+    }
   }
 
   readonly note: Recorder["note"] = (text, { broken = false, nodes } = {}) => {
@@ -137,11 +207,18 @@ class Recording implements Observer {
     }
   }
 
-  private number(node: string, actor: string, clock: Trace.VectorClock, action: Action): Trace.Action {
+  private number(
+    node: string,
+    actor: string,
+    clock: Trace.VectorClock,
+    stamped: StampedChannel | undefined,
+    action: Action
+  ): Trace.Action {
     if (action._tag !== "Send") return action
     const { message, to } = action
     const id = ++this.lastId
-    this.unmatched.add(actor, node, to, { id, message, clock })
+    if (stamped === undefined) this.unmatched.add(actor, node, to, { id, message, clock })
+    else stamped.asked(to, { id, clock, message })
     return { _tag: "Send", id, to, message }
   }
 
