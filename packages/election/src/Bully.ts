@@ -9,6 +9,10 @@
  * of a higher one says so, and the claim is made anew. And a claimant leads only one round trip after its claim: by then
  * a lower leader has stepped down, or an objection has come.
  *
+ * An unstable highest node makes an election each time that it comes and goes. `ranking` cures that: nodes report the
+ * quality of their hosts, which goes before ids, and which is 0 until a node has been up for a while or has claimed to
+ * lead. Who outranks whom is then known to nobody beforehand, so all are asked and told, not the higher or lower alone.
+ *
  * All of it rests on time: an answer that takes longer than `roundTrip` counts as none. When the network splits, each
  * part elects a leader.
  *
@@ -16,23 +20,27 @@
  */
 import { Actor, type Card, type Protocol } from "@troupe/actor"
 import { type ChannelInUse, NodeId, type Transport } from "@troupe/transport"
-import { Duration, Effect, Layer, Option, Schema } from "effect"
-import { Election, InvalidOptions, type Leader } from "./Election.ts"
+import { type Duration, Effect, Layer, Schema } from "effect"
+import { Election, type InvalidOptions, type Leader } from "./Election.ts"
 import { electing } from "./internal/electing.ts"
+import * as Epochs from "./internal/epochs.ts"
+import { decode, Millis, millis } from "./internal/settings.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
 const Epoch = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+/** Of the sender's host. Left out where all are equal. */
+const quality = Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)))
 
 export const Message = Schema.Union([
   /** To higher nodes: "is one of you up?" */
-  Schema.TaggedStruct("Election", { seen: Epoch }),
+  Schema.TaggedStruct("Election", { seen: Epoch, quality }),
   /** To a lower node: "yes; I take over". */
   Schema.TaggedStruct("Ok", { seen: Epoch }),
   /** To lower nodes: "I am to lead in this epoch". */
-  Schema.TaggedStruct("Coordinator", { epoch: Epoch }),
+  Schema.TaggedStruct("Coordinator", { epoch: Epoch, quality }),
   /** From the leader to all: "I still lead". */
-  Schema.TaggedStruct("Heartbeat", { epoch: Epoch }),
+  Schema.TaggedStruct("Heartbeat", { epoch: Epoch, quality }),
   /** To one who claims or leads in `epoch`: "there has been one as late, up to `seen`". */
   Schema.TaggedStruct("Stale", { epoch: Epoch, seen: Epoch }),
   /** From the leader to all: "I lead no longer". */
@@ -63,6 +71,8 @@ export interface State {
     | "leading"
   /** Whom this node follows, itself while it leads. */
   readonly leader: Leader | undefined
+  /** What it reports: it never falls while the node is up. 0 without `ranking`. */
+  readonly quality: number
   // Epochs. None of them falls while the node is up.
   /** The highest heard of, its own claims included. */
   readonly seen: number
@@ -77,9 +87,16 @@ export interface Options {
   readonly heartbeatEveryMillis: number
   /** The longest that a message and its answer take, the time to handle them included: the synchrony assumed. */
   readonly roundTripMillis: number
+  /** How hosts are told apart, on all nodes or on none. Without it, ids alone count. */
+  readonly ranking?: {
+    /** The quality of this node's host, above 0: each node has its own. */
+    readonly quality: number
+    /** How long a node has been up before that counts; 0: from its start. A node that claims to lead need not wait. */
+    readonly stableForMillis: number
+  }
 }
 
-type Timer = "answer" | "coordinator" | "claim" | "heartbeat" | "suspect"
+type Timer = "answer" | "coordinator" | "claim" | "heartbeat" | "suspect" | "stable"
 
 type Act = Protocol.Actions<Message, Event, Timer, Options>
 
@@ -101,29 +118,8 @@ export const card: Card.Card<State> = {
     tolerates: ["none", "crash"]
   },
   guarantees: [
-    {
-      name: "at most one leader",
-      kind: "always",
-      description: "No two nodes lead at the same time.",
-      holds: (nodes) => nodes.filter(({ alive, state }) => alive && state.role === "leading").length <= 1
-    },
-    {
-      name: "one leader an epoch",
-      kind: "always",
-      description: "Two nodes that know a leader of the same epoch know the same one. Holds under every fault.",
-      holds: (nodes) => {
-        const leaders = new Map<number, NodeId.NodeId>()
-        for (const {
-          state: { leader }
-        } of nodes) {
-          if (leader === undefined) continue
-          const other = leaders.get(leader.epoch)
-          if (other !== undefined && other !== leader.id) return false
-          leaders.set(leader.epoch, leader.id)
-        }
-        return true
-      }
-    },
+    Epochs.atMostOneLeader,
+    Epochs.oneLeaderAnEpoch,
     {
       name: "the highest leads",
       kind: "eventually",
@@ -132,21 +128,16 @@ export const card: Card.Card<State> = {
         const up = nodes.filter(({ alive }) => alive)
         const highest = up
           .filter(({ state }) => state.standing)
-          .reduce<NodeId.NodeId | undefined>(
-            (best, { node }) => (best === undefined || NodeId.isHigher(node, best) ? node : best),
+          .reduce<(typeof up)[number] | undefined>(
+            (best, each) => (best === undefined || outranks(each, best) ? each : best),
             undefined
-          )
+          )?.node
         return up.every(
           ({ node, state }) => state.leader?.id === highest && (node === highest) === (state.role === "leading")
         )
       }
     },
-    {
-      name: "a leader is elected",
-      kind: "sometimes",
-      description: "The run has seen a leader.",
-      holds: (nodes) => nodes.some(({ state }) => state.role === "leading")
-    }
+    Epochs.aLeaderIsElected
   ],
   weaknesses: [
     {
@@ -158,6 +149,11 @@ export const card: Card.Card<State> = {
     {
       name: "forgotten epochs",
       description: "When every node that knows the latest epoch is down, epochs begin anew: they are not kept on disk.",
+      faults: "crash"
+    },
+    {
+      name: "an unstable highest node",
+      description: "It makes an election each time that it comes and goes, unless `ranking` makes it wait.",
       faults: "crash"
     }
   ],
@@ -176,16 +172,25 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, Timer, 
   card,
   message: Message,
 
-  init: () => ({ standing: true, role: "following", leader: undefined, seen: 0, followed: 0, claimed: 0 }),
+  init: ({ options: { ranking } }) => ({
+    ...{ standing: true, role: "following", leader: undefined, seen: 0, followed: 0, claimed: 0 },
+    quality: ranking === undefined || ranking.stableForMillis > 0 ? 0 : ranking.quality
+  }),
 
-  onStart: (state, act) => holdElection(state, act),
+  onStart: (state, act) => {
+    const { stableForMillis = 0 } = act.self.options.ranking ?? {}
+    if (stableForMillis > 0) act.setTimer("stable", stableForMillis)
+    return holdElection(state, act)
+  },
 
   onCommand: (state, command, act) => {
     if ((command._tag === "Campaign") === state.standing) return state
     if (command._tag === "Campaign") return holdElection({ ...state, standing: true }, act)
     if (state.role === "leading") act.sendAll(act.self.peers, { _tag: "Resigned", epoch: state.claimed })
     const resigned = { ...state, standing: false }
-    return state.role === "following" ? resigned : become("following", changeLeader(resigned, undefined, act), act)
+    return state.role === "following"
+      ? resigned
+      : become("following", Epochs.changeLeader(resigned, undefined, act), act)
   },
 
   onMessage: (before, from, message, act) => {
@@ -212,7 +217,10 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, Timer, 
         return beat(state, act)
       // The leader is silent for too long.
       case "suspect":
-        return holdElection(changeLeader(state, undefined, act), act)
+        return holdElection(Epochs.changeLeader(state, undefined, act), act)
+      // The heartbeat of a leader that it outranks makes it hold an election.
+      case "stable":
+        return proven(state, act)
     }
   }
 }
@@ -220,10 +228,10 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, Timer, 
 const hear = (state: State, from: NodeId.NodeId, message: Message, act: Act): State => {
   switch (message._tag) {
     case "Election":
-      if (!state.standing) return state
+      if (!state.standing || !isAbove(state, from, message, act)) return state
       act.send(from, { _tag: "Ok", seen: state.seen })
       // An election of its own would end as the last one did: it still leads.
-      if (state.role === "leading") act.send(from, { _tag: "Heartbeat", epoch: state.claimed })
+      if (state.role === "leading") act.send(from, { _tag: "Heartbeat", epoch: state.claimed, ...report(state, act) })
       // A node that has not heard of this node's leader cannot suspect it; one that has may know better.
       return state.role === "following" && message.seen >= state.followed ? holdElection(state, act) : state
 
@@ -233,7 +241,7 @@ const hear = (state: State, from: NodeId.NodeId, message: Message, act: Act): St
     case "Coordinator":
     case "Heartbeat": {
       // Whoever leads below this node does not know that it is up.
-      if (state.standing && NodeId.isHigher(act.self.id, from))
+      if (state.standing && isAbove(state, from, message, act))
         return state.role === "following" ? holdElection(state, act) : state
       // An epoch is claimed once: a second claim comes from a node that has forgotten the first in a crash.
       const fresh = message._tag === "Coordinator" ? message.epoch > state.followed : message.epoch >= state.followed
@@ -249,56 +257,72 @@ const hear = (state: State, from: NodeId.NodeId, message: Message, act: Act): St
         : state
 
     case "Resigned":
-      return follows(state, from, message.epoch) ? holdElection(changeLeader(state, undefined, act), act) : state
+      return Epochs.follows(state, from, message.epoch)
+        ? holdElection(Epochs.changeLeader(state, undefined, act), act)
+        : state
   }
 }
 
-const higherThan = (self: Protocol.Self<Options>): ReadonlyArray<NodeId.NodeId> =>
-  self.nodes.slice(self.nodes.indexOf(self.id) + 1)
+interface Ranked {
+  readonly node: NodeId.NodeId
+  readonly state: { readonly quality: number }
+}
 
-const lowerThan = (self: Protocol.Self<Options>): ReadonlyArray<NodeId.NodeId> =>
-  self.nodes.slice(0, self.nodes.indexOf(self.id))
+const outranks = (one: Ranked, other: Ranked): boolean =>
+  one.state.quality === other.state.quality
+    ? NodeId.isHigher(one.node, other.node)
+    : one.state.quality > other.state.quality
+
+/** Whether this node outranks a sender. */
+const isAbove = (
+  state: State,
+  node: NodeId.NodeId,
+  { quality = 0 }: { readonly quality?: number },
+  act: Act
+): boolean => outranks({ node: act.self.id, state }, { node, state: { quality } })
+
+/** What a message says of this node's host. */
+const report = ({ quality }: State, act: Act): { readonly quality?: number } =>
+  act.self.options.ranking === undefined ? {} : { quality }
+
+/** A node that has been up for long enough, or that claims to lead. */
+const proven = (state: State, act: Act): State => {
+  const { quality = 0 } = act.self.options.ranking ?? {}
+  return state.quality === quality ? state : { ...state, quality }
+}
 
 const holdElection = (state: State, act: Act): State => {
   if (!state.standing) return become("following", state, act)
-  const higher = higherThan(act.self)
-  if (higher.length === 0) return claim(state, act)
-  act.sendAll(higher, { _tag: "Election", seen: state.seen })
+  const asked = act.self.options.ranking === undefined ? Epochs.higherThan(act.self) : act.self.peers
+  if (asked.length === 0) return claim(state, act)
+  act.sendAll(asked, { _tag: "Election", seen: state.seen, ...report(state, act) })
   return become("electing", state, act)
 }
 
 /** A higher node is up, and will lead. */
 const defer = (state: State, act: Act): State =>
-  become("deferring", state.role === "leading" ? changeLeader(state, undefined, act) : state, act)
+  become("deferring", state.role === "leading" ? Epochs.changeLeader(state, undefined, act) : state, act)
 
-/** Announces itself, in an epoch that no other node can claim: divided by N, the epochs of a node leave its rank. */
-const claim = (state: State, act: Act): State => {
-  const { id, nodes } = act.self
-  const epoch = (Math.floor(state.seen / nodes.length) + 1) * nodes.length + nodes.indexOf(id)
-  act.sendAll(lowerThan(act.self), { _tag: "Coordinator", epoch })
-  return become("claiming", { ...changeLeader(state, undefined, act), seen: epoch, claimed: epoch }, act)
+/** Announces itself, in an epoch that no other node can claim. */
+const claim = (before: State, act: Act): State => {
+  const state = proven(before, act)
+  const epoch = Epochs.nextEpoch(state.seen, act.self)
+  const told = act.self.options.ranking === undefined ? Epochs.lowerThan(act.self) : act.self.peers
+  act.sendAll(told, { _tag: "Coordinator", epoch, ...report(state, act) })
+  return become("claiming", { ...Epochs.changeLeader(state, undefined, act), seen: epoch, claimed: epoch }, act)
 }
 
 const lead = (state: State, act: Act): State =>
-  beat(become("leading", changeLeader(state, { id: act.self.id, epoch: state.claimed }, act), act), act)
+  beat(become("leading", Epochs.changeLeader(state, { id: act.self.id, epoch: state.claimed }, act), act), act)
 
 const beat = (state: State, act: Act): State => {
-  act.sendAll(act.self.peers, { _tag: "Heartbeat", epoch: state.claimed })
+  act.sendAll(act.self.peers, { _tag: "Heartbeat", epoch: state.claimed, ...report(state, act) })
   act.setTimer("heartbeat", act.self.options.heartbeatEveryMillis)
   return state
 }
 
 const follow = (state: State, leader: Leader, act: Act): State =>
-  become("following", { ...changeLeader(state, leader, act), followed: leader.epoch }, act)
-
-const follows = (state: State, id: NodeId.NodeId, epoch: number): boolean =>
-  state.leader !== undefined && state.leader.id === id && state.leader.epoch === epoch
-
-const changeLeader = (state: State, leader: Leader | undefined, act: Act): State => {
-  if (leader === undefined ? state.leader === undefined : follows(state, leader.id, leader.epoch)) return state
-  act.emit({ _tag: "LeaderChanged", leader })
-  return { ...state, leader }
-}
+  become("following", { ...Epochs.changeLeader(state, leader, act), followed: leader.epoch }, act)
 
 /** Enters a role: each waits for one thing. */
 const become = (role: State["role"], state: State, act: Act): State => {
@@ -330,15 +354,23 @@ const become = (role: State["role"], state: State, act: Act): State => {
 /** The settings that `layer` has by default: a leader that crashes is replaced within 2 seconds. */
 export const defaults: Options = { heartbeatEveryMillis: 250, roundTripMillis: 400 }
 
-const Millis = Schema.Number.check(Schema.isGreaterThan(0), Schema.isLessThan(2 ** 31))
-const Settings = Schema.Struct({ heartbeatEvery: Millis, roundTrip: Millis })
+const Settings = Schema.Struct({
+  heartbeatEveryMillis: Millis,
+  roundTripMillis: Millis,
+  ranking: Schema.optionalKey(
+    Schema.Struct({
+      quality: Schema.Finite.check(Schema.isGreaterThan(0)),
+      stableForMillis: Schema.Union([Millis, Schema.Literal(0)])
+    })
+  )
+})
 
 /**
  * An `Election` by the bully algorithm among the nodes of the transport.
  *
  * `heartbeatEvery` and `roundTrip` must be the same on all nodes. With a `roundTrip` that is too short for the network,
  * a live leader is deposed now and then, and two may lead for a moment: who fences by epoch is safe, but it costs an
- * election. Both are above 0 and below 24 days; fails with `InvalidOptions` when one is not.
+ * election. Both are above 0 and below 24 days; fails with `InvalidOptions` when an option is out of its range.
  */
 export const layer = (
   options: {
@@ -346,6 +378,16 @@ export const layer = (
     readonly heartbeatEvery?: Duration.Input
     /** The longest that a message and its answer take. Default: 400 ms. */
     readonly roundTrip?: Duration.Input
+    /** Ranks nodes by the quality of their hosts, then by id: on all nodes, or on none. Default: by id alone. */
+    readonly ranking?: {
+      /** Of this node's host: any number above 0, higher is better. Default: 1. */
+      readonly quality?: number
+      /**
+       * How long a node has been up before its quality counts, so that one which comes and goes leaves a good leader alone.
+       * Longer than it stays up is enough. Default: 0, at once.
+       */
+      readonly stableFor?: Duration.Input
+    }
   } = {}
 ): Layer.Layer<Election, ChannelInUse | InvalidOptions, Transport> =>
   Layer.effect(
@@ -356,22 +398,11 @@ export const layer = (
     })
   )
 
-const settings = (options: Parameters<typeof layer>[0]): Effect.Effect<Options, InvalidOptions> =>
-  Schema.decodeUnknownEffect(Settings)({
-    heartbeatEvery: millis(options?.heartbeatEvery, defaults.heartbeatEveryMillis),
-    roundTrip: millis(options?.roundTrip, defaults.roundTripMillis)
-  }).pipe(
-    Effect.mapBoth({
-      onSuccess: ({ heartbeatEvery, roundTrip }) => ({
-        heartbeatEveryMillis: heartbeatEvery,
-        roundTripMillis: roundTrip
-      }),
-      onFailure: ({ message }) => new InvalidOptions({ reason: message })
-    })
-  )
-
-/** What is no duration stays as it is, for the schema to refuse. */
-const millis = (given: Duration.Input | undefined, otherwise: number): unknown =>
-  given === undefined
-    ? otherwise
-    : Option.match(Duration.fromInput(given), { onNone: () => given, onSome: Duration.toMillis })
+const settings = ({ heartbeatEvery, ranking, roundTrip }: NonNullable<Parameters<typeof layer>[0]>) =>
+  decode<Options>(Settings, {
+    heartbeatEveryMillis: millis(heartbeatEvery, defaults.heartbeatEveryMillis),
+    roundTripMillis: millis(roundTrip, defaults.roundTripMillis),
+    ...(ranking === undefined
+      ? {}
+      : { ranking: { quality: ranking.quality ?? 1, stableForMillis: millis(ranking.stableFor, 0) } })
+  })
