@@ -9,7 +9,7 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   // Verification stands here, but only tests, benchmarks and apps go in.
   ["consistency"],
   ["simulation", "model-checker"],
-  ["failure-detection", "group", "clocks"],
+  ["failure-detection", "group", "clocks", "register"],
   ["mutex", "election", "gossip", "consensus"],
   ["replication", "messaging"]
 ]

@@ -1,0 +1,452 @@
+/**
+ * A lease in a register: one node at a time holds it, for a bounded time after its last sign. What a lock and an election
+ * on leases share: pure functions over a state, for the handlers of a `Protocol`.
+ *
+ * The register holds who has the lease. To take, renew and free it is one compare-and-set each, so that every sign of a
+ * holder is a new version. No node compares its clock with another's, and the register has none: a node that has seen one
+ * version stand for as long as the lease takes it. The holder counts from before it asked for its last sign, the others
+ * from after they saw it, so the holder's time ends first, if clocks run at rates within 1 ± ρ: it stops at
+ * lease·(1−ρ)/(1+ρ), less the time that stopping takes.
+ *
+ * The version at which a lease was taken is its token: later leases have higher ones. That holds whatever clocks do; that
+ * at most one node holds it rests on them, and on no node standing still unawares.
+ *
+ * Who finds the lease taken tells its holder, and looks again now and then; whoever frees it tells the first of those who
+ * wait, and hands it the others. These messages make it quick and fair, and may be lost: nothing else rests on them.
+ *
+ * Source: C. Gray, D. Cheriton, "Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache Consistency",
+ * SOSP 1989 (§5 for clocks that drift).
+ */
+import type { Protocol } from "@troupe/actor"
+import { NodeId } from "@troupe/transport"
+import { Option, Schema } from "effect"
+import type { Answer as CellAnswer } from "./internal/cells.ts"
+import * as Served from "./internal/served.ts"
+
+/** The longest lease: for so long a crashed holder keeps everybody waiting. */
+export const longestMillis = 3_600_000
+
+const Natural = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+
+/** What the register holds. */
+export const Record = Schema.Struct({
+  /** `null`: nobody. */
+  holder: Schema.NullOr(NodeId.NodeId),
+  /** The version at which the holder took it. */
+  token: Natural,
+  /** How long others wait after this sign of the holder. */
+  leaseMillis: Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: longestMillis }))
+})
+export type Record = typeof Record.Type
+
+export const Message = Schema.Union([
+  ...Served.Message.members,
+  /** To the holder: "tell me when you free it". */
+  Schema.TaggedStruct("Waiting", {}),
+  /** To the first who waits: "it is free, since this version; these wait after you". */
+  Schema.TaggedStruct("Freed", { version: Natural, waiters: Schema.Array(NodeId.NodeId) })
+])
+export type Message = typeof Message.Type
+
+export interface Sighting {
+  readonly version: number
+  readonly record: Record
+}
+
+/** What is to be done with a register that is somewhere else. */
+export type Request =
+  | { readonly _tag: "Read" }
+  | { readonly _tag: "CompareAndSet"; readonly expected: number; readonly record: Record }
+
+/** What came of it. */
+export type Answer =
+  /** What there is: of a read, or where another version was expected. */
+  | ({ readonly _tag: "Is" } & Sighting)
+  | { readonly _tag: "Set"; readonly version: number }
+  /** It is not known whether it was set. */
+  | { readonly _tag: "Unavailable" }
+
+/** Of the local user, who has the register. */
+export interface Answered {
+  readonly _tag: "Answered"
+  readonly call: number
+  readonly answer: Answer
+}
+
+export type Event =
+  /** A register that is somewhere else is asked; the answer comes back as `Answered`, with the same `call`. */
+  | { readonly _tag: "Ask"; readonly call: number; readonly request: Request }
+  /** This node has the lease. */
+  | { readonly _tag: "Acquired"; readonly token: number }
+  /** It has not been renewed in time, and is about to run out: whatever goes on under it must stop at once. */
+  | { readonly _tag: "Lost"; readonly token: number }
+
+export interface Options {
+  /** How long others wait after the last sign of a holder. */
+  readonly leaseMillis: number
+  /** ρ: the clock of each node runs at a rate between 1 − ρ and 1 + ρ. */
+  readonly driftBound: number
+  /** How long before its time ends a holder stops. */
+  readonly stopMillis: number
+  /** How one of the nodes serves the register; `undefined` where it is somewhere else. */
+  readonly register: Served.Options | undefined
+}
+
+export type Timer =
+  /** Shows the register a sign. */
+  | "renew"
+  /** The holder's time ends. */
+  | "expire"
+  /** The lease that was seen has stood for its time. */
+  | "outlast"
+  /** Looks at the register again. */
+  | "poll"
+  /** Asks the register again. */
+  | "retry"
+
+type Purpose = "read" | "take" | "renew" | "free"
+
+export interface State {
+  /**
+   * What this node wants of it: nothing, to know who has it, or to have it. `lost`: it has lost it, and its user has not
+   * stopped yet, so that it must neither be freed nor taken.
+   */
+  readonly aim: "none" | "watch" | "hold" | "lost"
+  /** What it has, by its own clock. */
+  readonly held: { readonly token: number } | undefined
+  /** What the register was at the latest answer; `undefined` where that may have been changed by this node since. */
+  readonly seen: Sighting | undefined
+  /** Whether `seen` is the lease of another node, and has stood for its time. */
+  readonly outlasted: boolean
+  /** The one question under way. Answers to earlier ones are ignored. */
+  readonly call: { readonly number: number; readonly purpose: Purpose; readonly atMillis: number } | undefined
+  /** How many questions there have been. */
+  readonly calls: number
+  /** How often in a row this node has put off looking again, up to `pollsCounted`. */
+  readonly polls: number
+  /** Who waits for this node to free it, in the order of asking. */
+  readonly waiters: ReadonlyArray<NodeId.NodeId>
+  /** This node's part of a register that is served by one of the nodes. */
+  readonly register: Served.State
+}
+
+/** What these functions ask of a protocol's `act`. */
+export type Act = Protocol.Actions<Message, Event, Timer, Options>
+
+export const init: State = {
+  aim: "none",
+  held: undefined,
+  seen: undefined,
+  outlasted: false,
+  call: undefined,
+  calls: 0,
+  polls: 0,
+  waiters: [],
+  register: Served.init
+}
+
+// ------------------------------------------------------------------------------------------------------ what one can do
+
+export const start = (state: State, act: Act): State => ({ ...state, register: Served.start(state.register, act) })
+
+/** Wants to have it from now on. */
+export const hold = (state: State, act: Act): State => aimAt(state, "hold", act)
+
+/** Wants to know who has it, and not to have it any more: frees it where it is this node's. */
+export const watch = (state: State, act: Act): State => aimAt(state, "watch", act)
+
+/** Wants nothing of it any more: frees it where it is this node's. */
+export const leave = (state: State, act: Act): State => aimAt(state, "none", act)
+
+/** Whoever holds the lease as far as this node knows; nobody where it has stood for its time. */
+export const holder = ({ held, outlasted, seen }: State, self: NodeId.NodeId): Leaseholder | undefined => {
+  if (held !== undefined) return { id: self, token: held.token }
+  const id = seen?.record.holder ?? null
+  return id === null || id === self || outlasted ? undefined : { id, token: seen!.record.token }
+}
+
+export interface Leaseholder {
+  readonly id: NodeId.NodeId
+  readonly token: number
+}
+
+/** Somebody says that the register has changed: looks at once. */
+export const look = (state: State, act: Act): State => (state.call === undefined ? poll(state, act) : state)
+
+export const onMessage = (state: State, from: NodeId.NodeId, message: Message, act: Act): State => {
+  switch (message._tag) {
+    case "Waiting":
+      return onWaiting(state, from, act)
+    case "Freed":
+      return onFreed(state, message, act)
+    default: {
+      const { register: options } = act.self.options
+      if (options === undefined) return state
+      const [register, ended] = Served.receive(state.register, from, message, options, act)
+      return onEnded({ ...state, register }, ended, act)
+    }
+  }
+}
+
+export const onTimeout = (state: State, timer: Timer, act: Act): State => {
+  switch (timer) {
+    case "renew":
+      return state.held === undefined || state.call !== undefined ? state : renew(state, act)
+    case "expire":
+      return lose(state, act)
+    case "outlast":
+      return proceed({ ...state, outlasted: true }, act)
+    case "poll":
+      return look(state, act)
+    case "retry": {
+      const { register: options } = act.self.options
+      if (options === undefined) return state
+      const [register, ended] = Served.retry(state.register, options, act)
+      return ended.reduce((next, each) => onEnded(next, each, act), { ...state, register } as State)
+    }
+  }
+}
+
+/** The register has answered. */
+export const onAnswered = (state: State, { answer, call }: Answered, act: Act): State => {
+  if (state.call === undefined || state.call.number !== call) return state
+  const { atMillis, purpose } = state.call
+  const over = { ...state, call: undefined }
+  switch (answer._tag) {
+    case "Unavailable":
+      return onUnavailable(over, purpose, act)
+    case "Is":
+      return onSight(see(over, answer, act), act)
+    case "Set":
+      return purpose === "free"
+        ? onFree(over, answer.version, act)
+        : onSign(over, purpose === "renew", answer.version, atMillis, act)
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------------- answers
+
+const onUnavailable = (state: State, purpose: Purpose, act: Act): State => {
+  // What was to be set may have been: only a look can tell.
+  const doubtful = purpose === "read" ? state : forget(state, act)
+  if (state.held === undefined) return pollLater(doubtful, act)
+  act.setTimer("renew", renewEvery(act.self.options) / 4)
+  return doubtful
+}
+
+/** The register is as `seen`. */
+const onSight = (state: State, act: Act): State => {
+  const isOwn = state.seen?.record.holder === act.self.id
+  if (state.held !== undefined) return isOwn ? renew(state, act) : lose(state, act)
+  return isOwn && (state.aim === "none" || state.aim === "watch") ? askFree(state, act) : proceed(state, act)
+}
+
+/** The register shows this node's sign, of a lease that it took or renewed. */
+const onSign = (before: State, isRenewal: boolean, version: number, atMillis: number, act: Act): State => {
+  const token = isRenewal ? before.seen!.record.token : version
+  const state = see(before, { version, record: own(token, act) }, act)
+  // It was left or lost while this was under way.
+  if (isRenewal ? state.held === undefined : state.aim !== "hold") return onSight(state, act)
+  const leftMillis = termMillis(act.self.options) - (act.monotonic() - atMillis)
+  if (leftMillis <= 0) return isRenewal ? lose(state, act) : pollLater(state, act)
+  act.setTimer("expire", leftMillis)
+  act.setTimer("renew", Math.min(renewEvery(act.self.options), leftMillis))
+  if (isRenewal) return state
+  act.clearTimer("poll")
+  act.emit({ _tag: "Acquired", token })
+  return { ...state, held: { token }, polls: 0 }
+}
+
+/** It is free. Who waits goes first, even where this node wants it again. */
+const onFree = (before: State, version: number, act: Act): State => {
+  const state = see(before, { version, record: free(act) }, act)
+  const [first, ...others] = state.waiters
+  if (first === undefined) return proceed(state, act)
+  const wants = state.aim === "hold"
+  act.send(first, { _tag: "Freed", version, waiters: wants ? [...others, act.self.id] : others })
+  return pollLater({ ...state, waiters: [] }, act)
+}
+
+/** Takes note of what the register is. The time of another node's lease begins when its latest sign is seen. */
+const see = (state: State, sighting: Sighting, act: Act): State => {
+  if (state.seen?.version === sighting.version) return { ...state, seen: sighting }
+  const { holder, leaseMillis } = sighting.record
+  if (holder === null || holder === act.self.id) act.clearTimer("outlast")
+  else act.setTimer("outlast", leaseMillis)
+  return { ...state, seen: sighting, outlasted: false }
+}
+
+const forget = (state: State, act: Act): State => {
+  act.clearTimer("outlast")
+  return { ...state, seen: undefined, outlasted: false }
+}
+
+// -------------------------------------------------------------------------------------------------------- those who wait
+
+const onWaiting = (state: State, from: NodeId.NodeId, act: Act): State => {
+  const { held, seen, waiters } = state
+  // It was freed before this came.
+  if (held === undefined && seen !== undefined && seen.record.holder === null && state.call === undefined) {
+    act.send(from, { _tag: "Freed", version: seen.version, waiters: [] })
+    return state
+  }
+  return waiters.includes(from) ? state : { ...state, waiters: [...waiters, from] }
+}
+
+const onFreed = (state: State, { version, waiters }: Extract<Message, { readonly _tag: "Freed" }>, act: Act): State => {
+  if (state.aim !== "hold") {
+    // It waits no longer: the next one does.
+    const [first, ...others] = waiters.filter((node) => node !== act.self.id)
+    if (first !== undefined) act.send(first, { _tag: "Freed", version, waiters: others })
+    return look(state, act)
+  }
+  const { nodes, id } = act.self
+  const joined = waiters.filter((node) => node !== id && nodes.includes(node) && !state.waiters.includes(node))
+  const next = joined.length === 0 ? state : { ...state, waiters: [...state.waiters, ...new Set(joined)] }
+  // Of what it knows better it is not told.
+  if (state.held !== undefined || state.call !== undefined || version <= (state.seen?.version ?? -1)) return next
+  return proceed(see(next, { version, record: free(act) }, act), act)
+}
+
+// --------------------------------------------------------------------------------------------------------------- steps
+
+const aimAt = (before: State, aim: "none" | "watch" | "hold", act: Act): State => {
+  if (before.aim === aim) return before
+  if (aim === "hold") {
+    // How long a lease has stood that it did not watch, it does not know.
+    const state = before.aim === "none" && !isTakeable(before, act) ? { ...before, seen: undefined } : before
+    return proceed({ ...state, aim, polls: 0 }, act)
+  }
+  act.clearTimer("renew")
+  act.clearTimer("expire")
+  if (aim === "none") {
+    act.clearTimer("poll")
+    act.clearTimer("outlast")
+  }
+  const state = { ...before, aim, held: undefined, outlasted: aim === "watch" && before.outlasted, polls: 0 }
+  // Else its answer comes first.
+  return state.call === undefined ? onSight(state, act) : state
+}
+
+const wants = ({ aim }: State): boolean => aim === "hold" || aim === "watch"
+
+/** Does what comes next, when nothing is under way. */
+const proceed = (state: State, act: Act): State => {
+  if (state.call !== undefined || state.held !== undefined || !wants(state)) return state
+  if (state.aim === "watch") return state.seen === undefined ? askRead(state, act) : pollLater(state, act)
+  if (isTakeable(state, act)) return askTake(state, act)
+  act.send(state.seen!.record.holder!, { _tag: "Waiting" })
+  return pollLater(state, act)
+}
+
+/** Looks, or takes what it may take without a look. */
+const poll = (state: State, act: Act): State => {
+  if (state.held !== undefined || !wants(state)) return state
+  return state.aim === "hold" && isTakeable(state, act) ? askTake(state, act) : askRead(state, act)
+}
+
+/**
+ * Whether to try. A register that it has not looked at yet, it takes to be new: if it is not, the answer says what it is.
+ * A lease of its own is one that its user has left, or of a life before a crash: nobody goes on under it.
+ */
+const isTakeable = ({ outlasted, seen }: State, act: Act): boolean =>
+  seen === undefined || seen.record.holder === null || seen.record.holder === act.self.id || outlasted
+
+const lose = (state: State, act: Act): State => {
+  const { held } = state
+  if (held === undefined) return state
+  act.clearTimer("renew")
+  act.clearTimer("expire")
+  act.emit({ _tag: "Lost", token: held.token })
+  return { ...state, aim: "lost", held: undefined }
+}
+
+const renew = (state: State, act: Act): State =>
+  state.seen === undefined
+    ? askRead(state, act)
+    : ask(
+        state,
+        "renew",
+        { _tag: "CompareAndSet", expected: state.seen.version, record: own(state.held!.token, act) },
+        act
+      )
+
+const askTake = (state: State, act: Act): State => {
+  const expected = state.seen?.version ?? 0
+  return ask(state, "take", { _tag: "CompareAndSet", expected, record: own(expected + 1, act) }, act)
+}
+
+const askFree = (state: State, act: Act): State =>
+  ask(state, "free", { _tag: "CompareAndSet", expected: state.seen!.version, record: free(act) }, act)
+
+const askRead = (state: State, act: Act): State => ask(state, "read", { _tag: "Read" }, act)
+
+/** Looks again after a while: ever longer, and by chance, so that those who wait don't come all at once. */
+const pollLater = (state: State, act: Act): State => {
+  if (!wants(state)) return state
+  const longest = act.self.options.leaseMillis / 8
+  act.setTimer("poll", longest * 2 ** (state.polls - pollsCounted) * (0.5 + act.random()))
+  return state.polls === pollsCounted ? state : { ...state, polls: state.polls + 1 }
+}
+
+const pollsCounted = 5
+
+const own = (token: number, { self }: Act): Record => ({
+  holder: self.id,
+  token,
+  leaseMillis: self.options.leaseMillis
+})
+
+const free = ({ self }: Act): Record => ({ holder: null, token: 0, leaseMillis: self.options.leaseMillis })
+
+// --------------------------------------------------------------------------------------------------------- the register
+
+/** Of a register that is served for one lease alone. */
+const name = "lease"
+
+const ask = (before: State, purpose: Purpose, request: Request, act: Act): State => {
+  const { register: options } = act.self.options
+  const number = before.calls + 1
+  const state: State = { ...before, calls: number, call: { number, purpose, atMillis: act.monotonic() } }
+  if (options === undefined) {
+    act.emit({ _tag: "Ask", call: number, request })
+    return state
+  }
+  const call =
+    request._tag === "Read"
+      ? ({ _tag: "Read", name } as const)
+      : ({ _tag: "CompareAndSet", name, expected: request.expected, text: JSON.stringify(request.record) } as const)
+  const [register, ended] = Served.call(state.register, number, call, options, act)
+  return onEnded({ ...state, register }, ended, act)
+}
+
+const onEnded = (state: State, ended: Served.Ended | undefined, act: Act): State => {
+  if (ended === undefined) return state
+  const answer: Answer = ended._tag === "Answered" ? answerOf(ended.answer) : { _tag: "Unavailable" }
+  return onAnswered(state, { _tag: "Answered", call: ended.request, answer }, act)
+}
+
+const answerOf = (answer: CellAnswer): Answer => {
+  if (answer._tag === "Set") return answer
+  const seen = answer._tag === "Is" ? sighting(answer.version, JSON.parse(answer.text)) : undefined
+  return seen === undefined ? { _tag: "Unavailable" } : { _tag: "Is", ...seen }
+}
+
+const decode = Schema.decodeUnknownOption(Record)
+
+/** What a register holds, where that is a lease; one that was never set is free. */
+export const sighting = (version: number, value: unknown): Sighting | undefined => {
+  const record = version === 0 ? unset : Option.getOrUndefined(decode(value))
+  return record === undefined ? undefined : { version, record }
+}
+
+const unset: Record = { holder: null, token: 0, leaseMillis: 0 }
+
+// ---------------------------------------------------------------------------------------------------------------- times
+
+/** How long a holder goes on after its last sign, by its own clock. */
+export const termMillis = ({ driftBound, leaseMillis, stopMillis }: Options): number =>
+  (leaseMillis * (1 - driftBound)) / (1 + driftBound) - stopMillis
+
+/** Two signs may fail before the third is too late. */
+const renewEvery = (options: Options): number => termMillis(options) / 3

@@ -1,0 +1,5 @@
+export * from "./Register.ts"
+export * as MemoryRegister from "./MemoryRegister.ts"
+export * as ServedRegister from "./ServedRegister.ts"
+export * as Lease from "./Lease.ts"
+export * as LeaseRegister from "./LeaseRegister.ts"
