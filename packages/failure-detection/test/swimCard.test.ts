@@ -227,6 +227,30 @@ describe("joining, leaving, coming back", () => {
   )
 })
 
+describe("a network that was split", () => {
+  it.live("two halves of 30 that took each other for dead find together within seconds of the repair", () =>
+    Effect.gen(function* () {
+      const nodes = nodesOf(30)
+      const halves = [nodes.slice(0, 15), nodes.slice(15)] as const
+      const holding = (simulator: Simulation.Simulator, status: string) =>
+        nodes.reduce((sum, node) => sum + views(simulator, node).filter((each) => each === status).length, 0)
+      const { value } = yield* simulate({
+        nodes: 30,
+        seconds: 200,
+        test: (simulator) =>
+          Effect.gen(function* () {
+            yield* Effect.sleep("5 seconds")
+            const mends = [yield* simulator.cut(halves[0], halves[1]), yield* simulator.cut(halves[1], halves[0])]
+            yield* until(500, () => holding(simulator, "down") === 2 * 15 * 15)
+            for (const mend of mends) yield* mend
+            return yield* until(500, () => holding(simulator, "up") === 30 * 29)
+          })
+      })
+      expect(value).toBeLessThan(15_000)
+    })
+  )
+})
+
 /** A transport that tells of no other node. */
 const alone = (node: string) => among([node])
 

@@ -146,6 +146,12 @@ describe("rumours that are spread", () => {
     expect(rest.count).toBe(2)
   })
 
+  it("what was sent often enough for a group that has grown smaller is dropped", () => {
+    const twice = [1, 2].reduce((rumours) => Rumours.take(rumours, options).rest, list(4))
+    expect(twice.count).toBe(4)
+    expect(Rumours.take(twice, { ...options, times: 2 })).toEqual({ taken: [], rest: Rumours.none })
+  })
+
   it("they are bounded: what was sent most gives way", () => {
     let rumours = Rumours.take(list(Rumours.limit), { ...options, bytes: 1e6 }).rest
     for (let at = 0; at < 10; at++) rumours = Rumours.add(rumours, confirm(`m${at}`, 1))
