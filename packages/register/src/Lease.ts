@@ -450,3 +450,6 @@ export const termMillis = ({ driftBound, leaseMillis, stopMillis }: Options): nu
 
 /** Two signs may fail before the third is too late. */
 const renewEvery = (options: Options): number => termMillis(options) / 3
+
+/** A crashed holder is replaced 5 seconds after its last sign. Clocks off by 1,000 parts per million are bad ones. */
+export const defaults: Options = { leaseMillis: 5_000, driftBound: 0.001, stopMillis: 100, register: Served.defaults }

@@ -7,7 +7,12 @@ import { Clock, Context, Effect, Fiber, Option, Queue, type Scope, Stream } from
 import { type Delay, type FencingToken, type Mutex, Reentrant } from "../Mutex.ts"
 
 type Command = { readonly _tag: "Acquire" } | { readonly _tag: "Release" }
-type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
+type Event =
+  | { readonly _tag: "Acquired"; readonly token: FencingToken }
+  /** It was granted, and is not any more: the body that runs must stop. */
+  | { readonly _tag: "Lost" }
+  /** Nothing that concerns a request. */
+  | { readonly _tag: "Ask" }
 
 /** How to read the state of a lock, on the node `self`. */
 export interface Reading<in State> {
@@ -16,7 +21,7 @@ export interface Reading<in State> {
   /** How many requests of other nodes it knows of. */
   readonly queue: (state: State) => number
   /** Whose message would bring its own request on; nobody's when it has none that waits. */
-  readonly waitsFor: (state: State) => ReadonlyArray<NodeId.NodeId>
+  readonly waitsFor: (state: State, self: NodeId.NodeId) => ReadonlyArray<NodeId.NodeId>
 }
 
 /** A request of a fiber of this node, from its asking to its leaving. */
@@ -93,7 +98,7 @@ export const acquisition = <State>(reading: Reading<State>) =>
             yield* Effect.sleep(patienceMillis)
             const millis = Math.round(Number(clock.monotonicTimeNanosUnsafe()) / 1e6 - askedMillis)
             if (requests[0]?.granted !== false || millis < patienceMillis) continue
-            const delay = { millis, waitsFor: reading.waitsFor(lock.state()) }
+            const delay = { millis, waitsFor: reading.waitsFor(lock.state(), lock.node) }
             for (const listener of listeners) listener(delay)
             yield* Effect.logWarning(
               `Lock "${lock.name}" on node "${lock.node}" has not been granted for ${millis} ms: it waits for ` +
@@ -181,11 +186,12 @@ export const acquisition = <State>(reading: Reading<State>) =>
       lock = spawned
       scope = yield* Effect.scope
       clock = yield* Clock.Clock
-      lock.subscribe(({ token }) => {
+      lock.subscribe((event) => {
         const [first] = requests
-        if (first?.granted !== false) return
+        if (event._tag === "Lost" && first?.granted === true) first.fiber.interruptUnsafe()
+        if (event._tag !== "Acquired" || first?.granted !== false) return
         first.granted = true
-        first.resume(Effect.succeed(token))
+        first.resume(Effect.succeed(event.token))
       })
       // A node whose actor is gone is never answered: whoever waits is told so.
       yield* Effect.addFinalizer(() => close(Effect.interrupt))
@@ -203,7 +209,7 @@ export const acquisition = <State>(reading: Reading<State>) =>
           return {
             holder: Option.fromUndefinedOr(reading.holder(state, lock.node)),
             waiting: requests.filter(({ granted }) => !granted).length + reading.queue(state),
-            waitsFor: reading.waitsFor(state)
+            waitsFor: reading.waitsFor(state, lock.node)
           }
         }),
         delays: Stream.callback<Delay>(
