@@ -8,6 +8,7 @@ import {
   CarvalhoRoucairol,
   Coordinator,
   LamportQueue,
+  LeaseLock,
   Maekawa,
   Raymond,
   RicartAgrawala,
@@ -28,6 +29,7 @@ export const algorithms: ReadonlyArray<Demonstration> = [
   mutex(Raymond),
   mutex(CarvalhoRoucairol),
   mutex(AgrawalElAbbadi),
+  mutex(LeaseLock),
   election(NextInLine),
   election(CandidateOrdinary),
   election(Invitation)
