@@ -2,7 +2,17 @@
  * Every algorithm that the command line knows, and how each is shown. A new one is a line here.
  */
 import { LamportClock } from "@troupe/clocks"
-import { Bully, CandidateOrdinary, Invitation, NextInLine } from "@troupe/election"
+import {
+  Bully,
+  CandidateOrdinary,
+  ChangRoberts,
+  DolevKlaweRodeh,
+  HirschbergSinclair,
+  Invitation,
+  LeLann,
+  NextInLine,
+  Ring
+} from "@troupe/election"
 import {
   AgrawalElAbbadi,
   CarvalhoRoucairol,
@@ -32,6 +42,11 @@ export const algorithms: ReadonlyArray<Demonstration> = [
   mutex(LeaseLock),
   election(NextInLine),
   election(CandidateOrdinary),
-  election(Invitation)
+  election(Invitation),
+  election(ChangRoberts),
+  election(DolevKlaweRodeh),
+  election(HirschbergSinclair),
+  election(LeLann),
+  election(Ring)
   // new:algorithm adds here
 ]
