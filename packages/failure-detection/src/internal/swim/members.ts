@@ -3,7 +3,8 @@
  *
  * Everybody on the first roster is taken for up, with incarnation 0, until something else is heard: the roster is one
  * array that nodes of a process share, and a node's own memory is for what differs from it. Those who came later are in
- * `joined`. Nothing here takes time in proportion to the members, but for listing them all.
+ * `joined`. What is done for a message or a probe takes no time in proportion to the members, but for taking in a newcomer;
+ * listing them all, and looking through the dead, is for now and then.
  */
 import { NodeId } from "@troupe/transport"
 import { HashMap, Option } from "effect"
