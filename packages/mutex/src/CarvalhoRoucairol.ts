@@ -1,12 +1,22 @@
 /**
- * Carvalho roucairol: one node, the coordinator, hands out the lock in the order in which it was asked.
+ * Carvalho–Roucairol: Ricart and Agrawala's lock with permissions that stay.
  *
- * Replace this by what the algorithm is for, its idea in a few sentences, and its paper.
+ * A permission, once given, lasts until the one that has it gives its own in turn: whoever enters again before others
+ * ask has them all, and sends nothing. So an entry costs two messages for each node that has asked since this one was
+ * inside: 0 to 2(N−1). Among those that ask, the earlier claim goes first. A node that waits and gives way to an earlier
+ * claim has lost that permission, and asks for it anew.
+ *
+ * Entries no longer follow the order of claims, since a holder may come back before a request reaches it; so a reply
+ * carries its sender's clock, and the time of entry is the fencing token.
+ *
+ * Source: O. S. F. Carvalho, G. Roucairol, "On Mutual Exclusion in Computer Networks", CACM 26(2), 1983.
  */
 import { Actor, type Card, type Protocol } from "@troupe/actor"
-import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
+import { LamportTimestamp } from "@troupe/clocks"
+import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer, Schema } from "effect"
 import { acquisition, type Reading } from "./internal/acquisition.ts"
+import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
 import { type FencingToken, Mutex } from "./Mutex.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
@@ -14,12 +24,10 @@ import { type FencingToken, Mutex } from "./Mutex.ts"
 const Natural = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
 export const Message = Schema.Union([
-  /** To the coordinator: "may I enter?" `request` numbers the requests of the sender. */
+  /** "May I enter, this time and until you ask me?" */
   Schema.TaggedStruct("Request", { request: Natural }),
-  /** From the coordinator: "you may". */
-  Schema.TaggedStruct("Grant", { request: Natural, token: Natural }),
-  /** To the coordinator: "I have left", or "I don't wait any more". */
-  Schema.TaggedStruct("Release", { request: Natural })
+  /** "As for me, yes", to the request of that time. `time`: the sender's clock. */
+  Schema.TaggedStruct("Reply", { request: Natural, time: Natural })
 ])
 export type Message = typeof Message.Type
 
@@ -31,21 +39,18 @@ export type Command =
 
 export type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
 
-interface Claim {
-  readonly node: NodeId.NodeId
-  readonly request: number
-}
+type Claim = LamportTimestamp.LamportTimestamp
 
 export interface State {
+  /** Lamport's clock: at least the time of every entry, request and reply that it has heard of. */
+  readonly time: number
   readonly phase: "idle" | "waiting" | "inside"
-  /** The number of this node's latest request. */
-  readonly request: number
-
-  // What the coordinator knows.
-  /** The claims in the order of their arrival: the first is granted. */
-  readonly queue: ReadonlyArray<Claim>
-  /** The token of the latest grant. */
-  readonly token: FencingToken
+  /** This node's latest request. */
+  readonly claim: Claim
+  /** Whose permission it has. Of two nodes never both have the other's. All others, while inside. */
+  readonly permitted: ReadonlyArray<NodeId.NodeId>
+  /** Requests that get their reply when this node leaves; the latest of each node. Empty while idle. */
+  readonly deferred: ReadonlyArray<Claim>
 }
 
 type Act = Protocol.Actions<Message, Event, never, void>
@@ -53,53 +58,66 @@ type Act = Protocol.Actions<Message, Event, never, void>
 // ------------------------------------------------------------------------------------------------------------- the card
 
 export const card: Card.Card<State> = {
-  title: "Carvalho roucairol",
-  summary: "One node, the coordinator, hands out the lock in the order in which it was asked.",
-  paper: { authors: "Folklore", title: "The central server algorithm", venue: "none", year: 1978 },
+  title: "Carvalho–Roucairol",
+  summary: "Permission from everyone, kept until the other asks; a node that enters again sends nothing.",
+  paper: {
+    authors: "Osvaldo S. F. Carvalho, Gérard Roucairol",
+    title: "On Mutual Exclusion in Computer Networks",
+    venue: "CACM 26(2)",
+    year: 1983
+  },
   assumes: {
     timing: "asynchronous",
     failures: "none",
-    channels: { loss: false, duplication: false, order: "fifo" },
+    channels: { loss: false, duplication: false, order: "any" },
     tolerates: ["none"]
   },
   guarantees: [
+    mutualExclusion,
     {
-      name: "mutual exclusion",
+      name: "one of two has permission",
       kind: "always",
-      description: "At most one node is inside.",
-      holds: (nodes) => nodes.filter(({ alive, state }) => alive && state.phase === "inside").length <= 1
+      description: "No two nodes have each other's permission.",
+      holds: (nodes) =>
+        nodes.every(({ node, state }) =>
+          nodes.every((other) => !state.permitted.includes(other.node) || !other.state.permitted.includes(node))
+        )
     },
-    {
-      name: "no starvation",
-      kind: "eventually",
-      description: "Every request is granted.",
-      holds: (nodes) => nodes.every(({ alive, state }) => !alive || state.phase !== "waiting")
-    },
-    {
-      name: "a node enters",
-      kind: "sometimes",
-      description: "The run has seen an entry.",
-      holds: (nodes) => nodes.some(({ state }) => state.phase === "inside")
-    }
+    noStarvation,
+    aNodeEnters
   ],
   weaknesses: [
     {
-      name: "a coordinator that crashes forgets who waits",
-      description: "Nobody asks again after its restart.",
+      name: "a crash starves whoever lacks its permission",
+      description:
+        "A holder, a waiter or a bystander that does not reply; who has its permission goes on until it is asked.",
       faults: "crash",
       breaks: "no starvation"
     },
     {
       name: "one lost message starves",
-      description: "A message that is lost is not sent again.",
+      description: "A request or reply that is lost is not sent again.",
       faults: "lossy",
       breaks: "no starvation"
+    },
+    {
+      name: "a split starves",
+      description: "What is sent while the network is split is lost.",
+      faults: "partition",
+      breaks: "no starvation"
+    },
+    {
+      name: "a node that forgets",
+      description:
+        "A reply to a request from before the crash counts for the one after it, and its tokens may come again.",
+      faults: "crash",
+      breaks: "mutual exclusion"
     }
   ],
   cost: {
     operation: "entry",
-    best: { text: "3", of: () => 3 },
-    worst: { text: "3", of: () => 3 }
+    best: { text: "0", of: () => 0 },
+    worst: { text: "2(N−1)", of: (nodes) => 2 * (nodes - 1) }
   }
 }
 
@@ -110,70 +128,99 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event> = {
   card,
   message: Message,
 
-  init: () => ({ phase: "idle", request: 0, queue: [], token: 0 }),
+  init: (self) => ({ time: 0, phase: "idle", claim: { time: 0, node: self.id }, permitted: [], deferred: [] }),
 
   onCommand: (state, command, act) => {
-    const coordinator = act.self.nodes[0]!
     switch (command._tag) {
-      case "Acquire": {
-        if (state.phase !== "idle") return state
-        const request = state.request + 1
-        act.send(coordinator, { _tag: "Request", request })
-        return { ...state, phase: "waiting", request }
-      }
+      case "Acquire":
+        return state.phase === "idle" ? request(state, act) : state
       case "Release":
-        if (state.phase === "idle") return state
-        act.send(coordinator, { _tag: "Release", request: state.request })
-        return { ...state, phase: "idle" }
+        return state.phase === "idle" ? state : leave(state, act)
     }
   },
 
   onMessage: (state, from, message, act) => {
     switch (message._tag) {
       case "Request":
-        return grantFirst(state, [...state.queue, { node: from, request: message.request }], act)
-      case "Release":
-        return grantFirst(
-          state,
-          state.queue.filter((claim) => !isClaim(claim, from, message.request)),
-          act
-        )
-      case "Grant":
-        // A grant of a request that was withdrawn meanwhile is given back by its Release, which is on its way.
-        if (state.phase !== "waiting" || message.request !== state.request) return state
-        act.emit({ _tag: "Acquired", token: message.token })
-        return { ...state, phase: "inside" }
+        return onRequest(hear(state, message.request), { time: message.request, node: from }, act)
+      case "Reply":
+        return onReply(hear(state, message.time), from, message.request, act)
     }
   }
 }
 
-const isClaim = (claim: Claim, node: NodeId.NodeId, request: number): boolean =>
-  claim.node === node && claim.request === request
+const hear = (state: State, time: number): State => (time > state.time ? { ...state, time } : state)
 
-/** Grants the lock when another claim than before is the first. */
-const grantFirst = (state: State, queue: ReadonlyArray<Claim>, act: Act): State => {
-  const first = queue[0]
-  if (first === undefined || first === state.queue[0]) return { ...state, queue }
-  const token = state.token + 1
-  act.send(first.node, { _tag: "Grant", request: first.request, token })
-  return { ...state, queue, token }
+/** Asks those whose permission it lacks. */
+const request = (state: State, act: Act): State => {
+  const time = state.time + 1
+  for (const peer of act.self.peers) {
+    if (!state.permitted.includes(peer)) act.send(peer, { _tag: "Request", request: time })
+  }
+  return enterIfPermitted({ ...state, time, phase: "waiting", claim: { time, node: act.self.id } }, act)
+}
+
+/** A reply to a request that was withdrawn gives nothing: its sender takes the permission for given, and asks. */
+const onReply = (state: State, from: NodeId.NodeId, request: number, act: Act): State =>
+  state.phase !== "waiting" || request !== state.claim.time
+    ? state
+    : enterIfPermitted({ ...state, permitted: [...state.permitted, from] }, act)
+
+const enterIfPermitted = (state: State, act: Act): State => {
+  if (state.permitted.length < act.self.peers.length) return state
+  const token = state.time + 1
+  if (!Number.isSafeInteger(token)) throw new RangeError("fencing tokens are used up: 2^53 of them")
+  act.emit({ _tag: "Acquired", token })
+  return { ...state, phase: "inside", time: token }
+}
+
+const onRequest = (state: State, claim: Claim, act: Act): State => {
+  const isDeferred =
+    state.phase === "inside" || (state.phase === "waiting" && LamportTimestamp.isBefore(state.claim, claim))
+  if (isDeferred) return { ...state, deferred: latest(state.deferred, claim) }
+  const given = reply(state, claim, act)
+  // It had that permission and has lost it. Where it had not, its request is on the way.
+  if (state.phase === "waiting" && state.permitted.includes(claim.node)) {
+    act.send(claim.node, { _tag: "Request", request: state.claim.time })
+  }
+  return given
+}
+
+const reply = (state: State, { node, time }: Claim, act: Act): State => {
+  act.send(node, { _tag: "Reply", request: time, time: state.time })
+  return { ...state, permitted: state.permitted.filter((other) => other !== node) }
+}
+
+const leave = (state: State, act: Act): State =>
+  state.deferred.reduce<State>((left, claim) => reply(left, claim, act), { ...state, phase: "idle", deferred: [] })
+
+/** `claims` with one more. Of two requests of a node the later counts, whichever arrives first. */
+const latest = (claims: ReadonlyArray<Claim>, claim: Claim): ReadonlyArray<Claim> => {
+  const other = claims.find(({ node }) => node === claim.node)
+  if (other === undefined) return [...claims, claim]
+  return other.time >= claim.time ? claims : [...claims.filter((each) => each !== other), claim]
 }
 
 // ------------------------------------------------------------------------------------------------------------ the layer
 
-/** Only the coordinator knows who else waits. A node that waits waits for the one that is first. */
-const reading: Reading<State> = {
-  holder: ({ phase, queue }, self) => queue[0]?.node ?? (phase === "inside" ? self : undefined),
-  queue: ({ queue }) => Math.max(0, queue.length - 1),
-  waitsFor: ({ phase, queue }) => (phase === "waiting" && queue[0] !== undefined ? [queue[0].node] : [])
-}
+/** Nobody says who is inside but the node that is. */
+const reading = (nodes: ReadonlyArray<NodeId.NodeId>): Reading<State> => ({
+  holder: ({ phase }, self) => (phase === "inside" ? self : undefined),
+  queue: ({ deferred }) => deferred.length,
+  waitsFor: ({ claim, permitted, phase }) =>
+    phase === "waiting" ? nodes.filter((node) => node !== claim.node && !permitted.includes(node)) : []
+})
 
-/** A `Mutex` by this algorithm. `resource` names the lock: nodes that use the same name exclude each other. */
+/**
+ * A `Mutex` by Carvalho and Roucairol's algorithm, among the nodes of the transport. `resource` names the lock: nodes
+ * that use the same name exclude each other, and every node must build the layer, or those that do wait for its reply.
+ */
 export const layer = (options: { readonly resource: string }): Layer.Layer<Mutex, ChannelInUse, Transport> =>
   Layer.effect(
     Mutex,
     Effect.gen(function* () {
-      const { mutex, onRestart } = yield* acquisition(reading)
+      const { nodes } = yield* Transport
+      const { mutex, onRestart } = yield* acquisition(reading(nodes))
       return yield* mutex(yield* Actor.spawn(protocol, { name: `${protocol.name}/${options.resource}`, onRestart }))
     })
   )
