@@ -54,7 +54,7 @@ export const build = (request: Request): Model.Checkable<any> => {
 }
 
 /** Whether users of the service do something that is counted. */
-export const hasEntries = ({ service }: Demonstration): boolean => service !== "election"
+export const hasEntries = ({ service }: Demonstration): boolean => service === "mutex" || service === "clock"
 
 /** As many as there are few enough orders of. */
 export const defaultEntries = (nodes: number): number => (nodes > 3 ? 1 : 2)
@@ -90,7 +90,9 @@ const model = (demonstration: Demonstration, bounds: Bounds): Model.Checkable<an
 const seen: Readonly<Record<Service, ReadonlyArray<string>>> = {
   mutex: ["phase", "claim"],
   election: ["role", "leader", "standing"],
-  clock: ["latest", "previous"]
+  clock: ["latest", "previous"],
+  detector: [],
+  notification: ["groups", "failed"]
 }
 
 const visible =
@@ -130,6 +132,15 @@ const users: Readonly<Record<Service, (nodes: ReadonlyArray<string>, times: numb
     }
   }),
   election: () => undefined,
+  detector: () => undefined,
+  // The first node makes a group of all.
+  notification: (nodes) => ({
+    memo: 0,
+    moves: ({ memo, node }) =>
+      memo > 0 || node !== nodes[0]
+        ? []
+        : [{ _tag: "Command", command: { _tag: "Create", group: "all", members: nodes }, memo: 1 }]
+  }),
   clock: (nodes, messages) => ({
     memo: 0,
     moves: ({ memo, node }) => {

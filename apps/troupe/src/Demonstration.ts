@@ -7,12 +7,13 @@
 import type { Card, Protocol } from "@troupe/actor"
 import { LogicalClock } from "@troupe/clocks"
 import { Election } from "@troupe/election"
+import { FailureDetector, FailureNotification, type Status } from "@troupe/failure-detection"
 import { Mutex } from "@troupe/mutex"
-import { Transport } from "@troupe/transport"
+import { type NodeId, Transport } from "@troupe/transport"
 import { Context, Effect, Layer, Option, type Scope, Stream } from "effect"
 
 /** What a node is at, for a picture of it. */
-export type Role = "leads" | "holds" | "waits" | "rests"
+export type Role = "leads" | "holds" | "waits" | "suspects" | "dead" | "rests"
 
 /** What a node's program is handed. */
 export interface Stage {
@@ -23,10 +24,12 @@ export interface Stage {
   /** This node has finished an operation. */
   readonly finished: Effect.Effect<void>
   readonly show: (role: Role, detail?: string) => Effect.Effect<void>
+  /** This node thinks this of another from now on; of somebody, where it can't tell of whom. */
+  readonly says: (status: Status, about?: NodeId.NodeId) => Effect.Effect<void>
 }
 
 /** What an algorithm is a layer for. */
-export type Service = "mutex" | "election" | "clock"
+export type Service = "mutex" | "election" | "clock" | "detector" | "notification"
 
 export interface Demonstration {
   /** `package/algorithm`. */
@@ -38,6 +41,10 @@ export interface Demonstration {
   readonly options: unknown
   /** The channel of the actor whose states the card's guarantees are about. */
   readonly actor: string
+  /** What a run counts. */
+  readonly operation: string
+  /** Whether it never ends by itself: it is run for so many seconds, which are its operations. */
+  readonly isOngoing: boolean
   /** How many operations there are, when `entries` are asked for. */
   readonly operations: (entries: number) => number
   /** Whether one operation at a time is under way, and not one of each node. */
@@ -69,6 +76,8 @@ export const mutex = ({
   protocol: protocol as Protocol.Any,
   options: defaults,
   actor: `${protocol.name}/demo`,
+  operation: card.cost.operation,
+  isOngoing: false,
   operations: (entries) => entries,
   inTurns: true,
   program: Effect.fnUntraced(function* (stage) {
@@ -97,6 +106,8 @@ export const election = ({
   protocol: protocol as Protocol.Any,
   options: defaults,
   actor: protocol.name,
+  operation: card.cost.operation,
+  isOngoing: false,
   operations: () => 1,
   inTurns: true,
   program: Effect.fnUntraced(function* (stage) {
@@ -132,6 +143,8 @@ export const clock = ({
   protocol: protocol as Protocol.Any,
   options: defaults,
   actor: protocol.name,
+  operation: card.cost.operation,
+  isOngoing: false,
   operations: (entries) => entries,
   inTurns: false,
   program: Effect.fnUntraced(function* (stage) {
@@ -149,6 +162,88 @@ export const clock = ({
       yield* stage.work
     }
   })
+})
+
+/** What each node thinks of the others, for so many seconds. */
+export const detector = ({
+  card,
+  defaults,
+  layer,
+  protocol
+}: Algorithm & {
+  readonly layer: () => Layer.Layer<FailureDetector, Error, Transport>
+}): Demonstration => ({
+  ...ongoing({ card, defaults, protocol }),
+  service: "detector",
+  program: Effect.fnUntraced(function* (stage) {
+    const detector = yield* build(FailureDetector, layer())
+    const away = new Map<NodeId.NodeId, Status>()
+    const show = Effect.suspend(() =>
+      away.size === 0 ? stage.show("rests", "all are up") : stage.show("suspects", [...away.keys()].join(" "))
+    )
+    const follow = Stream.runForEach(detector.changes, ({ node, status }) => {
+      if (status === "up") away.delete(node)
+      else away.set(node, status)
+      return Effect.andThen(stage.says(status, node), show)
+    })
+    yield* Effect.forkScoped(follow)
+    yield* show
+    yield* lasting(stage)
+  })
+})
+
+/** A group of all nodes, which its first one makes, and makes anew when it has failed. */
+export const notification = ({
+  card,
+  defaults,
+  layer,
+  protocol
+}: Algorithm & {
+  readonly layer: () => Layer.Layer<FailureNotification, Error, Transport>
+}): Demonstration => ({
+  ...ongoing({ card, defaults, protocol }),
+  service: "notification",
+  program: Effect.fnUntraced(function* (stage) {
+    const { nodes, self } = yield* Transport
+    const service = yield* build(FailureNotification, layer())
+    yield* Effect.forkScoped(
+      Stream.runForEach(service.notifications, () =>
+        Effect.andThen(stage.says("down"), stage.show("suspects", "that the group has failed"))
+      )
+    )
+    const create = Effect.gen(function* () {
+      const group = yield* service.create(nodes)
+      yield* stage.show("leads", "a group of all nodes")
+      yield* service.failed(group)
+    })
+    // Who doesn't answer is not asked again soon: it may be dead.
+    const again = Effect.catch(create, () => Effect.sleep("30 seconds"))
+    if (self === nodes[0]) {
+      yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep("500 millis"), again)))
+    }
+    yield* lasting(stage)
+  })
+})
+
+const ongoing = ({ card, defaults, protocol }: Algorithm) => ({
+  name: protocol.name,
+  card,
+  protocol: protocol as Protocol.Any,
+  options: defaults,
+  actor: protocol.name,
+  operation: "second",
+  isOngoing: true,
+  operations: (seconds: number) => seconds,
+  inTurns: true
+})
+
+/** For as long as there is a next second. The first node counts them. */
+const lasting = Effect.fnUntraced(function* (stage: Stage) {
+  const { nodes, self } = yield* Transport
+  while (yield* stage.next) {
+    yield* stage.work
+    if (self === nodes[0]) yield* stage.finished
+  }
 })
 
 /** The service of a layer, which lives as long as the scope. */

@@ -5,6 +5,7 @@
  * by their times (see `worlds/Tcp.ts`): all clocks of one machine that count from its start agree.
  */
 import { Observer } from "@troupe/actor"
+import type { Status } from "@troupe/failure-detection"
 import { type NodeId, Transport } from "@troupe/transport"
 import { Clock, Effect, Random, type Scope } from "effect"
 import type { Demonstration, Role } from "./Demonstration.ts"
@@ -22,6 +23,10 @@ type What =
       readonly failure?: string
     }
   | { readonly _tag: "Shows"; readonly role: Role; readonly detail: string }
+  /** It thinks this of another node; of some node, where it can't tell which. */
+  | { readonly _tag: "Says"; readonly status: Status; readonly about: NodeId.NodeId | undefined }
+  /** The run has killed the node. */
+  | { readonly _tag: "Killed" }
   | { readonly _tag: "Finished" }
   /** The program of the node has come to its end. */
   | { readonly _tag: "Done" }
@@ -45,7 +50,8 @@ export const perform = Effect.fnUntraced(function* (
     next: pace.next,
     work: pace.work,
     finished: Effect.sync(() => tell({ ...seen(), _tag: "Finished" })),
-    show: (role: Role, detail = "") => Effect.sync(() => tell({ ...seen(), _tag: "Shows", role, detail }))
+    show: (role: Role, detail = "") => Effect.sync(() => tell({ ...seen(), _tag: "Shows", role, detail })),
+    says: (status: Status, about?: NodeId.NodeId) => Effect.sync(() => tell({ ...seen(), _tag: "Says", status, about }))
   }
   yield* demonstration
     .program(stage)
@@ -111,6 +117,13 @@ export const share = ({
     next: Effect.sync(() => left-- > 0),
     work: workMillis > 0 ? Effect.sleep(workMillis) : Effect.yieldNow
   }
+}
+
+/** So many seconds, of what is ongoing; of all else, a node's share of so many operations. */
+export const paceOf = (demonstration: Demonstration, given: Parameters<typeof share>[0]): Pace => {
+  if (!demonstration.isOngoing) return share(given)
+  let left = given.entries
+  return { next: Effect.sync(() => left-- > 0), work: Effect.sleep("1 second") }
 }
 
 /** Operations at random moments, two seconds apart at the most, until a time of the run. For seeing it under faults. */

@@ -5,6 +5,7 @@
 import type { Card } from "@troupe/actor"
 import type { NodeId } from "@troupe/transport"
 import type { Demonstration, Role } from "./Demonstration.ts"
+import { Detection } from "./Detection.ts"
 import type { Sighting } from "./Sighting.ts"
 
 export interface Verdict {
@@ -35,13 +36,15 @@ export class Tally {
   readonly byTag = new Map<string, number>()
   readonly status = new Map<NodeId.NodeId, { readonly role: Role; readonly detail: string }>()
   readonly failures: Array<Violation> = []
+  readonly detection = new Detection()
   private received = 0
   private done = 0
   private readonly nodes: ReadonlyArray<NodeId.NodeId>
+  private readonly isOngoing: boolean
   private readonly guarantees: ReadonlyArray<Card.Guarantee<any>>
   private readonly backgroundTags: ReadonlySet<string>
-  private readonly snapshot: Array<{ readonly node: NodeId.NodeId; readonly alive: boolean; state: unknown }> = []
-  private readonly entryOf = new Map<NodeId.NodeId, { state: unknown }>()
+  private readonly snapshot: Array<{ readonly node: NodeId.NodeId; alive: boolean; state: unknown }> = []
+  private readonly entryOf = new Map<NodeId.NodeId, { alive: boolean; state: unknown }>()
   private readonly broken = new Set<Card.Guarantee<any>>()
   /** Guarantees that a later step can still decide. */
   private open: ReadonlyArray<Card.Guarantee<any>>
@@ -49,7 +52,7 @@ export class Tally {
 
   /** `checks`: whether the guarantees are held against the states here, and not elsewhere. */
   constructor(
-    { card }: Demonstration,
+    { card, isOngoing }: Demonstration,
     nodes: ReadonlyArray<NodeId.NodeId>,
     options: {
       readonly checks?: boolean
@@ -57,6 +60,7 @@ export class Tally {
     } = {}
   ) {
     this.nodes = nodes
+    this.isOngoing = isOngoing
     this.guarantees = card.guarantees
     this.backgroundTags = new Set(card.cost.background)
     this.open = options.checks === false ? [] : card.guarantees.filter(({ kind }) => kind !== "eventually")
@@ -64,12 +68,18 @@ export class Tally {
   }
 
   readonly see = (sighting: Sighting): void => {
+    this.detection.see(sighting)
     switch (sighting._tag) {
       case "Step":
         this.step(sighting)
         break
       case "Shows":
         this.status.set(sighting.node, sighting)
+        break
+      case "Killed":
+        this.status.set(sighting.node, { role: "dead", detail: "" })
+        this.bury(sighting.node)
+        this.done++
         break
       case "Finished":
         this.operations++
@@ -80,9 +90,9 @@ export class Tally {
     this.onSighting(this, sighting)
   }
 
-  /** Every node is done, and no message is under way. */
+  /** Every node is done, and no message is under way; of what is ongoing some always are. */
   get isOver(): boolean {
-    return this.isDone && this.missing <= 0
+    return this.isDone && (this.isOngoing || this.missing <= 0)
   }
 
   /** Messages that were sent, and have not arrived. */
@@ -122,6 +132,12 @@ export class Tally {
       case "eventually":
         return guarantee.holds(this.snapshot)
     }
+  }
+
+  private bury(node: NodeId.NodeId): void {
+    const entry = this.entryOf.get(node)
+    if (entry !== undefined) entry.alive = false
+    this.changes++
   }
 
   private step(sighting: Extract<Sighting, { _tag: "Step" }>): void {

@@ -13,6 +13,7 @@ import {
   NextInLine,
   Ring
 } from "@troupe/election"
+import { Fuse, GossipHeartbeat, Heartbeat, HeartbeatCounters, PhiAccrual, Ping, Swim } from "@troupe/failure-detection"
 import {
   AgrawalElAbbadi,
   CarvalhoRoucairol,
@@ -25,11 +26,18 @@ import {
   SuzukiKasami,
   TokenRing
 } from "@troupe/mutex"
-import { clock, type Demonstration, election, mutex } from "./Demonstration.ts"
+import { clock, type Demonstration, detector, election, mutex, notification } from "./Demonstration.ts"
 
 export const algorithms: ReadonlyArray<Demonstration> = [
   clock(LamportClock),
   election(Bully),
+  notification(Fuse),
+  detector(GossipHeartbeat),
+  detector(Heartbeat),
+  detector(HeartbeatCounters),
+  detector(PhiAccrual),
+  detector(Ping),
+  detector(Swim),
   mutex(RicartAgrawala),
   mutex(Coordinator),
   mutex(TokenRing),

@@ -10,6 +10,7 @@ import { CliConfig, type CliError, CliOutput, Command, GlobalFlag } from "effect
 import { createRequire } from "node:module"
 import { bankCommand } from "./bank/Command.ts"
 import { check } from "./commands/check.ts"
+import { compare } from "./commands/compare.ts"
 import { draw } from "./commands/draw.ts"
 import { list } from "./commands/list.ts"
 import { run } from "./commands/run.ts"
@@ -36,7 +37,7 @@ const troupe = Command.make("troupe").pipe(
     { command: "troupe draw history.edn --svg history.svg", description: "A picture of it" },
     { command: "troupe bank", description: "Clock, election and lock at work together" }
   ]),
-  Command.withSubcommands([list, run, simulate, check, verify, draw, bankCommand])
+  Command.withSubcommands([list, run, compare, simulate, check, verify, draw, bankCommand])
 )
 
 /** What was typed wrongly is said in one line; the help is there for who asks. */

@@ -27,12 +27,12 @@ export function isBetween(minimum: number, maximum: number) {
 }
 
 /** Before hours of work that end in a file that cannot be written. */
-export const checkWritable = (file: string) =>
+export const checkWritable = (file: string, flag = "--trace") =>
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
     yield* Effect.scoped(files.open(file, { flag: "a" }))
   }).pipe(
-    Effect.mapError((error) => new Usage({ reason: `--trace ${file}: it cannot be written, ${reasonOf(error)}.` }))
+    Effect.mapError((error) => new Usage({ reason: `${flag} ${file}: it cannot be written, ${reasonOf(error)}.` }))
   )
 
 /** The algorithm of that name, or the nearest name there is. */

@@ -1,6 +1,6 @@
 /** `troupe run`: an algorithm at work, on a transport of one's choice. */
 import type { Card } from "@troupe/actor"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { CannotRun, Usage, Violated } from "../Problem.ts"
 import type { Sighting } from "../Sighting.ts"
@@ -12,13 +12,13 @@ import { inMemory } from "../worlds/memory.ts"
 import { processes } from "../worlds/processes.ts"
 import { simulated } from "../worlds/simulated.ts"
 import { names, type Run } from "../worlds/World.ts"
-import { algorithm, find, isBetween, json, nodes } from "./arguments.ts"
+import { algorithm, find, isBetween, json, maximumNodes, nodes } from "./arguments.ts"
+import { detectionAsJson, detectionAsText } from "./run/Detected.ts"
+import { type Report, type Transport, transports, type Watched } from "./run/Report.ts"
 
 const maximumProcesses = 64
 const maximumEntries = 1_000_000
-
-const transports = ["memory", "tcp", "udp", "sim"] as const
-type Transport = (typeof transports)[number]
+const maximumSeconds = 3_600
 
 const flags = {
   algorithm,
@@ -44,6 +44,16 @@ const flags = {
     ),
     Flag.withDefault(50)
   ),
+  seconds: Flag.Int("seconds").pipe(
+    Flag.filter(isBetween(2, maximumSeconds), () => `a number of seconds from 2 to ${maximumSeconds}`),
+    Flag.withDescription("How long nodes watch each other, where the algorithm detects failures. Default: 30"),
+    Flag.optional
+  ),
+  kill: Flag.Int("kill").pipe(
+    Flag.filter(isBetween(0, maximumNodes), () => `a number of nodes from 0 to ${maximumNodes}`),
+    Flag.withDescription("How many of them die when half of that time is over; says who noticed when. Default: 0"),
+    Flag.withDefault(0)
+  ),
   json
 }
 
@@ -52,21 +62,24 @@ export const run = Command.make(
   flags,
   Effect.fnUntraced(function* (given) {
     const demonstration = yield* find(given.algorithm)
-    const refusal = refuse(demonstration, given.transport, given.nodes)
+    const refusal = refuse(demonstration, given.transport, given.nodes) ?? refuseKilling(demonstration, given)
     if (refusal !== undefined) return yield* new Usage({ reason: refusal })
     const terminal = yield* screen
     const isLive = terminal.canRedraw && !given.json
+    const seconds = Option.getOrElse(given.seconds, () => 30)
     const plan: Run = {
       demonstration,
       nodes: names(given.nodes),
-      entries: given.entries,
+      entries: demonstration.isOngoing ? seconds : given.entries,
       seed: given.seed,
-      workMillis: isLive ? watchable(given.entries, demonstration.inTurns ? 1 : given.nodes) : 0
+      workMillis: isLive ? watchable(given.entries, demonstration.inTurns ? 1 : given.nodes) : 0,
+      ...(given.kill === 0 ? {} : { kill: { nodes: victims(given.nodes, given.kill), afterMillis: 500 * seconds } })
     }
     const show = given.json ? silently : isLive ? live : inLines
     const { outcome, tally, ...times } = yield* show(plan, given.transport, terminal)
     const report = { plan, transport: given.transport, outcome, tally, ...times }
-    yield* print(given.json ? [JSON.stringify(asJson(report))] : asText(report, terminal))
+    const [toJson, toText] = demonstration.isOngoing ? [detectionAsJson, detectionAsText] : [asJson, asText]
+    yield* print(given.json ? [JSON.stringify(toJson(report))] : toText(report, terminal))
     if (outcome.violations.length > 0) return yield* new Violated()
   })
 ).pipe(
@@ -80,7 +93,11 @@ export const run = Command.make(
     { command: "troupe run mutex/ricart-agrawala --transport tcp", description: "The same, each node a process" },
     { command: "troupe run clocks/lamport --transport udp", description: "Over datagrams, where the card allows it" },
     { command: "troupe run election/bully --nodes 7 --transport sim --seed 3", description: "On virtual time" },
-    { command: "troupe run mutex/ricart-agrawala --nodes 5 --entries 200 --json", description: "Just the figures" }
+    { command: "troupe run mutex/ricart-agrawala --nodes 5 --entries 200 --json", description: "Just the figures" },
+    {
+      command: "troupe run failure-detection/phi-accrual --nodes 50 --transport sim --kill 3",
+      description: "Three nodes die: who notices when"
+    }
   ])
 )
 
@@ -96,18 +113,38 @@ const refuse = ({ card, name }: Demonstration, transport: Transport, nodes: numb
   return `The card of ${name} assumes channels ${assumed}, and UDP does not. Take --transport tcp.`
 }
 
+const refuseKilling = (
+  { isOngoing, name }: Demonstration,
+  {
+    kill,
+    nodes,
+    seconds,
+    transport
+  }: {
+    readonly kill: number
+    readonly nodes: number
+    readonly seconds: Option.Option<number>
+    readonly transport: Transport
+  }
+): string | undefined => {
+  if (!isOngoing && (kill > 0 || Option.isSome(seconds))) {
+    return `--${kill > 0 ? "kill" : "seconds"}: ${name} detects no failures. Those of failure-detection do.`
+  }
+  if (kill > 0 && kill >= nodes)
+    return `--kill ${kill}: one of ${nodes} must be left to notice, so ${nodes - 1} at the most.`
+  return kill > 0 && transport === "memory"
+    ? `--kill ${kill}: in memory no node dies alone. Take --transport sim, tcp or udp.`
+    : undefined
+}
+
+/** As far apart as they can be. The first node is not among them: it counts the seconds. */
+const victims = (nodes: number, kill: number): ReadonlyArray<string> =>
+  Array.from({ length: kill }, (_, at) => names(nodes)[1 + Math.floor(((at + 0.5) * (nodes - 1)) / kill)]!)
+
 /** How long an operation takes, so that a run takes about eight seconds and each is seen. */
 const watchable = (entries: number, atOnce: number): number => Math.min(800, (8_000 * atOnce) / entries)
 
 // ---------------------------------------------------------------------------------------------------- ways to watch
-
-interface Watched {
-  readonly outcome: Outcome
-  readonly tally: Tally
-  readonly elapsedMillis: number
-  /** How long it took in a simulated world. */
-  readonly virtualMillis?: number
-}
 
 const perform = (plan: Run, transport: Transport, tally: Tally): Effect.Effect<Watched, CannotRun> =>
   Effect.gen(function* () {
@@ -143,7 +180,7 @@ const inLines = (plan: Run, transport: Transport) => {
   const tally = tallyOf(plan, transport, (tally, { _tag }) => {
     if (_tag !== "Finished" || tally.operations < next) return
     next += Math.ceil(total / 10)
-    const { operation } = demonstration.card.cost
+    const { operation } = demonstration
     const done = `${number(tally.operations)} of ${count(total, operation)}`
     process.stdout.write(`  ${done}${andMessages(operation, tally)}: ${summary(nodes, tally)}\n`)
   })
@@ -193,11 +230,6 @@ const film = (plan: Run, screen: Screen) =>
   })
 
 // ------------------------------------------------------------------------------------------------------- the report
-
-interface Report extends Watched {
-  readonly plan: Run
-  readonly transport: Transport
-}
 
 /** The name of the algorithm, and what it runs on; where there is a screen, in a line of it. */
 const title = ({ demonstration, nodes, seed }: Run, transport: Transport, screen?: Screen, more = ""): string => {

@@ -4,10 +4,24 @@ import type { Tally } from "../Tally.ts"
 import type { Run } from "../worlds/World.ts"
 import { bar, count, cut, number, type Screen, type Style } from "./Screen.ts"
 
-const marks: Readonly<Record<Role, string>> = { leads: "★", holds: "●", waits: "…", rests: "·" }
+const marks: Readonly<Record<Role, string>> = {
+  leads: "★",
+  holds: "●",
+  waits: "…",
+  suspects: "!",
+  dead: "✗",
+  rests: "·"
+}
 
 const paint = (style: Style, role: Role): ((text: string) => string) =>
-  ({ leads: style.yellow, holds: style.green, waits: (text: string) => text, rests: style.dim })[role]
+  ({
+    leads: style.yellow,
+    holds: style.green,
+    waits: (text: string) => text,
+    suspects: style.yellow,
+    dead: style.red,
+    rests: style.dim
+  })[role]
 
 export const picture = (
   { demonstration, entries, nodes }: Run,
@@ -16,7 +30,7 @@ export const picture = (
   screen: Screen
 ): ReadonlyArray<string> => {
   const total = demonstration.operations(entries)
-  const { operation } = demonstration.card.cost
+  const { operation } = demonstration
   const progress = `${number(tally.operations)} of ${count(total, operation)}${
     operation === "message" ? "" : `   ${count(tally.messages, "message")}`
   }`
@@ -87,11 +101,15 @@ const longest = (nodes: ReadonlyArray<string>): number => Math.max(...nodes.map(
 export const summary = (nodes: ReadonlyArray<string>, tally: Tally): string => {
   const parts: Array<string> = []
   let waiting = 0
+  let suspecting = 0
   for (const node of nodes) {
     const status = tally.status.get(node)
     if (status?.role === "waits") waiting++
+    if (status?.role === "suspects") suspecting++
+    if (status?.role === "dead") parts.push(`${node} is dead`)
     if (status?.role === "leads" || status?.role === "holds") parts.push(`${node} ${status.role} (${status.detail})`)
   }
   if (waiting > 0) parts.push(`${number(waiting)} ${waiting === 1 ? "waits" : "wait"}`)
+  if (suspecting > 0) parts.push(`${number(suspecting)} ${suspecting === 1 ? "suspects" : "suspect"} others`)
   return parts.length === 0 ? "all rest" : parts.join(", ")
 }

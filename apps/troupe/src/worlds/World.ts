@@ -12,6 +12,8 @@ export interface Run {
   readonly seed: number
   /** How long an operation takes, apart from its messages. */
   readonly workMillis: number
+  /** Nodes that die for good at a time of the run. Not in one real process: nothing there dies alone. */
+  readonly kill?: { readonly nodes: ReadonlyArray<NodeId.NodeId>; readonly afterMillis: number }
 }
 
 /** A node of the run could not start, died, or fell silent. */

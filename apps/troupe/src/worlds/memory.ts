@@ -1,7 +1,7 @@
 /** All nodes in this process, over a network in memory. */
 import { Memory, Transport } from "@troupe/transport"
 import { Effect, Random, type Scope } from "effect"
-import { perform, share } from "../Sighting.ts"
+import { paceOf, perform } from "../Sighting.ts"
 import type { Tally } from "../Tally.ts"
 import { type Run, settled } from "./World.ts"
 
@@ -12,9 +12,11 @@ export const inMemory = ({ demonstration, entries, nodes, seed, workMillis }: Ru
     const programs = Effect.forEach(
       transports,
       (transport) =>
-        perform(demonstration, share({ entries, node: transport.self, nodes, workMillis }), tally.see).pipe(
-          Effect.provideService(Transport, transport)
-        ),
+        perform(
+          demonstration,
+          paceOf(demonstration, { entries, node: transport.self, nodes, workMillis }),
+          tally.see
+        ).pipe(Effect.provideService(Transport, transport)),
       { concurrency: "unbounded", discard: true }
     )
     // A program that never ends is for `settled` to find.

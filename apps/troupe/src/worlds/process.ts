@@ -5,7 +5,8 @@ import * as Tcp from "@troupe/transport/Tcp"
 import * as Udp from "@troupe/transport/Udp"
 import { Cause, Deferred, Effect, Fiber, Queue, Random, type Scope } from "effect"
 import { algorithms } from "../algorithms.ts"
-import { type Pace, perform, share, type Sighting } from "../Sighting.ts"
+import { type Pace, paceOf, perform, type Sighting } from "../Sighting.ts"
+import { pack } from "./Packing.ts"
 import type { Begin, Order, Over, Word } from "./processes.ts"
 
 const orders = Effect.gen(function* () {
@@ -89,11 +90,10 @@ const node = Effect.gen(function* () {
   yield* connect(ports)
 
   let batch: Array<Sighting> = []
-  const { pace, ready, start } = yield* held(share({ entries, node: self, nodes, workMillis }))
-  const work = perform(demonstration, pace, (sighting) => batch.push(sighting)).pipe(
-    Effect.provideService(Transport, transport),
-    Random.withSeed(`${seed}/${self}`)
-  )
+  const { pace, ready, start } = yield* held(paceOf(demonstration, { entries, node: self, nodes, workMillis }))
+  const work = perform(demonstration, pace, (sighting) =>
+    batch.push("state" in sighting ? { ...sighting, state: pack(sighting.state) } : sighting)
+  ).pipe(Effect.provideService(Transport, transport), Random.withSeed(`${seed}/${self}`))
   // What comes before its channel is open is kept over TCP, and lost over UDP: there, all open theirs before any begins.
   const early = over === "udp" ? yield* Effect.forkScoped(work, { startImmediately: true }) : undefined
   if (early !== undefined) yield* Effect.raceFirst(ready, Effect.sleep(openingMillis))

@@ -11,6 +11,7 @@ import { type ChildProcess, fork } from "node:child_process"
 import { getCompileCacheDir } from "node:module"
 import type { Sighting } from "../Sighting.ts"
 import type { Tally } from "../Tally.ts"
+import { unpack } from "./Packing.ts"
 import { NodeFailed, type Run, settled } from "./World.ts"
 
 /** What the nodes are connected by. */
@@ -51,7 +52,7 @@ const silentAfterMillis = 10_000
 
 export const processes = (over: Over) => (run: Run, tally: Tally) =>
   Effect.gen(function* () {
-    const { demonstration, entries, nodes, seed, workMillis } = run
+    const { demonstration, entries, kill, nodes, seed, workMillis } = run
     const failed = yield* Deferred.make<never, NodeFailed>()
     const merge = new Merge(nodes)
     const staff = yield* Effect.forEach(nodes, (node) => employ(node, merge, failed))
@@ -76,6 +77,7 @@ export const processes = (over: Over) => (run: Run, tally: Tally) =>
       yield* allOf(staff, ({ linked }) => linked, "did not connect to all others")
       yield* tellAll(() => ({ _tag: "Start" }))
       merge.begin()
+      if (kill !== undefined) yield* Effect.forkScoped(killing(kill, staff, merge))
       yield* Effect.raceFirst(follow(merge, tally), settled(tally, workMillis, over === "udp"))
       return tally.outcome()
     })
@@ -109,6 +111,7 @@ const employ = (node: NodeId.NodeId, merge: Merge, failed: Deferred.Deferred<nev
         Deferred.doneUnsafe(failed, Effect.fail(new NodeFailed({ node, reason })))
       child.on("error", (error) => fail(error.message))
       child.on("exit", (code, signal) => {
+        if (merge.isGone(node)) return
         const said = /^\w*Error: .*$/m.exec(lastWords)?.[0]
         fail(`its process ended early (${signal ?? `exit code ${code}`})${said === undefined ? "" : `, ${said}`}`)
       })
@@ -129,6 +132,20 @@ const employ = (node: NodeId.NodeId, merge: Merge, failed: Deferred.Deferred<nev
     }),
     ({ child }) => dismiss(child)
   )
+
+const killing = (
+  { afterMillis, nodes }: NonNullable<Run["kill"]>,
+  staff: ReadonlyArray<Employee>,
+  merge: Merge
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    yield* Effect.sleep(afterMillis)
+    for (const { child, node } of staff) {
+      if (!nodes.includes(node)) continue
+      merge.bury(node, Number(process.hrtime.bigint()))
+      child.kill("SIGKILL")
+    }
+  })
 
 const dismiss = (child: ChildProcess): Effect.Effect<void> =>
   Effect.callback((resume) => {
@@ -177,6 +194,7 @@ export class Merge {
   private readonly upToNanos: Map<NodeId.NodeId, number>
   private readonly heardAtMillis: Map<NodeId.NodeId, number>
   private waiting: Array<Sighting> = []
+  private readonly gone = new Set<NodeId.NodeId>()
 
   constructor(nodes: ReadonlyArray<NodeId.NodeId>) {
     this.upToNanos = new Map(nodes.map((node) => [node, 0]))
@@ -188,8 +206,23 @@ export class Merge {
     for (const node of this.heardAtMillis.keys()) this.heardAtMillis.set(node, performance.now())
   }
 
+  /** The node is dead: it reports nothing more, and is not waited for. */
+  bury(node: NodeId.NodeId, atNanos: number): void {
+    this.gone.add(node)
+    this.upToNanos.delete(node)
+    this.heardAtMillis.delete(node)
+    this.waiting.push({ _tag: "Killed", node, atNanos })
+  }
+
+  isGone(node: NodeId.NodeId): boolean {
+    return this.gone.has(node)
+  }
+
   add(node: NodeId.NodeId, sightings: ReadonlyArray<Sighting>, upToNanos: number): void {
-    for (const sighting of sightings) this.waiting.push(sighting)
+    if (this.gone.has(node)) return
+    for (const sighting of sightings) {
+      this.waiting.push("state" in sighting ? { ...sighting, state: unpack(sighting.state) } : sighting)
+    }
     this.upToNanos.set(node, upToNanos)
     this.heardAtMillis.set(node, performance.now())
   }

@@ -1,7 +1,7 @@
 /** All nodes in a simulated world, on virtual time: the same run for the same seed. */
 import { type Property, Simulation } from "@troupe/simulation"
 import { Effect } from "effect"
-import { perform, share } from "../Sighting.ts"
+import { paceOf, perform } from "../Sighting.ts"
 import type { Outcome, Tally } from "../Tally.ts"
 import { type Run, settled } from "./World.ts"
 
@@ -11,18 +11,22 @@ export interface Simulated extends Outcome {
 
 /** `tally` sees the run, but leaves it to the simulator to hold the guarantees against it. */
 export const simulated = (
-  { demonstration, entries, nodes, seed, workMillis }: Run,
+  { demonstration, entries, kill, nodes, seed, workMillis }: Run,
   tally: Tally
 ): Effect.Effect<Simulated, Simulation.SimulationError> =>
   Effect.gen(function* () {
     const result = yield* Simulation.run({
       seed,
       nodes,
-      program: (node) => perform(demonstration, share({ entries, node, nodes, workMillis }), tally.see),
+      program: (node) => perform(demonstration, paceOf(demonstration, { entries, node, nodes, workMillis }), tally.see),
       properties: Simulation.fromCard(demonstration.card, demonstration.actor).map((property) =>
         onChange(property, tally)
       ),
-      test: () => settled(tally, workMillis),
+      test: (simulator) =>
+        Effect.gen(function* () {
+          if (kill !== undefined) yield* Effect.forkChild(killing(kill, simulator, tally))
+          yield* settled(tally, workMillis)
+        }),
       duration: "30 days"
     })
     return {
@@ -35,6 +39,15 @@ export const simulated = (
         ...tally.failures
       ],
       virtualMillis: result.durationMillis
+    }
+  })
+
+const killing = ({ afterMillis, nodes }: NonNullable<Run["kill"]>, simulator: Simulation.Simulator, tally: Tally) =>
+  Effect.gen(function* () {
+    yield* Effect.sleep(afterMillis)
+    for (const node of nodes) {
+      yield* simulator.crash(node)
+      tally.see({ _tag: "Killed", node, atNanos: simulator.world.nowMillis * 1e6 })
     }
   })
 

@@ -1,0 +1,228 @@
+/** `troupe compare`: all algorithms of a package on the same seeds, in the simulator: one table, and one picture. */
+import { Effect, FileSystem, Option } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { algorithms } from "../algorithms.ts"
+import type { Demonstration } from "../Demonstration.ts"
+import { CannotRun, reasonOf, Usage } from "../Problem.ts"
+import { bar, count, cut, number, print, type Screen, screen, whileDrawing } from "../terminal/Screen.ts"
+import { checkWritable, isBetween, json, maximumNodes } from "./arguments.ts"
+import { chart, type Row } from "./compare/Chart.ts"
+import { type Asked, type Measures, measures } from "./compare/Measures.ts"
+
+const maximumSeeds = 10_000
+
+const flags = {
+  package: Argument.String("package").pipe(
+    Argument.withDescription('Whose algorithms are compared, as in "failure-detection"')
+  ),
+  nodes: Flag.String("nodes").pipe(
+    Flag.withMetavar("N,M"),
+    Flag.withDescription(`How many nodes there are, 2 to ${maximumNodes}; several sizes with commas. Default: 10`),
+    Flag.withDefault("10")
+  ),
+  seeds: Flag.Int("seeds").pipe(
+    Flag.filter(isBetween(1, maximumSeeds), () => `a number of seeds from 1 to ${maximumSeeds}`),
+    Flag.withDescription("How many seeds each algorithm runs on, from 1 on. Default: 5"),
+    Flag.withDefault(5)
+  ),
+  loss: Flag.Int("loss").pipe(
+    Flag.filter(isBetween(0, 90), () => "a percentage from 0 to 90"),
+    Flag.withDescription("How many of a hundred messages are lost where losses are looked at. Default: 5"),
+    Flag.withDefault(5)
+  ),
+  svg: Flag.String("svg").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Write the comparison as a picture"),
+    Flag.optional
+  ),
+  json
+}
+
+export const compare = Command.make(
+  "compare",
+  flags,
+  Effect.fnUntraced(function* (given) {
+    const sizes = yield* parseSizes(given.nodes)
+    const { compared, measured } = yield* findAll(given.package)
+    const svg = Option.getOrUndefined(given.svg)
+    if (svg !== undefined) yield* checkWritable(svg, "--svg")
+    const terminal = yield* screen
+    const asked = sizes.map((nodes) => ({ nodes, seeds: given.seeds, lossProbability: given.loss / 100 }))
+    const rows: Array<Row> = []
+    const tell = Effect.suspend(() =>
+      print(
+        given.json
+          ? [JSON.stringify(asJson(given.package, asked, rows))]
+          : asText(given.package, measured, asked, rows, terminal)
+      )
+    )
+    const work = measureAll(compared, measured, asked, rows, terminal, process.stderr.isTTY && !given.json)
+    // Who interrupts it gets what there is.
+    yield* Effect.onInterrupt(work, () => (rows.length === 0 ? Effect.void : tell))
+    if (svg !== undefined) yield* writeChart(svg, given.package, measured, asked, rows)
+    yield* tell
+    if (svg !== undefined && !given.json) yield* print(["", `picture in ${svg}`])
+  })
+).pipe(
+  Command.withDescription(
+    "Runs all algorithms of a package on the same seeds, in the simulator, and prints a table of what each is worth and " +
+      "costs. What takes too long at a size is left out, and says so; an interrupt prints what there is so far"
+  ),
+  Command.withShortDescription("Measures all algorithms of a package side by side"),
+  Command.withExamples([
+    { command: "troupe compare failure-detection --nodes 50", description: "All failure detectors, a node of 50 dies" },
+    {
+      command: "troupe compare failure-detection --nodes 10,100,1000 --seeds 3 --svg detectors.svg",
+      description: "Three sizes, and a picture"
+    },
+    { command: "troupe compare failure-detection --loss 20 --json", description: "With a fifth of the messages lost" }
+  ])
+)
+
+// ------------------------------------------------------------------------------------------------------- the flags
+
+const parseSizes = (text: string): Effect.Effect<ReadonlyArray<number>, Usage> => {
+  const sizes = text.split(",").map(Number)
+  return /^\d+(,\d+)*$/.test(text) && sizes.every(isBetween(2, maximumNodes))
+    ? Effect.succeed([...new Set(sizes)])
+    : Effect.fail(
+        new Usage({ reason: `--nodes ${text}: give numbers of nodes from 2 to ${maximumNodes}, as in --nodes 10,100.` })
+      )
+}
+
+const findAll = (name: string) => {
+  const packageOf = (demonstration: Demonstration): string => demonstration.name.split("/")[0]!
+  const compared = algorithms.filter((demonstration) => packageOf(demonstration) === name)
+  const all = [...new Set(algorithms.filter(({ service }) => measures[service] !== undefined).map(packageOf))].join(
+    ", "
+  )
+  const measured = compared[0] && measures[compared[0].service]
+  if (measured !== undefined) return Effect.succeed({ compared, measured })
+  const what = compared.length === 0 ? `There is no package "${name}"` : `What to measure of ${name} is not known yet`
+  return Effect.fail(new Usage({ reason: `${what}. It can be: ${all}.` }))
+}
+
+// ----------------------------------------------------------------------------------------------------- measuring
+
+const measureAll = (
+  compared: ReadonlyArray<Demonstration>,
+  measured: Measures,
+  sizes: ReadonlyArray<Asked>,
+  rows: Array<Row>,
+  terminal: Screen,
+  showProgress: boolean
+): Effect.Effect<void, CannotRun> => {
+  const isRun = (demonstration: Demonstration, { nodes }: Asked): boolean =>
+    measured.refuse(demonstration, nodes) === undefined
+  let total = 0
+  for (const asked of sizes) {
+    total += compared.filter((demonstration) => isRun(demonstration, asked)).length * measured.runsOf(asked)
+  }
+  let runs = 0
+  let at = ""
+  const onRun = Effect.suspend(() => {
+    runs++
+    return Effect.yieldNow
+  })
+  const work = Effect.gen(function* () {
+    for (const asked of sizes) {
+      for (const demonstration of compared) {
+        const { card, name } = demonstration
+        at = `${card.title}, ${number(asked.nodes)} nodes`
+        const row = { algorithm: name, title: card.title, nodes: asked.nodes }
+        const leftOut = measured.refuse(demonstration, asked.nodes)
+        if (leftOut !== undefined) rows.push({ ...row, values: {}, leftOut })
+        else rows.push({ ...row, values: yield* measured.measure(demonstration, asked, onRun) })
+      }
+    }
+  }).pipe(Effect.mapError((error) => new CannotRun({ reason: error.message })))
+  if (!showProgress) return work
+  const progress = (): ReadonlyArray<string> => [
+    cut(
+      `  ${bar(runs / total, Math.min(40, terminal.width - 50))}  ${number(runs)} of ${count(total, "run")}  ${at}`,
+      terminal.width - 1
+    )
+  ]
+  return whileDrawing(work, process.stderr, progress, { erase: true })
+}
+
+// ------------------------------------------------------------------------------------------------------- the report
+
+const asJson = (name: string, asked: ReadonlyArray<Asked>, rows: ReadonlyArray<Row>) => ({
+  package: name,
+  seeds: asked[0]!.seeds,
+  lossProbability: asked[0]!.lossProbability,
+  rows: rows.map(({ algorithm, leftOut, nodes, values }) => ({
+    algorithm,
+    nodes,
+    ...(leftOut === undefined
+      ? Object.fromEntries(
+          Object.entries(values).map(([key, value]) => [key, value === undefined ? null : Number(value.toPrecision(4))])
+        )
+      : { leftOut })
+  }))
+})
+
+const asText = (
+  name: string,
+  measured: Measures,
+  asked: ReadonlyArray<Asked>,
+  rows: ReadonlyArray<Row>,
+  { style }: Screen
+): ReadonlyArray<string> => {
+  const { columns } = measured
+  const first = Math.max(...rows.map(({ title }) => title.length))
+  const cell = ({ digits, key }: Measures["columns"][number], { values }: Row): string => {
+    const value = values[key]
+    return value === undefined
+      ? "–"
+      : value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })
+  }
+  const widths = columns.map((column) =>
+    Math.max(...column.title.map(({ length }) => length), ...rows.map((row) => cell(column, row).length))
+  )
+  const join = (head: string, cells: ReadonlyArray<string>): string =>
+    `${head.padEnd(first)}  ${cells.map((text, at) => text.padStart(widths[at]!)).join("  ")}`.trimEnd()
+  const table = asked
+    .map(({ nodes }) => rows.filter((row) => row.nodes === nodes))
+    .filter((block) => block.length > 0)
+    .flatMap((block) => [
+      "",
+      join(
+        `${number(block[0]!.nodes)} nodes`,
+        columns.map(({ title }) => title[0])
+      ),
+      join(
+        "",
+        columns.map(({ title }) => title[1])
+      ),
+      ...block.map((row) =>
+        row.leftOut === undefined
+          ? join(
+              row.title,
+              columns.map((column) => cell(column, row))
+            )
+          : `${row.title.padEnd(first)}  ${style.dim(row.leftOut)}`
+      )
+    ])
+  return [
+    `${style.bold(name)}  simulated, ${count(asked[0]!.seeds, "seed")}`,
+    ...table,
+    "",
+    ...measured.legend(asked[0]!).map(style.dim)
+  ]
+}
+
+const writeChart = (
+  file: string,
+  name: string,
+  { legend, panels }: Measures,
+  asked: ReadonlyArray<Asked>,
+  rows: ReadonlyArray<Row>
+) =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    const subtitle = legend(asked[0]!)[1] ?? ""
+    const picture = chart({ title: `${name}, simulated, ${count(asked[0]!.seeds, "seed")}`, subtitle, panels }, rows)
+    yield* files.writeFileString(file, picture)
+  }).pipe(Effect.mapError((error) => new CannotRun({ reason: `The picture could not be written: ${reasonOf(error)}` })))
