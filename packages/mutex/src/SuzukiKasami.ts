@@ -7,7 +7,7 @@
  * first. A holder that does not use it sends it to whoever asks. So an entry costs N messages, or none.
  *
  * The token is lost with a node that crashes. With a `FailureDetector` in the context, the lowest node that is not
- * suspected begins a new generation: it asks all others to take no token of an older one any more. Who has the token
+ * suspected, or whoever passed the token to the dead, begins a new generation: it asks all others to take no token of an older one any more. Who has the token
  * gives it up; who is inside answers when it has left. Only when all have answered is there a new token; an old one, still
  * on its way, is refused. Each says which request it waits for, and so the new token's LN is known.
  *
@@ -19,7 +19,7 @@ import type { Card, Protocol } from "@troupe/actor"
 import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer, Schema } from "effect"
 import type { Reading } from "./internal/acquisition.ts"
-import { fencingToken, nextGeneration, without } from "./internal/generations.ts"
+import { fencingToken, nextGeneration, ownerOf, without } from "./internal/generations.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
 import { locking } from "./internal/locking.ts"
 import { suspecting, type Suspicion } from "./internal/suspicion.ts"
@@ -80,6 +80,8 @@ export interface State {
   /** Whether this node's latest request is not served. Stays so when it is withdrawn. */
   readonly pending: boolean
   readonly token: Token | undefined
+  /** Who got the token from this node last. */
+  readonly passedTo: NodeId.NodeId | undefined
 
   // Regeneration.
   /** The highest generation heard of. An older token is refused. */
@@ -179,6 +181,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event> = {
       requested: zeros,
       pending: false,
       token: id === nodes[0] ? { generation: 0, entries: 0, served: zeros, queue: [] } : undefined,
+      passedTo: undefined,
       generation: 0,
       inquiry: undefined,
       inquirer: undefined,
@@ -270,18 +273,19 @@ const offer = (state: State, act: Act): State => {
   const [next, ...rest] = queue
   if (next === undefined) return token.queue.length === 0 ? state : { ...state, token: { ...token, queue } }
   act.send(next, { _tag: "Token", token: { ...token, queue: rest } })
-  return { ...state, token: undefined }
+  return { ...state, token: undefined, passedTo: next }
 }
 
 // --------------------------------------------------------------------------------------------------------- regeneration
 
 const suspect = (state: State, node: NodeId.NodeId, act: Act): State => {
-  const { inquiry, suspects } = state
+  const { inquiry, passedTo, suspects } = state
   if (inquiry !== undefined) {
     return regenerate({ ...state, inquiry: { ...inquiry, awaiting: without(inquiry.awaiting, node) } }, act)
   }
   const lowest = act.self.nodes.find((each) => !suspects.includes(each))
-  return lowest === act.self.id ? inquire(state, act) : state
+  // The lowest may have inquired before the token was passed to the dead.
+  return lowest === act.self.id || passedTo === node ? inquire(state, act) : state
 }
 
 /** Begins a generation: asks all that are not suspected, and gives up its own token like everybody. */
@@ -290,15 +294,22 @@ const inquire = (state: State, act: Act): State => {
   const awaiting = act.self.peers.filter((node) => !state.suspects.includes(node))
   act.sendAll(awaiting, { _tag: "Inquire", generation })
   const inquiry = { generation, awaiting, served: state.requested }
-  return regenerate({ ...state, generation, token: undefined, inquiry, inquirer: undefined }, act)
+  return regenerate({ ...giveUp(state, generation), inquiry, inquirer: undefined }, act)
 }
+
+const giveUp = (state: State, generation: number): State => ({
+  ...state,
+  generation,
+  token: undefined,
+  passedTo: undefined
+})
 
 const answer = (state: State, from: NodeId.NodeId, generation: number, act: Act): State => {
   if (generation <= state.generation) {
     act.send(from, { _tag: "Obsolete", generation: state.generation })
     return state
   }
-  const given: State = { ...state, generation, token: undefined, inquiry: undefined, inquirer: from }
+  const given = { ...giveUp(state, generation), inquiry: undefined, inquirer: from }
   return state.phase === "inside" ? given : report(given, act)
 }
 
@@ -343,8 +354,13 @@ const regenerate = (state: State, act: Act): State => {
 /** Others are in a later generation: this node's token is none any more, and what it asked for may be forgotten. */
 const learn = (state: State, generation: number, act: Act): State => {
   if (generation < state.generation) return state
-  if (state.inquiry !== undefined) return inquire({ ...state, generation }, act)
-  const learnt: State = generation > state.generation ? { ...state, generation, token: undefined } : state
+  if (generation > state.generation && state.inquiry !== undefined) {
+    // Whoever began it goes on with it, unless it is dead: its Inquire is on its way, and is to be answered.
+    return state.suspects.includes(ownerOf(generation, act.self))
+      ? inquire({ ...state, generation }, act)
+      : { ...giveUp(state, generation - 1), inquiry: undefined }
+  }
+  const learnt = generation > state.generation ? giveUp(state, generation) : state
   return state.pending && state.phase !== "inside" ? request(learnt, act) : learnt
 }
 

@@ -23,7 +23,7 @@ import type { Card, Protocol } from "@troupe/actor"
 import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import { Duration, Effect, Layer, Option, Schema } from "effect"
 import type { Reading } from "./internal/acquisition.ts"
-import { fencingToken, nextGeneration, without } from "./internal/generations.ts"
+import { fencingToken, nextGeneration, ownerOf, without } from "./internal/generations.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
 import { locking } from "./internal/locking.ts"
 import { suspecting, type Suspicion } from "./internal/suspicion.ts"
@@ -207,7 +207,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, Timer, 
       case "Obsolete":
         return message.generation < state.generation || state.inquiry === undefined
           ? state
-          : inquire({ ...state, generation: message.generation }, act)
+          : learn(state, message.generation, act)
     }
   },
 
@@ -291,6 +291,17 @@ const answer = (state: State, from: NodeId.NodeId, generation: number, act: Act)
   }
   const given: State = { ...state, generation, token: undefined, inquiry: undefined, inquirer: from }
   return state.phase === "inside" ? given : report(given, act)
+}
+
+/**
+ * Others are in a later generation. Whoever began it goes on with it, unless it is dead, or was this node in an earlier
+ * life: its Inquire is on its way, and is to be answered.
+ */
+const learn = (state: State, generation: number, act: Act): State => {
+  const owner = ownerOf(generation, act.self)
+  return owner === act.self.id || state.suspects.includes(owner)
+    ? inquire({ ...state, generation }, act)
+    : { ...state, generation: Math.max(state.generation, generation - 1), inquiry: undefined }
 }
 
 /** Tells whoever has inquired what it waits for to hear. */

@@ -10,6 +10,10 @@ import type { FencingToken } from "../Mutex.ts"
 export const nextGeneration = (seen: number, self: Protocol.Self): number =>
   (Math.floor(seen / self.nodes.length) + 1) * self.nodes.length + self.nodes.indexOf(self.id)
 
+/** Whose generation it is. */
+export const ownerOf = (generation: number, { nodes }: Protocol.Self): NodeId.NodeId =>
+  nodes[generation % nodes.length]!
+
 /** So many entries a generation; and 2^23 generations. */
 const countsPerGeneration = 2 ** 30
 
