@@ -122,8 +122,8 @@ export interface State {
   readonly call: { readonly number: number; readonly purpose: Purpose; readonly atMillis: number } | undefined
   /** How many questions there have been. */
   readonly calls: number
-  /** How often in a row this node has put off looking again, up to `pollsCounted`. */
-  readonly polls: number
+  /** The token of the latest lease of whose end this node has asked to be told. */
+  readonly awaited: number
   /** Who waits for this node to free it, in the order of asking. */
   readonly waiters: ReadonlyArray<NodeId.NodeId>
   /** This node's part of a register that is served by one of the nodes. */
@@ -140,7 +140,7 @@ export const init: State = {
   outlasted: false,
   call: undefined,
   calls: 0,
-  polls: 0,
+  awaited: 0,
   waiters: [],
   register: Served.init
 }
@@ -170,8 +170,11 @@ export interface Leaseholder {
   readonly token: number
 }
 
-/** Somebody says that the register has changed: looks at once. */
-export const look = (state: State, act: Act): State => (state.call === undefined ? poll(state, act) : state)
+/** The holder says so itself: as though the register had been looked at. */
+export const told = (state: State, sighting: Sighting, act: Act): State =>
+  sighting.version <= (state.seen?.version ?? -1) || state.held !== undefined || !wants(state)
+    ? state
+    : proceed(see(state, sighting, act), act)
 
 export const onMessage = (state: State, from: NodeId.NodeId, message: Message, act: Act): State => {
   switch (message._tag) {
@@ -254,7 +257,7 @@ const onSign = (before: State, isRenewal: boolean, version: number, atMillis: nu
   if (isRenewal) return state
   act.clearTimer("poll")
   act.emit({ _tag: "Acquired", token })
-  return { ...state, held: { token }, polls: 0 }
+  return { ...state, held: { token } }
 }
 
 /** It is free. Who waits goes first, even where this node wants it again. */
@@ -315,7 +318,7 @@ const aimAt = (before: State, aim: "none" | "watch" | "hold", act: Act): State =
   if (aim === "hold") {
     // How long a lease has stood that it did not watch, it does not know.
     const state = before.aim === "none" && !isTakeable(before, act) ? { ...before, seen: undefined } : before
-    return proceed({ ...state, aim, polls: 0 }, act)
+    return proceed({ ...state, aim }, act)
   }
   act.clearTimer("renew")
   act.clearTimer("expire")
@@ -323,7 +326,7 @@ const aimAt = (before: State, aim: "none" | "watch" | "hold", act: Act): State =
     act.clearTimer("poll")
     act.clearTimer("outlast")
   }
-  const state = { ...before, aim, held: undefined, outlasted: aim === "watch" && before.outlasted, polls: 0 }
+  const state = { ...before, aim, held: undefined, outlasted: aim === "watch" && before.outlasted }
   // Else its answer comes first.
   return state.call === undefined ? onSight(state, act) : state
 }
@@ -335,9 +338,12 @@ const proceed = (state: State, act: Act): State => {
   if (state.call !== undefined || state.held !== undefined || !wants(state)) return state
   if (state.aim === "watch") return state.seen === undefined ? askRead(state, act) : pollLater(state, act)
   if (isTakeable(state, act)) return askTake(state, act)
-  act.send(state.seen!.record.holder!, { _tag: "Waiting" })
-  return pollLater(state, act)
+  const { holder, token } = state.seen!.record
+  if (token !== state.awaited) act.send(holder!, { _tag: "Waiting" })
+  return pollLater({ ...state, awaited: token }, act)
 }
+
+const look = (state: State, act: Act): State => (state.call === undefined ? poll(state, act) : state)
 
 /** Looks, or takes what it may take without a look. */
 const poll = (state: State, act: Act): State => {
@@ -381,15 +387,11 @@ const askFree = (state: State, act: Act): State =>
 
 const askRead = (state: State, act: Act): State => ask(state, "read", { _tag: "Read" }, act)
 
-/** Looks again after a while: ever longer, and by chance, so that those who wait don't come all at once. */
+/** Looks again after a while, by chance, so that those who wait don't come all at once. */
 const pollLater = (state: State, act: Act): State => {
-  if (!wants(state)) return state
-  const longest = act.self.options.leaseMillis / 8
-  act.setTimer("poll", longest * 2 ** (state.polls - pollsCounted) * (0.5 + act.random()))
-  return state.polls === pollsCounted ? state : { ...state, polls: state.polls + 1 }
+  if (wants(state)) act.setTimer("poll", (act.self.options.leaseMillis / 8) * (0.5 + act.random()))
+  return state
 }
-
-const pollsCounted = 5
 
 const own = (token: number, { self }: Act): Record => ({
   holder: self.id,

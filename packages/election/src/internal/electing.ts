@@ -6,7 +6,10 @@ import { Effect, Option, Queue, Stream } from "effect"
 import type { Election, Leader } from "../Election.ts"
 
 type Command = { readonly _tag: "Campaign" } | { readonly _tag: "Resign" }
-type Event = { readonly _tag: "LeaderChanged"; readonly leader: Leader | undefined }
+type Event =
+  | { readonly _tag: "LeaderChanged"; readonly leader: Leader | undefined }
+  /** What an algorithm needs of its layer. */
+  | { readonly _tag: "Ask" | "Acquired" | "Lost" }
 
 /** Hand `onRestart` to the actor: when it has forgotten whom it follows, its node does not lead any more. */
 export const electing = <State>(leaderOf: (state: State) => Leader | undefined) =>
@@ -65,7 +68,7 @@ export const electing = <State>(leaderOf: (state: State) => Leader | undefined) 
 
     const election = Effect.fnUntraced(function* (spawned: Actor.Actor<State, Command, Event>) {
       actor = spawned
-      spawned.subscribe((event) => tell(event.leader))
+      spawned.subscribe((event) => event._tag === "LeaderChanged" && tell(event.leader))
       yield* Effect.addFinalizer(() => close(Effect.interrupt))
       yield* Effect.forkScoped(Effect.catch(spawned.failed, (failure) => close(Effect.die(failure))))
       const service: Election["Service"] = {
