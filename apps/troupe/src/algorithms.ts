@@ -10,6 +10,7 @@ import {
   HirschbergSinclair,
   Invitation,
   LeLann,
+  LeaseElection,
   NextInLine,
   Ring
 } from "@troupe/election"
@@ -55,6 +56,7 @@ export const algorithms: ReadonlyArray<Demonstration> = [
   election(DolevKlaweRodeh),
   election(HirschbergSinclair),
   election(LeLann),
-  election(Ring)
+  election(Ring),
+  election(LeaseElection)
   // new:algorithm adds here
 ]
