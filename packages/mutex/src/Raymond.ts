@@ -1,25 +1,32 @@
 /**
- * Raymond: one node, the coordinator, hands out the lock in the order in which it was asked.
+ * Raymond: a token on a tree. Each node knows its neighbours, and in which of their directions the token is.
  *
- * Replace this by what the algorithm is for, its idea in a few sentences, and its paper.
+ * A node that wants the token puts itself in its queue and asks the neighbour in that direction, once, however many wait
+ * behind it; that one does alike, and so the request comes to the holder. The token goes back the way the request came,
+ * and turns round the directions that it passes. An entry costs twice the distance to the holder: O(log N) on a tree that
+ * branches, and about four messages where many ask, since a request then rarely has far to go.
+ *
+ * The token carries the number of entries, which is the fencing token.
+ *
+ * Source: K. Raymond, "A Tree-Based Algorithm for Distributed Mutual Exclusion", ACM TOCS 7(1), 1989.
  */
 import { Actor, type Card, type Protocol } from "@troupe/actor"
-import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
+import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer, Schema } from "effect"
 import { acquisition, type Reading } from "./internal/acquisition.ts"
-import { type FencingToken, Mutex } from "./Mutex.ts"
+import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
+import { binary, binaryDiameter, problemOf, star, type Tree } from "./internal/trees.ts"
+import { type FencingToken, InvalidOptions, Mutex } from "./Mutex.ts"
+
+export type { Tree } from "./internal/trees.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
-const Natural = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
-
 export const Message = Schema.Union([
-  /** To the coordinator: "may I enter?" `request` numbers the requests of the sender. */
-  Schema.TaggedStruct("Request", { request: Natural }),
-  /** From the coordinator: "you may". */
-  Schema.TaggedStruct("Grant", { request: Natural, token: Natural }),
-  /** To the coordinator: "I have left", or "I don't wait any more". */
-  Schema.TaggedStruct("Release", { request: Natural })
+  /** "I, or somebody behind me, want the token." */
+  Schema.TaggedStruct("Request", {}),
+  /** "Here it is." `entries`: how many there have been. */
+  Schema.TaggedStruct("Privilege", { entries: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)) })
 ])
 export type Message = typeof Message.Type
 
@@ -31,149 +38,187 @@ export type Command =
 
 export type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
 
-interface Claim {
-  readonly node: NodeId.NodeId
-  readonly request: number
-}
-
 export interface State {
   readonly phase: "idle" | "waiting" | "inside"
-  /** The number of this node's latest request. */
-  readonly request: number
-
-  // What the coordinator knows.
-  /** The claims in the order of their arrival: the first is granted. */
-  readonly queue: ReadonlyArray<Claim>
-  /** The token of the latest grant. */
-  readonly token: FencingToken
+  /** The neighbour in whose direction the token is; this node, while it has it. */
+  readonly holder: NodeId.NodeId
+  /** Neighbours that have asked, and this node while it waits, in the order of asking; each once. */
+  readonly queue: ReadonlyArray<NodeId.NodeId>
+  /** Whether it has asked `holder`, and not had the token since. Not while it has it. */
+  readonly asked: boolean
+  /** Of the token, while it has it. */
+  readonly entries: number
 }
 
-type Act = Protocol.Actions<Message, Event, never, void>
+export interface Options {
+  /** `binary`: as low as two children a node allow. `star`: the first node in the middle. Or the parent of each node. */
+  readonly tree: "binary" | "star" | Tree
+}
+
+type Act = Protocol.Actions<Message, Event, never, Options>
 
 // ------------------------------------------------------------------------------------------------------------- the card
 
 export const card: Card.Card<State> = {
   title: "Raymond",
-  summary: "One node, the coordinator, hands out the lock in the order in which it was asked.",
-  paper: { authors: "Folklore", title: "The central server algorithm", venue: "none", year: 1978 },
+  summary: "A token on a tree: each node knows in which direction it is, and passes requests and the token along.",
+  paper: {
+    authors: "Kerry Raymond",
+    title: "A Tree-Based Algorithm for Distributed Mutual Exclusion",
+    venue: "ACM TOCS 7(1)",
+    year: 1989
+  },
   assumes: {
     timing: "asynchronous",
     failures: "none",
-    channels: { loss: false, duplication: false, order: "fifo" },
+    channels: { loss: false, duplication: false, order: "any" },
     tolerates: ["none"]
   },
   guarantees: [
+    mutualExclusion,
     {
-      name: "mutual exclusion",
+      name: "one token",
       kind: "always",
-      description: "At most one node is inside.",
-      holds: (nodes) => nodes.filter(({ alive, state }) => alive && state.phase === "inside").length <= 1
+      description: "At most one node has the token.",
+      holds: (nodes) => nodes.filter(({ alive, node, state }) => alive && state.holder === node).length <= 1
     },
-    {
-      name: "no starvation",
-      kind: "eventually",
-      description: "Every request is granted.",
-      holds: (nodes) => nodes.every(({ alive, state }) => !alive || state.phase !== "waiting")
-    },
-    {
-      name: "a node enters",
-      kind: "sometimes",
-      description: "The run has seen an entry.",
-      holds: (nodes) => nodes.some(({ state }) => state.phase === "inside")
-    }
+    noStarvation,
+    aNodeEnters
   ],
   weaknesses: [
     {
-      name: "a coordinator that crashes forgets who waits",
-      description: "Nobody asks again after its restart.",
+      name: "a crash cuts the tree",
+      description:
+        "A holder takes the token along; any other node is missing between those that it joins, and a leaf is missed by nobody.",
       faults: "crash",
       breaks: "no starvation"
     },
     {
       name: "one lost message starves",
-      description: "A message that is lost is not sent again.",
+      description: "A request that is lost is not sent again, and a token that is lost is not made anew.",
       faults: "lossy",
       breaks: "no starvation"
+    },
+    {
+      name: "a split starves",
+      description: "What is sent while the network is split is lost.",
+      faults: "partition",
+      breaks: "no starvation"
+    },
+    {
+      name: "a root that forgets",
+      description: "A root that comes back with an empty memory takes itself for the holder: there are two tokens.",
+      faults: "crash",
+      breaks: "one token"
     }
   ],
   cost: {
     operation: "entry",
-    best: { text: "3", of: () => 3 },
-    worst: { text: "3", of: () => 3 }
+    best: { text: "0", of: () => 0 },
+    worst: { text: "2D, D ≤ 2⌊log₂N⌋ across the tree", of: (nodes) => 2 * binaryDiameter(nodes) }
   }
 }
 
 // --------------------------------------------------------------------------------------------------------- the protocol
 
-export const protocol: Protocol.Protocol<State, Message, Command, Event> = {
+export const protocol: Protocol.Protocol<State, Message, Command, Event, never, Options> = {
   name: "mutex/raymond",
   card,
   message: Message,
 
-  init: () => ({ phase: "idle", request: 0, queue: [], token: 0 }),
+  // At first the root has the token, and each node's parent is in its direction.
+  init: (self) => ({
+    phase: "idle",
+    holder: treeOf(self.options, self.nodes)[self.id] ?? self.id,
+    queue: [],
+    asked: false,
+    entries: 0
+  }),
 
   onCommand: (state, command, act) => {
-    const coordinator = act.self.nodes[0]!
+    const { id } = act.self
     switch (command._tag) {
-      case "Acquire": {
+      case "Acquire":
         if (state.phase !== "idle") return state
-        const request = state.request + 1
-        act.send(coordinator, { _tag: "Request", request })
-        return { ...state, phase: "waiting", request }
-      }
+        return proceed({ ...state, phase: "waiting", queue: [...state.queue, id] }, act)
       case "Release":
         if (state.phase === "idle") return state
-        act.send(coordinator, { _tag: "Release", request: state.request })
-        return { ...state, phase: "idle" }
+        // A token that was asked for comes all the same, and stays until somebody asks.
+        return proceed({ ...state, phase: "idle", queue: state.queue.filter((node) => node !== id) }, act)
     }
   },
 
   onMessage: (state, from, message, act) => {
     switch (message._tag) {
       case "Request":
-        return grantFirst(state, [...state.queue, { node: from, request: message.request }], act)
-      case "Release":
-        return grantFirst(
-          state,
-          state.queue.filter((claim) => !isClaim(claim, from, message.request)),
-          act
-        )
-      case "Grant":
-        // A grant of a request that was withdrawn meanwhile is given back by its Release, which is on its way.
-        if (state.phase !== "waiting" || message.request !== state.request) return state
-        act.emit({ _tag: "Acquired", token: message.token })
-        return { ...state, phase: "inside" }
+        return proceed({ ...state, queue: [...state.queue, from] }, act)
+      case "Privilege":
+        return proceed({ ...state, holder: act.self.id, asked: false, entries: message.entries }, act)
     }
   }
 }
 
-const isClaim = (claim: Claim, node: NodeId.NodeId, request: number): boolean =>
-  claim.node === node && claim.request === request
+/** After any event: a holder serves the first of its queue, and who is none asks for the token if anybody waits. */
+const proceed = (state: State, act: Act): State => ask(assign(state, act), act)
 
-/** Grants the lock when another claim than before is the first. */
-const grantFirst = (state: State, queue: ReadonlyArray<Claim>, act: Act): State => {
-  const first = queue[0]
-  if (first === undefined || first === state.queue[0]) return { ...state, queue }
-  const token = state.token + 1
-  act.send(first.node, { _tag: "Grant", request: first.request, token })
-  return { ...state, queue, token }
+const assign = (state: State, act: Act): State => {
+  const [first, ...queue] = state.queue
+  if (first === undefined || state.holder !== act.self.id || state.phase === "inside") return state
+  if (first === act.self.id) return enter({ ...state, queue }, act)
+  act.send(first, { _tag: "Privilege", entries: state.entries })
+  return { ...state, holder: first, queue, entries: 0 }
+}
+
+const enter = (state: State, act: Act): State => {
+  const entries = state.entries + 1
+  if (!Number.isSafeInteger(entries)) throw new RangeError("fencing tokens are used up: 2^53 of them")
+  act.emit({ _tag: "Acquired", token: entries })
+  return { ...state, phase: "inside", entries }
+}
+
+const ask = (state: State, act: Act): State => {
+  if (state.holder === act.self.id || state.queue.length === 0 || state.asked) return state
+  act.send(state.holder, { _tag: "Request" })
+  return { ...state, asked: true }
 }
 
 // ------------------------------------------------------------------------------------------------------------ the layer
 
-/** Only the coordinator knows who else waits. A node that waits waits for the one that is first. */
+const treeOf = ({ tree }: Options, nodes: ReadonlyArray<NodeId.NodeId>): Tree =>
+  tree === "binary" ? binary(nodes) : tree === "star" ? star(nodes) : tree
+
+export const defaults: Options = { tree: "binary" }
+
 const reading: Reading<State> = {
-  holder: ({ phase, queue }, self) => queue[0]?.node ?? (phase === "inside" ? self : undefined),
-  queue: ({ queue }) => Math.max(0, queue.length - 1),
-  waitsFor: ({ phase, queue }) => (phase === "waiting" && queue[0] !== undefined ? [queue[0].node] : [])
+  holder: ({ phase }, self) => (phase === "inside" ? self : undefined),
+  queue: ({ phase, queue }) => queue.length - (phase === "waiting" ? 1 : 0),
+  // The neighbour in whose direction the token is: farther than that it does not see.
+  waitsFor: ({ holder, phase }) => (phase === "waiting" ? [holder] : [])
 }
 
-/** A `Mutex` by this algorithm. `resource` names the lock: nodes that use the same name exclude each other. */
-export const layer = (options: { readonly resource: string }): Layer.Layer<Mutex, ChannelInUse, Transport> =>
+/**
+ * A `Mutex` by Raymond's algorithm among the nodes of the transport. `resource` names the lock: nodes that use the same
+ * name exclude each other, and every node must build the layer with the same tree. Fails with `InvalidOptions` where that
+ * is no tree of these nodes.
+ */
+export const layer = (
+  options: { readonly resource: string } & Partial<Options>
+): Layer.Layer<Mutex, ChannelInUse | InvalidOptions, Transport> =>
   Layer.effect(
     Mutex,
     Effect.gen(function* () {
+      const settings: Options = { tree: options.tree ?? defaults.tree }
+      const problem = problemOfOptions(settings, (yield* Transport).nodes)
+      if (problem !== undefined) return yield* new InvalidOptions({ reason: problem })
       const { mutex, onRestart } = yield* acquisition(reading)
-      return yield* mutex(yield* Actor.spawn(protocol, { name: `${protocol.name}/${options.resource}`, onRestart }))
+      const name = `${protocol.name}/${options.resource}`
+      return yield* mutex(yield* Actor.spawn(protocol, { name, options: settings, onRestart }))
     })
   )
+
+const problemOfOptions = ({ tree }: Options, nodes: ReadonlyArray<NodeId.NodeId>): string | undefined => {
+  if (typeof tree !== "string") return problemOf(tree, nodes)
+  return tree === "binary" || tree === "star"
+    ? undefined
+    : `there is no tree "${String(tree)}". Take "binary", "star", or give the parent of each node`
+}

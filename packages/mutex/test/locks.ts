@@ -165,10 +165,15 @@ export const reproduce = async (
   {
     nodes = 5,
     seeds = 60,
-    stayMillis = 500
+    stayMillis
   }: { readonly nodes?: number; readonly seeds?: number; readonly stayMillis?: number } = {}
 ): Promise<ReadonlyArray<string>> => {
-  const use = breaks === "no starvation" ? (mutex: Lock) => enter(mutex, 20, 30) : patient(stayMillis)
+  const use =
+    breaks === "no starvation"
+      ? (mutex: Lock) => enter(mutex, 20, 30)
+      : stayMillis === undefined
+        ? impatient
+        : patient(stayMillis)
   const { failures } = await search(locking, {
     nodes,
     seeds,
