@@ -4,7 +4,7 @@
  *
  *     node --conditions=@troupe/source packages/clocks/bench/physical.bench.ts [--json] [--seeds 10000] [--rounds 7]
  *
- * Each seed is a simulated world of skew up to 500 ms, 200 ppm of drift, jumps, loss and duplication, of 3 seconds: one
+ * Each seed is a simulated world of skew up to 500 ms, 200 ppm of drift, jumps, loss and duplication, of 4 seconds: one
  * client and one server for Cristian's algorithm, four servers of which one lies for NTP, five nodes for Berkeley's. A
  * node looks at its clocks four times a second.
  */
@@ -44,14 +44,14 @@ const precision = async (count: number, setup: (seed: number) => Omit<Setup, "se
   const start = performance.now()
   for (let seed = 1; seed <= count; seed++) {
     const options = setup(seed)
-    const { of } = await Effect.runPromise(watch({ seed, faults, clock, duration: "3 seconds", ...options }))
+    const { of } = await Effect.runPromise(watch({ seed, faults, clock, duration: "4 seconds", ...options }))
     const sights = options.clients.flatMap(of)
     excluded += excluding(sights).length
     for (const { atMillis, interval, offsetMillis } of sights) {
       if (interval === undefined) continue
       looks++
-      // By then a skew of half a second is made up.
-      if (atMillis < 2_000) continue
+      // By then a skew of half a second is made up, even if a round was lost.
+      if (atMillis < 3_000) continue
       offsets.push(Math.abs(offsetMillis))
       bounds.push((interval.latest - interval.earliest) / 2)
     }

@@ -121,7 +121,7 @@ export const layer = (
       )
       const source = yield* TimeSource
       const clock = yield* Clock.Clock
-      let known = Option.getOrUndefined(yield* source.latest)
+      let known: Estimate | undefined
       yield* Effect.forkScoped(
         Stream.runForEach(source.changes, (estimate) =>
           Effect.sync(() => {
@@ -129,10 +129,15 @@ export const layer = (
           })
         )
       )
+      const read = (estimate: Estimate): Interval =>
+        at(estimate, Number(clock.monotonicTimeNanosUnsafe()) / 1e6, driftPpmMax)
+      const unknown = new NotSynchronised({ node: source.self })
       const now = Effect.suspend(() =>
         known === undefined
-          ? Effect.fail(new NotSynchronised({ node: source.self }))
-          : Effect.succeed(at(known, Number(clock.monotonicTimeNanosUnsafe()) / 1e6, driftPpmMax))
+          ? Effect.flatMap(source.latest, (latest) =>
+              Effect.mapError(Effect.fromOption(Option.map(latest, read)), () => unknown)
+            )
+          : Effect.succeed(read(known))
       )
       const passed = (millis: number): Effect.Effect<void, NotSynchronised> =>
         Effect.flatMap(now, ({ earliest }) =>

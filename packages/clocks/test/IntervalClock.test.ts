@@ -70,6 +70,15 @@ describe("the service", () => {
     })
   )
 
+  it.effect("knows what its source knows as soon as that does", () =>
+    Effect.gen(function* () {
+      const source = { self: "n1", latest: Effect.succeedSome(estimate), changes: Stream.never }
+      const layer = IntervalClock.layer().pipe(Layer.provide(Layer.succeed(TimeSource, source)))
+      const clock = Context.get(yield* Layer.build(layer), IntervalClock.IntervalClock)
+      expect((yield* clock.now).earliest).toBeCloseTo(997, 2)
+    })
+  )
+
   it.effect("after and before are sure, or false", () =>
     Effect.gen(function* () {
       const { clock, queue } = yield* told
