@@ -114,6 +114,7 @@ describe("registers that one node serves are linearizable (Herlihy & Wing 1990)"
             Effect.gen(function* () {
               const register = Context.get(yield* build({ giveUp: "2 seconds" }), Register)
               if (node === "n1") return
+              yield* Effect.sleep("1 second")
               const failure = yield* Effect.flip(register.compareAndSet("x", 0, 1))
               expect(failure).toBeInstanceOf(Unavailable)
               ends.push(failure.message)
@@ -124,7 +125,7 @@ describe("registers that one node serves are linearizable (Herlihy & Wing 1990)"
           test: (simulator) =>
             Effect.gen(function* () {
               const mend = yield* simulator.cut(["n2"], ["n1"])
-              yield* Effect.sleep("3 seconds")
+              yield* Effect.sleep("4 seconds")
               yield* mend
               yield* Effect.sleep("10 seconds")
             })
