@@ -34,6 +34,23 @@ const mistakes: ReadonlyArray<readonly [string, string]> = [
   ["simulate election/bully --trace /no/such/directory/t", "it cannot be written, there is no such file or directory"],
   ["run election/bully --nodes 1.5", "--nodes 1.5: expected a whole number"],
   ["run election/bully --nodes 5 --nodes 6", "--nodes given 2 times: expected it once"],
+  ["run election/bully --kill 1", "--kill: election/bully detects no failures. Those of failure-detection do"],
+  ["run election/bully --seconds 9", "--seconds: election/bully detects no failures"],
+  ["run failure-detection/ping --kill 1", "--kill 1: in memory no node dies alone. Take --transport sim, tcp or udp"],
+  [
+    "run failure-detection/ping --kill 5 --transport sim",
+    "--kill 5: one of 5 must be left to notice, so 4 at the most"
+  ],
+  ["run failure-detection/ping --kill -1", "--kill -1: expected a number of nodes from 0 to 1000"],
+  ["run failure-detection/ping --seconds 1", "--seconds 1: expected a number of seconds from 2 to 3600"],
+  ["compare", "Missing required argument: package"],
+  ["compare rain", 'There is no package "rain". It can be: failure-detection.'],
+  ["compare mutex", "What to measure of mutex is not known yet. It can be: failure-detection."],
+  ["compare failure-detection --nodes 1", "--nodes 1: give numbers of nodes from 2 to 1000, as in --nodes 10,100."],
+  ["compare failure-detection --nodes 10,x", "--nodes 10,x: give numbers of nodes"],
+  ["compare failure-detection --seeds 0", "--seeds 0: expected a number of seeds from 1 to 10000"],
+  ["compare failure-detection --loss 100", "--loss 100: expected a percentage from 0 to 90"],
+  ["compare failure-detection --svg /no/such/directory/x", "--svg /no/such/directory/x: it cannot be written"],
   ["bank --transfers 0", "--transfers 0: expected a number of transfers from 1 to 1000000"],
   ["bank --opening -1", "--opening -1: expected an amount in cents from 0 to 1000000000000"],
   ["bank --input /no/such/file", "/no/such/file: cannot be read, there is no such file or directory"],
@@ -70,6 +87,7 @@ describe("help", () => {
     ["--help", "simulate"],
     ["list --help", "troupe list election/bully"],
     ["run --help", "troupe run mutex/ricart-agrawala --transport tcp"],
+    ["compare --help", "troupe compare failure-detection --nodes 50"],
     ["simulate --help", "troupe simulate election/bully --seeds 1..2000 --faults crash"]
   ])("troupe %s has examples", async (args, example) => {
     const { code, stderr, stdout } = await answer(args)

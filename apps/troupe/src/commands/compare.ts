@@ -171,7 +171,7 @@ const asText = (
   { style }: Screen
 ): ReadonlyArray<string> => {
   const { columns } = measured
-  const first = Math.max(...rows.map(({ title }) => title.length))
+  const first = Math.max(...rows.flatMap(({ nodes, title }) => [title.length, `${number(nodes)} nodes`.length]))
   const cell = ({ digits, key }: Measures["columns"][number], { values }: Row): string => {
     const value = values[key]
     return value === undefined
@@ -222,7 +222,7 @@ const writeChart = (
 ) =>
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
-    const subtitle = legend(asked[0]!)[1] ?? ""
-    const picture = chart({ title: `${name}, simulated, ${count(asked[0]!.seeds, "seed")}`, subtitle, panels }, rows)
+    const title = `${name}, simulated, ${count(asked[0]!.seeds, "seed")}`
+    const picture = chart({ title, notes: legend(asked[0]!), panels }, rows)
     yield* files.writeFileString(file, picture)
   }).pipe(Effect.mapError((error) => new CannotRun({ reason: `The picture could not be written: ${reasonOf(error)}` })))

@@ -16,7 +16,7 @@ const rowHeight = 26
 const panelWidth = 230
 const gap = 40
 const size = 12
-const top = 78
+const top = 66
 const valueWidth = 62
 
 const rules: ReadonlyArray<Svg.Rule> = [
@@ -44,7 +44,7 @@ const stepOf = (most: number): number => {
 }
 
 export const chart = (
-  given: { readonly title: string; readonly subtitle: string; readonly panels: Measures["panels"] },
+  given: { readonly title: string; readonly notes: ReadonlyArray<string>; readonly panels: Measures["panels"] },
   rows: ReadonlyArray<Row>
 ): string => {
   const sizes = [...new Set(rows.map(({ nodes }) => nodes))]
@@ -56,21 +56,27 @@ export const chart = (
     const block = rows.filter((row) => row.nodes === nodes)
     const bottom = y + block.length * rowHeight
     blocks.push(text(20, y - 12, `${number(nodes)} nodes`, { "font-weight": "bold" }))
-    for (const [at, row] of block.entries()) {
-      const middle = y + (at + 0.5) * rowHeight
-      blocks.push(text(20, middle + 4, row.title))
-      if (row.leftOut !== undefined) blocks.push(text(left(0), middle + 4, row.leftOut, { class: "muted" }))
-    }
+    for (const [at, { title }] of block.entries()) blocks.push(text(20, y + (at + 0.5) * rowHeight + 4, title))
     for (const [at, panel] of given.panels.entries()) blocks.push(...drawPanel(panel, block, left(at), y, bottom))
+    for (const [at, { leftOut }] of block.entries()) {
+      const middle = y + (at + 0.5) * rowHeight
+      if (leftOut !== undefined) blocks.push(text(left(0) + 9, middle + 4, leftOut, { class: "muted halo" }))
+    }
     y = bottom + 92
   }
   const width = left(given.panels.length)
   const description = `Bars and dots of ${given.panels.map(({ title }) => title).join(", ")}, an algorithm a row.`
   return Svg.document(
-    { width, height: y - 40, title: given.title, description, css: Svg.stylesheet("auto", rules) },
+    {
+      width,
+      height: y - 28 + 16 * given.notes.length,
+      title: given.title,
+      description,
+      css: Svg.stylesheet("auto", rules)
+    },
     text(20, 26, given.title, { "font-size": 15, "font-weight": "bold" }),
-    text(20, 44, given.subtitle, { class: "muted" }),
-    ...blocks
+    ...blocks,
+    ...given.notes.map((note, at) => text(20, y - 36 + 16 * at, note, { class: "muted", "font-size": 11 }))
   )
 }
 
