@@ -1,19 +1,20 @@
 /**
  * Physical clocks: whether the true time is ever excluded, how near clocks come to it beside the bound that is stated, and
- * what a reading, a selection and a stamp cost.
+ * what a reading and a selection cost.
  *
  *     node --conditions=@troupe/source packages/clocks/bench/physical.bench.ts [--json] [--seeds 10000] [--rounds 7]
  *
- * Each seed is a simulated world of skew up to 500 ms, 200 ppm of drift, jumps, loss and duplication, of 4 seconds: one
- * client and one server for Cristian's algorithm, four servers of which one lies for NTP, five nodes for Berkeley's. A
- * node looks at its clocks four times a second.
+ * Each seed is a simulated world of skew up to 500 ms, 200 ppm of drift, jumps, lost and doubled messages: one client and
+ * one server for Cristian's algorithm, four servers of which one lies for NTP (a tenth of the seeds), five nodes for
+ * Berkeley's (a tenth). Where it is about the bounds, nodes also crash and stand still, networks split, and delays differ by
+ * direction. A node looks at its clocks four times a second.
  */
 import { Berkeley, Cristian, IntervalClock, NodeClock, Ntp } from "@troupe/clocks"
 import { Faults, Simulation } from "@troupe/simulation"
 import { Context, Effect, Layer, Option, Stream } from "effect"
 import { parseArgs } from "node:util"
 import { overlap } from "../src/internal/physical/selection.ts"
-import { excluding, type Setup, skewed, trueMillis, watch } from "../test/physicalSupport.ts"
+import { excluding, type Setup, type Sight, skewed, trueMillis, watch } from "../test/physicalSupport.ts"
 
 const given = parseArgs({
   options: {
@@ -32,63 +33,74 @@ const at = (values: ReadonlyArray<number>, share: number): number =>
 
 // ------------------------------------------------------------------------------------------------------------ precision
 
-const faults = { ...Faults.lossy, ...skewed }
+const settled = { ...Faults.lossy, ...skewed }
+const wild = { ...Faults.chaos, pausesPerMinute: 20, ...skewed }
 const clock = { slewPpmMax: 400_000 }
 
-/** Over all seeds: every look of the clients at their clocks. */
-const precision = async (count: number, setup: (seed: number) => Omit<Setup, "seed" | "faults" | "clock">) => {
-  const offsets: Array<number> = []
-  const bounds: Array<number> = []
-  let looks = 0
-  let excluded = 0
-  const start = performance.now()
+type World = Omit<Setup, "seed" | "clock">
+
+/** What the clients of all seeds saw of their clocks, from `fromMillis` on. */
+const sightsOf = async (count: number, world: (seed: number) => World, fromMillis = 0) => {
+  const seen: Array<Sight & { readonly interval: NonNullable<Sight["interval"]> }> = []
   for (let seed = 1; seed <= count; seed++) {
-    const options = setup(seed)
-    const { of } = await Effect.runPromise(watch({ seed, faults, clock, duration: "4 seconds", ...options }))
-    const sights = options.clients.flatMap(of)
-    excluded += excluding(sights).length
-    for (const { atMillis, interval, offsetMillis } of sights) {
-      if (interval === undefined) continue
-      looks++
-      // By then a skew of half a second is made up, even if a round was lost.
-      if (atMillis < 3_000) continue
-      offsets.push(Math.abs(offsetMillis))
-      bounds.push((interval.latest - interval.earliest) / 2)
+    const options = world(seed)
+    const { of } = await Effect.runPromise(watch({ seed, clock, duration: "4 seconds", ...options }))
+    for (const sight of options.clients.flatMap(of)) {
+      const { interval } = sight
+      if (interval !== undefined && sight.atMillis >= fromMillis) seen.push({ ...sight, interval })
     }
   }
+  return seen
+}
+
+const bounds = async (count: number, world: (seed: number) => World) => {
+  const seen = await sightsOf(count, world)
+  return { seeds: count, looks: seen.length, trueTimeExcluded: excluding(seen).length }
+}
+
+const spreadOver = (values: ReadonlyArray<number>) => ({
+  p50: digits(median(values)),
+  p99: digits(at(values, 0.99)),
+  worst: digits(at(values, 1))
+})
+
+const precision = async (count: number, world: (seed: number) => World) => {
+  // By then a skew of half a second is made up, even if a round was lost.
+  const seen = await sightsOf(count, world, 3_000)
   return {
     seeds: count,
-    looks,
-    trueTimeExcluded: excluded,
-    intervalHalfWidthMillis: {
-      p50: digits(median(bounds)),
-      p99: digits(at(bounds, 0.99)),
-      worst: digits(at(bounds, 1))
-    },
-    nodeClockErrorMillis: {
-      p50: digits(median(offsets)),
-      p99: digits(at(offsets, 0.99)),
-      worst: digits(at(offsets, 1))
-    },
-    seconds: digits((performance.now() - start) / 1_000)
+    intervalHalfWidthMillis: spreadOver(seen.map(({ interval: { earliest, latest } }) => (latest - earliest) / 2)),
+    nodeClockErrorMillis: spreadOver(seen.map(({ offsetMillis }) => Math.abs(offsetMillis)))
   }
 }
 
 const poll = { poll: "1 second", timeout: "200 millis" } as const
 const servers = ["s1", "s2", "s3", "s4"]
 
-const cristian = await precision(seeds, () => ({
+const tenth = Math.ceil(seeds / 10)
+
+const cristian = (): World => ({
   servers: ["s1"],
   clients: ["c1"],
-  source: Cristian.layer({ servers: ["s1"], samples: 3, ...poll })
-}))
+  source: Cristian.layer({ servers: ["s1"], samples: 3, ...poll }),
+  faults: settled
+})
 
-const ntp = await precision(Math.ceil(seeds / 10), (seed) => ({
+const ntp = (seed: number): World => ({
   servers,
   clients: ["c1"],
-  lies: { [servers[seed % 4]!]: (seed % 2 === 0 ? 1_000 : 0.02) * ((seed % 1_001) - 500) },
-  source: Ntp.layer({ servers, ...poll })
-}))
+  // Half of the lies are gross, half as small as the bounds.
+  lies: { [servers[seed % 4]!]: (seed % 2 === 0 ? 1 : 0.02) * ((seed % 1_001) - 500) },
+  source: Ntp.layer({ servers, ...poll }),
+  faults: settled
+})
+
+/** The way back takes up to 30 ms, the way there up to 4. */
+const lopsided = (seed: number): World => ({
+  ...cristian(),
+  faults: wild,
+  delays: (from) => (from === "s1" ? { minMillis: seed % 7, maxMillis: 30 } : { minMillis: 1, maxMillis: 4 })
+})
 
 /** How far apart the clocks of five nodes are in the last second, after two rounds. */
 const spreadOf = async (seed: number): Promise<ReadonlyArray<number>> => {
@@ -118,12 +130,12 @@ const spreadOf = async (seed: number): Promise<ReadonlyArray<number>> => {
 }
 
 const spreads: Array<number> = []
-for (let seed = 1; seed <= Math.ceil(seeds / 10); seed++) spreads.push(...(await spreadOf(seed)))
+for (let seed = 1; seed <= tenth; seed++) spreads.push(...(await spreadOf(seed)))
 const berkeley = {
-  seeds: Math.ceil(seeds / 10),
+  seeds: tenth,
   /** Two readings, each off by RTT/2 − 1 ms of delays of 1 to 10 ms, and drift of 1.2 seconds at 2 × 200 ppm. */
   boundMillis: digits(2 * (10 - 1) + 1.2 * 0.4),
-  spreadMillis: { p50: digits(median(spreads)), p99: digits(at(spreads, 0.99)), worst: digits(at(spreads, 1)) }
+  spreadMillis: spreadOver(spreads)
 }
 
 // ---------------------------------------------------------------------------------------------------------------- speed
@@ -174,9 +186,13 @@ for (let round = -1; round < rounds; round++) {
 
 const report = {
   benchmark: "physical clocks",
-  delays: "1 to 10 ms each way",
-  cristian,
-  ntp,
+  delays: "1 to 10 ms each way, but for lopsided ones",
+  bounds: {
+    cristianLopsided: await bounds(seeds, lopsided),
+    ntp: await bounds(tenth, (seed) => ({ ...ntp(seed), faults: wild }))
+  },
+  cristian: await precision(tenth, cristian),
+  ntp: await precision(tenth, ntp),
   berkeley,
   unit: "million operations/s, medians",
   rounds,

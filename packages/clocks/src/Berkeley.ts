@@ -94,7 +94,9 @@ type Act = Protocol.Actions<Message, Event, Timer, Options>
 
 export const card: Card.Card<State> = {
   title: "Berkeley's algorithm",
-  summary: "A master polls all clocks, averages those that agree, and sends each node by how much it is off.",
+  summary:
+    "A master polls all clocks, averages those that agree, and sends each node by how much it is off; then two differ by at " +
+    "most the sum of their RTT/2 − the least delay, and drift.",
   paper: {
     authors: "Riccardo Gusella, Stefano Zatti",
     title: "The Accuracy of the Clock Synchronization Achieved by TEMPO in Berkeley UNIX 4.3BSD",

@@ -98,7 +98,8 @@ type Act = Protocol.Actions<Message, Event, Timer, Options>
 export const card: Card.Card<State> = {
   title: "NTP",
   summary:
-    "Asks several servers, takes each one's best answer of eight, and leaves out servers that most others contradict.",
+    "Asks several servers, takes each one's best answer of eight, and leaves out servers that most others contradict; off by " +
+    "at most as far as all but the falsetickers allow.",
   paper: {
     authors: "David L. Mills, Jim Martin, Jack Burbank, William Kasch",
     title: "Network Time Protocol Version 4: Protocol and Algorithms Specification",
