@@ -1,54 +1,162 @@
-import type { Card } from "@troupe/actor"
-import { Faults, Simulation } from "@troupe/simulation"
-import { Context, Effect, Layer } from "effect"
-import { assert, describe, it } from "vitest"
-import { Mutex } from "../src/Mutex.ts"
-import * as Coordinator from "../src/Coordinator.ts"
+import { Coordinator, InvalidOptions } from "@troupe/mutex"
+import { Memory } from "@troupe/transport"
+import { Effect, Layer, type Option, Stream } from "effect"
+import { describe, expect, it } from "vitest"
+import { acquire, command, enters, from, release, send, siteOf, suspect, trust } from "./sites.ts"
 
+const site = siteOf(Coordinator.protocol, Coordinator.defaults)
+const electedSite = siteOf(Coordinator.protocol, { coordinator: "elected" })
 const nodes = ["n1", "n2", "n3"]
-const entries = 3
+const requests = (node: string, number: number) => from(node, { _tag: "Request", number })
+const releases = (node: string, number: number) => from(node, { _tag: "Release", number })
+const reports = (node: string, epoch: number, number: number, phase: "idle" | "waiting" | "inside") =>
+  from(node, { _tag: "Report", epoch, number, phase })
+const inquires = (node: string, epoch: number) => from(node, { _tag: "Inquire", epoch })
+const elected = (leader: string, epoch: number) => command({ _tag: "Elected", leader, epoch })
+const granted = (node: string, epoch: number, number: number, token: number) =>
+  from(node, { _tag: "Grant", epoch, number, token })
+const token = (epoch: number, grants: number) => epoch * 2 ** 30 + grants
+const grants = (to: string, epoch: number, number: number, count: number) =>
+  send(to, { _tag: "Grant", epoch, number, token: token(epoch, count) })
 
-/** Each node enters a few times, and goes on to answer when it is done. */
-const program = () =>
-  Effect.gen(function* () {
-    const context = yield* Layer.build(Coordinator.layer({ resource: "test" }))
-    const mutex = Context.get(context, Mutex)
-    for (let entry = 0; entry < entries; entry++) yield* mutex.withLock(() => Effect.sleep("100 millis"))
+describe("the coordinator", () => {
+  it("three messages: a request, a grant, a release", () => {
+    expect(site("n2", nodes, acquire).actions).toEqual([send("n1", { _tag: "Request", number: 1 })])
+    expect(site("n1", nodes, requests("n2", 1)).actions).toEqual([grants("n2", 0, 1, 1)])
+    expect(site("n2", nodes, acquire, granted("n1", 0, 1, 1)).actions).toEqual([enters(1)])
+    expect(site("n2", nodes, acquire, granted("n1", 0, 1, 1), release).actions).toEqual([
+      send("n1", { _tag: "Release", number: 1 })
+    ])
   })
 
-const search = (faults: Card.Faults) =>
-  Effect.runPromise(
-    Simulation.search({
-      seeds: { first: 1, last: 25 },
-      nodes,
-      program,
-      faults: Faults.presets[faults],
-      properties: Simulation.fromCard(Coordinator.card, `${Coordinator.protocol.name}/test`)
+  it("none at the coordinator itself", () => {
+    expect(site("n1", nodes, acquire).actions).toEqual([enters(1)])
+    expect(site("n1", nodes, acquire, release, acquire).actions).toEqual([enters(2)])
+  })
+
+  it("the next is granted when the holder has left, in the order of asking", () => {
+    const asked = [requests("n3", 1), requests("n2", 1), acquire]
+    expect(site("n1", nodes, ...asked).actions).toEqual([])
+    expect(site("n1", nodes, ...asked, releases("n3", 1)).actions).toEqual([grants("n2", 0, 1, 2)])
+    expect(site("n1", nodes, ...asked, releases("n3", 1), releases("n2", 1)).actions).toEqual([enters(3)])
+  })
+
+  it("a request that is withdrawn is not granted; a grant that comes too late is given back", () => {
+    const asked = [acquire, requests("n2", 1), releases("n2", 1), release]
+    expect(site("n1", nodes, ...asked)).toMatchObject({ actions: [], state: { office: { queue: [] } } })
+    expect(site("n2", nodes, acquire, release, granted("n1", 0, 1, 1)).actions).toEqual([
+      send("n1", { _tag: "Release", number: 1 })
+    ])
+  })
+
+  it("messages may come twice, and overtake", () => {
+    // A release before its request, and a later request before the release of the one before.
+    expect(site("n1", nodes, releases("n2", 1), requests("n2", 1)).actions).toEqual([])
+    expect(site("n1", nodes, requests("n2", 1), requests("n2", 2)).actions).toEqual([grants("n2", 0, 2, 2)])
+    const twice = [requests("n2", 1), requests("n3", 1), requests("n2", 1), requests("n3", 1)]
+    expect(site("n1", nodes, ...twice).state.office).toMatchObject({
+      holder: { node: "n2", number: 1 },
+      queue: [{ node: "n3", number: 1 }]
     })
-  )
-
-describe("Coordinator", () => {
-  it.each(Coordinator.card.assumes.tolerates)("keeps its guarantees under faults: %s", async (faults) => {
-    const { failures } = await search(faults)
-    assert.deepStrictEqual(
-      failures.flatMap(({ violations }) => violations),
-      []
-    )
+    expect(site("n2", nodes, acquire, granted("n1", 0, 1, 1), granted("n1", 0, 1, 1)).actions).toEqual([])
   })
 
-  it.each(Coordinator.card.weaknesses)("has the weakness: $name", async ({ breaks, faults }) => {
-    const { failures } = await search(faults)
-    assert.include(
-      failures.flatMap(({ violations }) => violations).map(({ name }) => name),
-      breaks
-    )
+  it("a node that is no coordinator hears no requests", () => {
+    expect(site("n2", nodes, requests("n3", 1))).toEqual({ state: site("n2", nodes).state, actions: [] })
   })
 
-  it("costs what its card says", async () => {
-    const { counts } = await Effect.runPromise(Simulation.run({ seed: 1, nodes, program }))
-    const { best, worst } = Coordinator.card.cost
-    const messages = counts.sent / (nodes.length * entries)
-    assert.isAtLeast(messages, best.of(nodes.length))
-    assert.isAtMost(messages, worst.of(nodes.length))
+  it("a command that makes no sense now changes nothing", () => {
+    expect(site("n2", nodes, release)).toEqual({ state: site("n2", nodes).state, actions: [] })
+    expect(site("n2", nodes, acquire, acquire)).toEqual({ state: site("n2", nodes, acquire).state, actions: [] })
+  })
+
+  it("the lock of a suspect is taken back; a waiter is passed over while it is suspected", () => {
+    const asked = [requests("n2", 1), requests("n3", 1)]
+    expect(site("n1", nodes, ...asked, suspect("n2")).actions).toEqual([grants("n3", 0, 1, 2)])
+    expect(site("n1", nodes, ...asked, suspect("n3"), releases("n2", 1)).actions).toEqual([])
+    expect(site("n1", nodes, ...asked, suspect("n3"), releases("n2", 1), trust("n3")).actions).toEqual([
+      send("n3", { _tag: "Inquire", epoch: 0 }),
+      grants("n3", 0, 1, 2)
+    ])
+  })
+})
+
+describe("a new coordinator", () => {
+  it("inquires of all, and grants nothing before all have answered", () => {
+    expect(electedSite("n2", nodes, elected("n2", 4)).actions).toEqual([
+      send("n1", { _tag: "Inquire", epoch: 4 }),
+      send("n3", { _tag: "Inquire", epoch: 4 })
+    ])
+    const asked = [acquire, elected("n2", 4), reports("n1", 4, 0, "idle")]
+    expect(electedSite("n2", nodes, ...asked).actions).toEqual([])
+    expect(electedSite("n2", nodes, ...asked, reports("n3", 4, 0, "idle")).actions).toEqual([enters(token(4, 1))])
+    expect(electedSite("n2", nodes, ...asked, suspect("n3")).actions).toEqual([enters(token(4, 1))])
+  })
+
+  it("takes over who is inside and who waits", () => {
+    const took = [elected("n2", 4), reports("n1", 4, 3, "inside"), reports("n3", 4, 5, "waiting")]
+    expect(electedSite("n2", nodes, ...took)).toMatchObject({
+      actions: [],
+      state: { office: { holder: { node: "n1", number: 3 }, queue: [{ node: "n3", number: 5 }] } }
+    })
+    expect(electedSite("n2", nodes, ...took, releases("n1", 3)).actions).toEqual([grants("n3", 4, 5, 1)])
+    // Its release may overtake its report.
+    const overtaken = [elected("n2", 4), releases("n1", 3), reports("n1", 4, 3, "inside")]
+    expect(electedSite("n2", nodes, ...overtaken).state.office!.holder).toBeUndefined()
+  })
+
+  it("who has answered takes no grant of an earlier epoch", () => {
+    const asked = [acquire, inquires("n3", 4)]
+    expect(site("n2", nodes, ...asked).actions).toEqual([
+      send("n3", { _tag: "Report", epoch: 4, number: 1, phase: "waiting" })
+    ])
+    expect(site("n2", nodes, ...asked, granted("n1", 0, 1, 1))).toMatchObject({
+      actions: [],
+      state: { phase: "waiting" }
+    })
+    expect(site("n2", nodes, ...asked, granted("n3", 4, 1, 9)).actions).toEqual([enters(9)])
+  })
+
+  it("an epoch that is not higher is past, and its coordinator not heard", () => {
+    const { state } = site("n2", nodes, inquires("n3", 4))
+    expect(site("n2", nodes, inquires("n3", 4), inquires("n1", 3), elected("n2", 4))).toEqual({ state, actions: [] })
+    expect(site("n2", nodes, elected("n2", 4), reports("n1", 3, 0, "idle")).state.office!.awaiting).toEqual([
+      "n1",
+      "n3"
+    ])
+  })
+
+  it("a coordinator that hears of another grants no more", () => {
+    expect(site("n1", nodes, elected("n2", 4), requests("n2", 1)).actions).toEqual([])
+    expect(site("n1", nodes, inquires("n2", 4), requests("n2", 1)).actions).toEqual([])
+  })
+})
+
+describe("options", () => {
+  const build = (options: {
+    readonly coordinator: string
+    readonly leader?: Effect.Effect<Stream.Stream<Option.Option<Coordinator.Leader>>>
+  }) =>
+    Effect.runPromise(
+      Effect.flip(
+        Effect.scoped(
+          Layer.build(
+            Coordinator.layer({ resource: "r", ...options }).pipe(
+              Layer.provide(Memory.layer(Memory.network({ nodes }), "n1"))
+            )
+          )
+        )
+      )
+    )
+
+  it("a coordinator that is no node is refused, by name", async () => {
+    const failure = await build({ coordinator: "n7" })
+    expect(failure).toBeInstanceOf(InvalidOptions)
+    expect((failure as InvalidOptions).message).toContain('"n7" is no node of the group, which is n1, n2, n3')
+  })
+
+  it("a coordinator is named or elected, not both", async () => {
+    const failure = await build({ coordinator: "n1", leader: Effect.succeed(Stream.empty) })
+    expect((failure as InvalidOptions).message).toContain("Leave out")
   })
 })

@@ -6,7 +6,7 @@ import type { Protocol } from "@troupe/actor"
 import type { NodeId } from "@troupe/transport"
 import type { FencingToken } from "../Mutex.ts"
 
-/** The lowest generation above `seen` that is this node's to take: divided by N, it leaves the node's rank. */
+/** A generation above `seen` that is this node's to take: divided by N, it leaves the node's rank. */
 export const nextGeneration = (seen: number, self: Protocol.Self): number =>
   (Math.floor(seen / self.nodes.length) + 1) * self.nodes.length + self.nodes.indexOf(self.id)
 
