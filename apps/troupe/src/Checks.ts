@@ -7,7 +7,7 @@
 import type { Card } from "@troupe/actor"
 import { type Model, type Parallel, type Property, System } from "@troupe/model-checker"
 import { examples } from "@troupe/model-checker/examples/index"
-import { algorithms } from "./algorithms.ts"
+import { named } from "./algorithms.ts"
 import type { Demonstration, Service } from "./Demonstration.ts"
 import { names } from "./worlds/World.ts"
 
@@ -47,10 +47,7 @@ export const build = (request: Request): Model.Checkable<any> => {
   const { name } = request
   return request._tag === "Example"
     ? examples.find((example) => example.name === name)!.model(request.sizes)
-    : model(
-        algorithms.find((algorithm) => algorithm.name === name)!,
-        request.bounds
-      )
+    : model(named(name)!, request.bounds)
 }
 
 /** Whether users of the service do something that is counted. */

@@ -31,9 +31,15 @@ export interface Stage {
 /** What an algorithm is a layer for. */
 export type Service = "mutex" | "election" | "clock" | "detector" | "notification"
 
+/** Numbers that are worth telling of an algorithm: by name, or by value how many nodes have it. */
+export type Facts = Readonly<Record<string, number | Readonly<Record<string, number>>>>
+
 export interface Demonstration {
-  /** `package/algorithm`. */
+  /** `package/algorithm`; of a variant that is not the default, with `--variant` and its name. */
   readonly name: string
+  /** By their names, the default one, which is this, among them. */
+  readonly variants?: Readonly<Record<string, Demonstration>>
+  readonly facts?: (nodes: ReadonlyArray<NodeId.NodeId>) => Facts
   readonly card: Card.Card
   readonly service: Service
   readonly protocol: Protocol.Any
@@ -61,16 +67,29 @@ interface Algorithm {
   readonly defaults?: unknown
 }
 
-/** Entries, taken in turns by all nodes. */
-export const mutex = ({
-  card,
-  defaults,
-  layer,
-  protocol
-}: Algorithm & {
+interface Lock extends Algorithm {
   readonly layer: (options: { readonly resource: string }) => Layer.Layer<Mutex, Error, Transport>
-}): Demonstration => ({
+  /** Forms of it, the default one first, each with its card and its options. */
+  readonly variants?: Readonly<Record<string, { readonly card: Card.Card; readonly options: object }>>
+  readonly facts?: (nodes: ReadonlyArray<NodeId.NodeId>) => Facts
+}
+
+/** A lock, and each of its variants. */
+export const mutex = (lock: Lock): Demonstration => {
+  const shown = entries(lock)
+  if (lock.variants === undefined) return shown
+  const [, ...others] = Object.entries(lock.variants).map(([variant, { card, options }]) => {
+    const name = `${lock.protocol.name} --variant ${variant}`
+    const layer: Lock["layer"] = (given) => lock.layer({ ...given, ...options })
+    return [variant, { ...entries({ ...lock, card, defaults: options, layer }), name }] as const
+  })
+  return { ...shown, variants: { [Object.keys(lock.variants)[0]!]: shown, ...Object.fromEntries(others) } }
+}
+
+/** Entries, taken in turns by all nodes. */
+const entries = ({ card, defaults, facts, layer, protocol }: Lock): Demonstration => ({
   name: protocol.name,
+  ...(facts === undefined ? {} : { facts }),
   card,
   service: "mutex",
   protocol: protocol as Protocol.Any,

@@ -60,3 +60,9 @@ export const algorithms: ReadonlyArray<Demonstration> = [
   election(LeaseElection)
   // new:algorithm adds here
 ]
+
+/** The algorithm of that name, or variant of one. */
+export const named = (name: string): Demonstration | undefined =>
+  algorithms
+    .flatMap((algorithm) => [algorithm, ...Object.values(algorithm.variants ?? {})])
+    .find((algorithm) => algorithm.name === name)

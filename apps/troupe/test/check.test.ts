@@ -51,6 +51,18 @@ describe("troupe check", () => {
     expect(stdout).toContain("━━ ✗ broken: at most one leader")
   })
 
+  it("checks a variant: basic Maekawa's deadlock is drawn, and Sanders' form has none", async () => {
+    const { code, stdout } = await troupe("check", "mutex/maekawa", "--variant", "basic", "--nodes", "3")
+    expect(code).toBe(1)
+    expect(stdout).toContain("no starvation is broken in 6 steps:")
+    expect(stdout).toContain("DEADLOCK: nothing went wrong, and nothing more can happen.")
+    expect(stdout).toContain("n1 → n2 Request 1")
+    expect(stdout).toContain("━━ ✗ broken: no starvation")
+    const sanders = await json("check", "mutex/maekawa", "--entries", "1")
+    expect(sanders.code).toBe(0)
+    expect(sanders.value).toMatchObject({ model: "mutex/maekawa, 3 nodes, 1 entry each", complete: true })
+  })
+
   it("goes on after the first property that is broken, where it is asked to", async () => {
     const { code, value } = await json("check", "election/bully", "--split", "--all")
     expect(code).toBe(1)
@@ -141,6 +153,9 @@ describe("troupe check", () => {
     [["example/two-phase-commit", "--crashes", "1"], /has no --crashes\. It has --managers\./],
     [["example/two-phase-commit", "--managers", "99"], /--managers 99 will not do/],
     [["example/nothing"], /There is no example\/nothing\. There are example\/two-phase-commit/],
+    [["mutex/ricart-agrawala", "--variant", "basic"], /has no variant "basic"\. It has no variants\./],
+    [["mutex/maekawa", "--variant", "none"], /has no variant "none"\. It has sanders, basic\./],
+    [["example/two-phase-commit", "--variant", "basic"], /has no variants/],
     [["mutex/ricart-agrawala", "--restart"], /Add --crashes 1/],
     [["mutex/ricart-agrawala", "--walks", "3"], /Add --search random/],
     [["mutex/ricart-agrawala", "--seed", "3"], /Add --search random/],

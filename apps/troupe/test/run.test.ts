@@ -94,6 +94,25 @@ describe("troupe run", () => {
     expect(value).toMatchObject({ messagesPerOperation: 96, violations: [] })
   })
 
+  it.each([
+    [7, 3],
+    [13, 4],
+    [31, 6],
+    [49, 8],
+    [57, 8]
+  ])(
+    "mutex/maekawa with %i nodes: quorums of %i, 3(|R|−1) messages an entry but for contention",
+    async (nodes, size) => {
+      const { value } = await json("run", "mutex/maekawa", "--nodes", String(nodes), "--transport", "sim")
+      expect(value).toMatchObject({
+        facts: { quorumSizes: { [size]: nodes } },
+        uncontendedMessagesPerOperation: 3 * (size - 1),
+        violations: []
+      })
+      expect(value.messages).toBe(value.operations * 3 * (size - 1) + value.contentionMessages)
+    }
+  )
+
   it.each(["memory", "sim", "tcp"])("election/bully: the highest of seven leads on %s", async (transport) => {
     const { code, value } = await json("run", "election/bully", "--nodes", "7", "--transport", transport)
     expect(code).toBe(0)

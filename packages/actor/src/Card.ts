@@ -72,5 +72,7 @@ export interface Card<in State = any> {
     readonly worst: Formula
     /** Tags of messages that flow whether or not anything happens, and so belong to no operation. */
     readonly background?: ReadonlyArray<string>
+    /** Tags of messages that are sent only where several want the same at once: part of the cost, told apart too. */
+    readonly contention?: ReadonlyArray<string>
   }
 }

@@ -17,8 +17,17 @@ import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer } from "effect"
 import { acquisition, type Reading } from "./internal/acquisition.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
-import { planeSize, problemOf, quorumOf, type Quorums } from "./internal/quorums.ts"
-import { type Event, Message, nobodyAsks, receive, release, request, type Voting } from "./internal/voting.ts"
+import { grid, plane, planeSize, problemOf, quorumOf, type Quorums, sizesOf } from "./internal/quorums.ts"
+import {
+  contention,
+  type Event,
+  Message,
+  nobodyAsks,
+  receive,
+  release,
+  request,
+  type Voting
+} from "./internal/voting.ts"
 import { InvalidOptions, Mutex } from "./Mutex.ts"
 
 export type { Quorums } from "./internal/quorums.ts"
@@ -94,7 +103,7 @@ export const card: Card.Card<State> = {
       breaks: "mutual exclusion"
     }
   ],
-  cost: { operation: "entry", best: cost(3), worst: cost(6) }
+  cost: { operation: "entry", best: cost(3), worst: cost(6), contention }
 }
 
 /** Of the variant without inquiries. */
@@ -150,6 +159,12 @@ export const variants = {
   sanders: { card, options: defaults },
   basic: { card: basicCard, options: { ...defaults, variant: "basic" } }
 } satisfies Readonly<Record<Options["variant"], { readonly card: Card.Card<State>; readonly options: Options }>>
+
+/** What is worth telling of the lock among these nodes: how many of them have a quorum of which size. */
+export const facts = (nodes: ReadonlyArray<NodeId.NodeId>, { quorums }: Options = defaults) => {
+  const all = quorums === "plane" ? plane(nodes) : quorums === "grid" ? grid(nodes) : quorums
+  return { quorumSizes: sizesOf(Object.values(all)) }
+}
 
 const reading: Reading<State> = {
   holder: ({ phase }, self) => (phase === "inside" ? self : undefined),

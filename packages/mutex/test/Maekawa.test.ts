@@ -70,7 +70,10 @@ describe("a node has one vote (Maekawa 1985, §4)", () => {
     const asked = [requests("n3", 6), requests("n2", 4)]
     const { actions, state } = arbiter(...asked, from("n3", { _tag: "Yield", request: 6, vote: 7 }))
     expect(actions).toEqual([send("n2", { _tag: "Locked", request: 4, vote: 8 })])
-    expect(state.queue).toEqual([{ time: 6, node: "n3" }])
+    expect(state.queue).toMatchObject([{ time: 6, node: "n3" }])
+    const released = from("n2", { _tag: "Release", request: 4, time: 9 })
+    const again = arbiter(...asked, from("n3", { _tag: "Yield", request: 6, vote: 7 }), released)
+    expect(again.actions).toEqual([send("n3", { _tag: "LockedAgain", request: 6, vote: 10 })])
   })
 
   it("a yield of another vote, a second request and a release that was heard change nothing", () => {

@@ -1,5 +1,5 @@
 /** The arguments and flags that several commands take. */
-import { Effect, FileSystem } from "effect"
+import { Effect, FileSystem, Option } from "effect"
 import { Argument, Flag } from "effect/cli"
 import { algorithms } from "../algorithms.ts"
 import type { Demonstration } from "../Demonstration.ts"
@@ -7,6 +7,11 @@ import { reasonOf, Usage } from "../Problem.ts"
 
 export const algorithm = Argument.String("algorithm").pipe(
   Argument.withDescription('Which one, as in "mutex/ricart-agrawala". `troupe list` shows all')
+)
+
+export const variant = Flag.String("variant").pipe(
+  Flag.withDescription("Which form of the algorithm, where there are several: of mutex/maekawa, sanders or basic"),
+  Flag.optional
 )
 
 export const json = Flag.Boolean("json").pipe(
@@ -46,6 +51,18 @@ export const find = (name: string): Effect.Effect<Demonstration, Usage> => {
     nearest !== undefined && nearest.distance <= Math.max(2, name.length / 2) ? `Did you mean "${nearest.name}"? ` : ""
   return Effect.fail(new Usage({ reason: `There is no algorithm "${name}". ${hint}\`troupe list\` shows all.` }))
 }
+
+/** That form of the algorithm. */
+export const findVariant = (name: string, variant: Option.Option<string>): Effect.Effect<Demonstration, Usage> =>
+  Effect.flatMap(find(name), (found) => {
+    if (Option.isNone(variant)) return Effect.succeed(found)
+    const { variants = {} } = found
+    const wanted = Object.hasOwn(variants, variant.value) ? variants[variant.value] : undefined
+    if (wanted !== undefined) return Effect.succeed(wanted)
+    const known = Object.keys(variants)
+    const reason = known.length === 0 ? "It has no variants." : `It has ${known.join(", ")}.`
+    return Effect.fail(new Usage({ reason: `${name} has no variant "${variant.value}". ${reason}` }))
+  })
 
 /** A name without its package, or with half of one, is near too. */
 const nameDistance = (given: string, name: string): number => {

@@ -12,7 +12,7 @@ import { inMemory } from "../worlds/memory.ts"
 import { processes } from "../worlds/processes.ts"
 import { simulated } from "../worlds/simulated.ts"
 import { names, type Run } from "../worlds/World.ts"
-import { algorithm, find, isBetween, json, maximumNodes, nodes } from "./arguments.ts"
+import { algorithm, findVariant, isBetween, json, maximumNodes, nodes, variant } from "./arguments.ts"
 import { detectionAsJson, detectionAsText } from "./run/Detected.ts"
 import { type Report, type Transport, transports, type Watched } from "./run/Report.ts"
 
@@ -22,6 +22,7 @@ const maximumSeconds = 3_600
 
 const flags = {
   algorithm,
+  variant,
   nodes,
   transport: Flag.Literals("transport", transports).pipe(
     Flag.withDescription(
@@ -61,7 +62,7 @@ export const run = Command.make(
   "run",
   flags,
   Effect.fnUntraced(function* (given) {
-    const demonstration = yield* find(given.algorithm)
+    const demonstration = yield* findVariant(given.algorithm, given.variant)
     const refusal = refuse(demonstration, given.transport, given.nodes) ?? refuseKilling(demonstration, given)
     if (refusal !== undefined) return yield* new Usage({ reason: refusal })
     const terminal = yield* screen
@@ -258,13 +259,27 @@ const hintFor = ({ outcome, plan, transport }: Report): string | undefined =>
       "Try fewer nodes, or --transport sim."
     : undefined
 
-const perOperation = ({ messages, operations }: Tally): number | null =>
+/** Messages that were sent only because several wanted the same at once; none where the card does not set them apart. */
+const ofContention = ({ plan, tally }: Report): number | undefined =>
+  plan.demonstration.card.cost.contention?.reduce((sum, tag) => sum + (tally.byTag.get(tag) ?? 0), 0)
+
+/** `quorumSizes` of `{ 8: 49 }`: "quorum sizes  8 (49 nodes)". */
+const factLines = ({ plan: { demonstration, nodes } }: Report): ReadonlyArray<string> =>
+  Object.entries(demonstration.facts?.(nodes) ?? {}).map(([name, fact]) => {
+    const words = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+    const each = ([value, nodes]: readonly [string, number]): string => `${value} (${count(nodes, "node")})`
+    return `${words}  ${typeof fact === "number" ? number(fact) : Object.entries(fact).map(each).join(", ")}`
+  })
+
+const perOperation = ({ messages, operations }: Pick<Tally, "messages" | "operations">): number | null =>
   operations === 0 ? null : messages / operations
 
 const asJson = (report: Report) => {
   const { elapsedMillis, outcome, plan, tally, transport, virtualMillis } = report
   const hint = hintFor(report)
-  const { cost } = plan.demonstration.card
+  const { card, facts } = plan.demonstration
+  const { cost } = card
+  const contention = ofContention(report)
   const formula = (of: typeof cost.best) => ({ text: of.text, messages: of.of(plan.nodes.length) })
   return {
     algorithm: plan.demonstration.name,
@@ -276,6 +291,16 @@ const asJson = (report: Report) => {
     messages: tally.messages,
     messagesPerOperation: perOperation(tally),
     formula: { best: formula(cost.best), worst: formula(cost.worst) },
+    ...(contention === undefined
+      ? {}
+      : {
+          uncontendedMessagesPerOperation: perOperation({
+            operations: tally.operations,
+            messages: tally.messages - contention
+          }),
+          contentionMessages: contention
+        }),
+    ...(facts === undefined ? {} : { facts: facts(plan.nodes) }),
     messagesByTag: Object.fromEntries(tally.byTag),
     backgroundMessages: tally.background,
     ...(transport === "udp" ? { lostMessages: tally.missing } : {}),
@@ -297,6 +322,7 @@ const asText = (report: Report, terminal: Screen): ReadonlyArray<string> => {
   const size = plan.nodes.length
   const formula = best.text === worst.text ? value(best, size) : `${value(best, size)} to ${value(worst, size)}`
   const measured = perOperation(tally)
+  const contention = ofContention(report)
   const seconds = (millis: number): string => `${(millis / 1000).toFixed(2)} s`
   const time =
     virtualMillis === undefined
@@ -312,6 +338,14 @@ const asText = (report: Report, terminal: Screen): ReadonlyArray<string> => {
     ...(transport === "udp" ? [style.dim(`lost on the way: ${count(tally.missing, "message")}`)] : []),
     "",
     `messages per ${operation}  ${style.bold(measured === null ? "–" : number(measured))}   card: ${formula}`,
+    ...(contention === undefined || tally.operations === 0
+      ? []
+      : [
+          style.dim(
+            `of these, for contention: ${number(contention / tally.operations)} of ${card.cost.contention!.join(", ")}`
+          )
+        ]),
+    ...factLines(report),
     ...(tally.leader === undefined ? [] : [`leader  ${style.bold(tally.leader)}`]),
     "",
     ...card.guarantees.map(({ description, kind, name }) => {

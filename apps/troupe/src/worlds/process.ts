@@ -4,7 +4,7 @@ import { type NodeId, Transport } from "@troupe/transport"
 import * as Tcp from "@troupe/transport/Tcp"
 import * as Udp from "@troupe/transport/Udp"
 import { Cause, Deferred, Effect, Fiber, Queue, Random, type Scope } from "effect"
-import { algorithms } from "../algorithms.ts"
+import { named } from "../algorithms.ts"
 import { type Pace, paceOf, perform, type Sighting } from "../Sighting.ts"
 import { pack } from "./Packing.ts"
 import type { Begin, Order, Over, Word } from "./processes.ts"
@@ -83,7 +83,7 @@ const node = Effect.gen(function* () {
   const { next } = yield* orders
   const order = yield* next("Begin")
   const { algorithm, entries, nodes, over, seed, self, workMillis } = order
-  const demonstration = algorithms.find(({ name }) => name === algorithm)!
+  const demonstration = named(algorithm)!
   const { connect, port, transport } = yield* join[over](order)
   yield* say({ _tag: "Listening", port })
   const { ports } = yield* next("Connect")

@@ -33,6 +33,13 @@ export const quorumOf = (
   return ranks.map((rank) => nodes[rank]!)
 }
 
+/** How many quorums there are of each size. */
+export const sizesOf = (quorums: ReadonlyArray<ReadonlyArray<NodeId.NodeId>>): Readonly<Record<number, number>> => {
+  const sizes: Record<number, number> = {}
+  for (const { length } of quorums) sizes[length] = (sizes[length] ?? 0) + 1
+  return sizes
+}
+
 /** How many nodes a quorum of `plane` has. */
 export const planeSize = (nodes: number): number => (nodes === 1 ? 1 : planeOrder(nodes) + 1)
 

@@ -26,6 +26,8 @@ export const Message = Schema.Union([
   Schema.TaggedStruct("Request", { request: Natural }),
   /** "You have it." */
   Schema.TaggedStruct("Locked", { request: Natural, vote: Natural }),
+  /** "You have it again", after a yield. */
+  Schema.TaggedStruct("LockedAgain", { request: Natural, vote: Natural }),
   /** "Not yet: an earlier claim comes before yours." */
   Schema.TaggedStruct("Failed", { request: Natural }),
   /** "I gave you my vote, and an earlier claim has come: may I have it back?" */
@@ -37,10 +39,16 @@ export const Message = Schema.Union([
 ])
 export type Message = typeof Message.Type
 
+/** Tags of messages that are sent only where several want to enter at once. */
+export const contention = ["Failed", "Inquire", "Yield", "LockedAgain"]
+
 export type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
 
 /** Claims are earlier and later in Lamport's order, of two at one time by their nodes. */
-type Claim = LamportTimestamp.LamportTimestamp
+interface Claim extends LamportTimestamp.LamportTimestamp {
+  /** Whether it has had this node's vote, and yielded. */
+  readonly yielded?: true
+}
 
 export interface Voting {
   // Lamport's clock: at least the time of every claim, vote and release that it has heard of.
@@ -99,6 +107,7 @@ export const receive = (state: Voting, from: NodeId.NodeId, message: Message, ac
     case "Request":
       return onRequest(state, { time: message.request, node: from }, act)
     case "Locked":
+    case "LockedAgain":
       return onLocked(state, from, message, act)
     case "Failed":
       return onFailed(state, from, message.request, act)
@@ -232,7 +241,7 @@ const fail = (state: Voting, { node, time }: Claim, act: Act): Voting =>
 const onYield = (state: Voting, from: NodeId.NodeId, given: Ballot, act: Act): Voting => {
   const claim = { time: given.request, node: from }
   return isSame(state.vote, claim) && state.vote!.at === given.vote
-    ? giveNext({ ...state, vote: undefined, queue: inserted(state.queue, claim) }, act)
+    ? giveNext({ ...state, vote: undefined, queue: inserted(state.queue, { ...claim, yielded: true }) }, act)
     : state
 }
 
@@ -255,10 +264,10 @@ const giveNext = (state: Voting, act: Act): Voting => {
   return first === undefined ? state : give({ ...state, queue: without(state.queue, first) }, first, act)
 }
 
-const give = (state: Voting, { node, time }: Claim, act: Act): Voting => {
+const give = (state: Voting, { node, time, yielded }: Claim, act: Act): Voting => {
   const at = state.time + 1
   const given: Voting = { ...state, time: at, vote: { time, node, at, inquired: false } }
-  return tell(given, node, { _tag: "Locked", request: time, vote: at }, act)
+  return tell(given, node, { _tag: yielded === true ? "LockedAgain" : "Locked", request: time, vote: at }, act)
 }
 
 const inserted = (queue: ReadonlyArray<Claim>, claim: Claim): ReadonlyArray<Claim> => {
@@ -284,7 +293,10 @@ export const suspect = (before: Voting, node: NodeId.NodeId, act: Act): Voting =
   const state = { ...before, time, suspected: [...before.suspected, node] }
   if (state.vote?.node !== node) return state
   const { time: claimed } = state.vote
-  return giveNext({ ...state, vote: undefined, queue: inserted(state.queue, { time: claimed, node }) }, act)
+  return giveNext(
+    { ...state, vote: undefined, queue: inserted(state.queue, { time: claimed, node, yielded: true }) },
+    act
+  )
 }
 
 /** The claims of the node compete as if they had come now. */

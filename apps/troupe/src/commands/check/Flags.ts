@@ -1,7 +1,7 @@
 /** What `troupe check` takes. */
 import { examples } from "@troupe/model-checker/examples/index"
 import { Argument, type Command, Flag } from "effect/cli"
-import { isBetween, json } from "../arguments.ts"
+import { isBetween, json, variant } from "../arguments.ts"
 
 const networks = ["unordered", "unordered-duplicating", "ordered"] as const
 export type Network = (typeof networks)[number]
@@ -110,6 +110,7 @@ export const flags = {
       `Which one: an algorithm, as in "mutex/ricart-agrawala", or one of ${examples.map(({ name }) => `example/${name}`).join(", ")}`
     )
   ),
+  variant,
   bounds,
   exampleSizes,
   ...search,

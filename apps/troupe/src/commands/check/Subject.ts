@@ -5,7 +5,7 @@ import { examples } from "@troupe/model-checker/examples/index"
 import { Effect, Option } from "effect"
 import * as Checks from "../../Checks.ts"
 import { Usage } from "../../Problem.ts"
-import { find } from "../arguments.ts"
+import { findVariant } from "../arguments.ts"
 import { bounds, type Given, type Network } from "./Flags.ts"
 
 export interface Subject {
@@ -25,6 +25,9 @@ const exampleOf = (given: Given) =>
       return yield* new Usage({ reason: `There is no ${given.model}. There are ${names}.` })
     }
     const known = example.flags.map(({ name }) => name)
+    if (Option.isSome(given.variant)) {
+      return yield* new Usage({ reason: `${given.model} has no variants. Leave --variant out.` })
+    }
     yield* refuseOthers(given, known)
     const sizes = known.flatMap((name) => {
       const value = name === "nodes" ? given.bounds.nodes : given.exampleSizes[name]!
@@ -40,7 +43,7 @@ const exampleOf = (given: Given) =>
 
 const algorithmOf = (given: Given) =>
   Effect.gen(function* () {
-    const demonstration = yield* find(given.model)
+    const demonstration = yield* findVariant(given.model, given.variant)
     const { bounds: all } = given
     const known = Object.keys(bounds).filter((name) => name !== "entries" || Checks.hasEntries(demonstration))
     yield* refuseOthers(given, known)

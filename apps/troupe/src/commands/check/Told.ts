@@ -1,6 +1,6 @@
 /** What a check has found, as JSON and in words. */
 import type { Checker, Parallel } from "@troupe/model-checker"
-import { SpaceTime } from "@troupe/trace"
+import { SpaceTime, type Trace } from "@troupe/trace"
 import { count, number, type Screen } from "../../terminal/Screen.ts"
 
 export interface Checked {
@@ -31,7 +31,13 @@ export const asJson = ({ known, report, trace }: Checked): Readonly<Record<strin
       verdict,
       knownWeakness: verdict === "violated" ? (known(name) ?? null) : null,
       counterexample:
-        counterexample === undefined ? null : { steps: counterexample.steps, loopFrom: counterexample.loopFrom ?? null }
+        counterexample === undefined
+          ? null
+          : {
+              steps: counterexample.steps,
+              loopFrom: counterexample.loopFrom ?? null,
+              deadlock: isDeadlock(counterexample)
+            }
     })),
     trace: trace ?? null
   }
@@ -101,6 +107,12 @@ const unknown = ({ ended, properties }: Checker.Report): ReadonlyArray<string> =
   }
 }
 
+/** Whether a run goes no further, and came there without faults. */
+const isDeadlock = ({ loopFrom, steps, trace }: NonNullable<Checker.Verdict["counterexample"]>): boolean =>
+  loopFrom === steps.length && !trace.events.some(({ _tag }) => faults.has(_tag))
+
+const faults: ReadonlySet<Trace.Event["_tag"]> = new Set(["Crash", "Lost", "Split"])
+
 /** The picture, and the steps as numbered lines: the start is none. */
 const drawn = ({ counterexample, name }: Checker.Verdict, { style, width }: Screen): ReadonlyArray<string> => {
   const { loopFrom, steps, trace } = counterexample!
@@ -112,7 +124,9 @@ const drawn = ({ counterexample, name }: Checker.Verdict, { style, width }: Scre
       : [
           loopFrom < steps.length
             ? `Steps ${loopFrom} to ${taken.length} may be repeated for ever.`
-            : "After that nothing more need happen."
+            : isDeadlock(counterexample!)
+              ? style.red("DEADLOCK: nothing went wrong, and nothing more can happen.")
+              : "After that nothing more need happen."
         ]
   return [
     "",
