@@ -74,7 +74,7 @@ const precision = async (count: number, world: (seed: number) => World) => {
   }
 }
 
-const poll = { poll: "1 second", timeout: "200 millis" } as const
+const poll = { poll: "1 second", timeout: "200 millis", serverError: 0 } as const
 const servers = ["s1", "s2", "s3", "s4"]
 
 const tenth = Math.ceil(seeds / 10)

@@ -260,7 +260,7 @@ export const defaults: Omit<Options, "servers"> = {
   samples: 3,
   minDelayMillis: 0,
   driftPpmMax: 200,
-  serverErrorMillis: 0
+  serverErrorMillis: 1
 }
 
 const Settings = Schema.Struct({
@@ -291,7 +291,7 @@ export const layer = (options: {
   readonly minDelay?: Duration.Input
   /** The most that a node's monotonic clock is fast or slow. Default: 200. */
   readonly driftPpmMax?: number
-  /** The most that a server's clock is off. Default: 0. */
+  /** The most that a server's clock is off. Default: 1 ms, to which a host is read. */
   readonly serverError?: Duration.Input
 }): Layer.Layer<TimeSource, ChannelInUse | InvalidClockOptions, Transport | NodeClock> =>
   Layer.effect(

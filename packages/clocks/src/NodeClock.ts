@@ -162,8 +162,8 @@ export const layer = (
 
 /**
  * The host's own time of day, for a node whose host is kept right by other means, such as a receiver of satellites: a
- * server of time. It is not adjusted: what it is told is counted, and changes nothing. While the host's time of day is set
- * back, it stands still.
+ * server of time. It is read to a millisecond. It is not adjusted: what it is told is counted, and changes nothing. While
+ * the host's time of day is set back, it stands still.
  */
 export const host: Layer.Layer<NodeClock> = Layer.effectContext(
   Effect.map(Clock.Clock, (clock) => provide(following(clock)))
@@ -174,9 +174,18 @@ const provide = (clock: NodeClock["Service"]): Context.Context<NodeClock> =>
 
 const millis = (nanos: bigint): number => Number(nanos) / 1e6
 
+/**
+ * The host's time of day. Effect reads it in nanoseconds as of when it first did, so that these may be off by a second; its
+ * milliseconds are the host's, and so those decide.
+ */
+const timeOfDay = (host: Clock.Clock): number => {
+  const whole = host.currentTimeMillisUnsafe()
+  return Math.min(Math.max(whole, millis(host.currentTimeNanosUnsafe())), whole + 1)
+}
+
 const adjustable = (host: Clock.Clock, settings: Settings): NodeClock["Service"] => {
   const monotonic = (): number => millis(host.monotonicTimeNanosUnsafe())
-  let state = start(millis(host.currentTimeNanosUnsafe()), monotonic())
+  let state = start(timeOfDay(host), monotonic())
   return service(
     host,
     () => reading(settings, state, monotonic()),
@@ -191,7 +200,7 @@ const following = (host: Clock.Clock): NodeClock["Service"] => {
   let latest = -Infinity
   return service(
     host,
-    () => (latest = Math.max(latest, millis(host.currentTimeNanosUnsafe()))),
+    () => (latest = Math.max(latest, timeOfDay(host))),
     () => 0,
     () => {}
   )

@@ -296,7 +296,7 @@ export const defaults: Omit<Options, "servers" | "falsetickersMax"> = {
   pollMillis: 16_000,
   timeoutMillis: 1_000,
   driftPpmMax: 200,
-  serverErrorMillis: 0
+  serverErrorMillis: 1
 }
 
 const Settings = Schema.Struct({
@@ -335,7 +335,7 @@ export const layer = (options: {
   readonly timeout?: Duration.Input
   /** The most that a node's monotonic clock is fast or slow. Default: 200. */
   readonly driftPpmMax?: number
-  /** The most that the clock of a server that is right is off. Default: 0. */
+  /** The most that the clock of a server that is right is off. Default: 1 ms, to which a host is read. */
   readonly serverError?: Duration.Input
 }): Layer.Layer<TimeSource, ChannelInUse | InvalidClockOptions, Transport | NodeClock> =>
   Layer.effect(

@@ -35,7 +35,7 @@ class Hand {
   private readonly self: Protocol.Self<Cristian.Options>
 
   constructor(id: string, options: Partial<Cristian.Options> = {}) {
-    const all = { ...Cristian.defaults, servers: ["s1", "s2"], ...options }
+    const all = { ...Cristian.defaults, serverErrorMillis: 0, servers: ["s1", "s2"], ...options }
     this.self = Protocol.self(id, ["c1", "s1", "s2"], all)
     this.state = protocol.init(this.self)
   }
@@ -132,7 +132,14 @@ describe("a server", () => {
 })
 
 const source = (options: Partial<Parameters<typeof Cristian.layer>[0]> = {}) =>
-  Cristian.layer({ servers: ["s1", "s2"], poll: "1 second", samples: 2, timeout: "200 millis", ...options })
+  Cristian.layer({
+    servers: ["s1", "s2"],
+    poll: "1 second",
+    samples: 2,
+    timeout: "200 millis",
+    serverError: 0,
+    ...options
+  })
 
 const program = (layer: ReturnType<typeof source>) => (node: string) =>
   Layer.build(layer.pipe(Layer.provideMerge(node.startsWith("s") ? serverClock() : NodeClock.layer())))
@@ -155,7 +162,9 @@ describe("inside its assumptions every guarantee of the card holds", () => {
   it("a state that breaks one is found out", () => {
     const latest = { monotonicMillis: 0, timeMillis: 0, errorMillis: 9, roundTripMillis: 8, server: "s1" }
     const state = {
-      ...protocol.init(Protocol.self("c1", ["c1", "s1"], { ...Cristian.defaults, servers: ["s1"] })),
+      ...protocol.init(
+        Protocol.self("c1", ["c1", "s1"], { ...Cristian.defaults, serverErrorMillis: 0, servers: ["s1"] })
+      ),
       latest
     }
     const holding = (of: Cristian.State) =>

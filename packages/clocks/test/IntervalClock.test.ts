@@ -109,7 +109,13 @@ describe("the service", () => {
   )
 })
 
-const cristian = Cristian.layer({ servers: ["s1"], poll: "1 second", samples: 2, timeout: "200 millis" })
+const cristian = Cristian.layer({
+  servers: ["s1"],
+  poll: "1 second",
+  samples: 2,
+  timeout: "200 millis",
+  serverError: 0
+})
 
 describe("commit wait (Corbett et al. 2012, section 4.1.2)", () => {
   it.live("ends when the latest time at its call is past for sure, on every node, after about twice the error", () =>
@@ -182,7 +188,7 @@ describe("true time is never excluded", () => {
           servers,
           clients: ["c1"],
           lies: { [servers[seed % 4]!]: (seed % 21) - 10 },
-          source: Ntp.layer({ servers, poll: "1 second", timeout: "200 millis" }),
+          source: Ntp.layer({ servers, poll: "1 second", timeout: "200 millis", serverError: 0 }),
           faults: { ...Faults.chaos, pausesPerMinute: 20, ...skewed },
           duration: "3 seconds"
         })

@@ -153,6 +153,23 @@ describe("the layer", () => {
     })
   )
 
+  it.effect("the milliseconds of a host decide, of which Effect's nanoseconds may be a second off", () =>
+    Effect.gen(function* () {
+      const host = yield* Clock.Clock
+      const readings = [0, 0.25, 300, -300].map((ahead) => {
+        const nanos = (): bigint => BigInt(5_000_000 + ahead * 1e6)
+        const odd = Object.assign(Object.create(host), {
+          currentTimeMillisUnsafe: () => 5,
+          currentTimeNanosUnsafe: nanos
+        })
+        return Effect.map(Layer.build(NodeClock.host.pipe(Layer.provide(Layer.succeed(Clock.Clock, odd)))), (context) =>
+          Context.get(context, NodeClock.NodeClock).nowUnsafe()
+        )
+      })
+      expect(yield* Effect.all(readings)).toEqual([5, 5.25, 6, 5])
+    })
+  )
+
   it.effect("refuses options and adjustments that are none", () =>
     Effect.gen(function* () {
       for (const options of [

@@ -89,7 +89,7 @@ class Hand {
   private readonly self: Protocol.Self<Ntp.Options>
 
   constructor(options: Partial<Ntp.Options> = {}) {
-    const all = { ...Ntp.defaults, servers, falsetickersMax: 1, ...options }
+    const all = { ...Ntp.defaults, serverErrorMillis: 0, servers, falsetickersMax: 1, ...options }
     this.self = Protocol.self("c1", ["c1", ...servers], all)
     this.state = protocol.init(this.self)
   }
@@ -207,7 +207,7 @@ describe("a client", () => {
 })
 
 const source = (options: Partial<Parameters<typeof Ntp.layer>[0]> = {}) =>
-  Ntp.layer({ servers, poll: "1 second", timeout: "200 millis", ...options })
+  Ntp.layer({ servers, poll: "1 second", timeout: "200 millis", serverError: 0, ...options })
 
 const world = (setup: Partial<Setup> & { readonly seed: number }) =>
   watch({ servers, clients: ["c1"], source: source(), ...setup })
