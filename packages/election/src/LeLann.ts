@@ -51,15 +51,7 @@ export const card: Card.Card<State> = {
     tolerates: ["none"]
   },
   guarantees: Ring.guarantees,
-  weaknesses: [
-    ...Ring.weaknesses,
-    {
-      name: "an overtaking token",
-      description: "A token that comes home before a higher one has gone by lets its node lead beside the highest.",
-      faults: "lossy",
-      breaks: "at most one leader"
-    }
-  ],
+  weaknesses: Ring.weaknesses,
   cost: {
     operation: "election",
     best: { text: "N²", of: (nodes) => (nodes === 1 ? 0 : nodes * nodes) },

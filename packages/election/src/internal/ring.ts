@@ -46,6 +46,10 @@ export interface State {
   readonly round: number
   /** Who won that election; none while it is under way. */
   readonly leader: Leader | undefined
+  /** Whether the predecessor has said so: nothing more of this election comes from it. */
+  readonly closed: boolean
+  /** The latest election that a suspected node spoke of: one that begins anew goes beyond. */
+  readonly missed: number
 
   // The ring.
   /** Whom it takes for dead: they are skipped, and not heard. */
@@ -79,6 +83,8 @@ export const initial = (self: Protocol.Self<Options>): State => ({
   standing: true,
   round: 0,
   leader: undefined,
+  closed: false,
+  missed: 0,
   ...neighbours(self, [])
 })
 
@@ -89,16 +95,14 @@ export const sendOn = <Token>(state: State, message: Message<Token>, act: Act<To
   if (state.successor !== act.self.id) act.send(state.successor, message)
 }
 
-/** The election is over: `leader` has won it. */
-export const settle = <S extends State, Token>(state: S, leader: NodeId.NodeId, act: Act<Token>): S => {
-  const { nodes } = act.self
-  return changeLeader(state, { id: leader, epoch: state.round * nodes.length + nodes.indexOf(leader) }, act)
-}
+/** The election is over, for this node and all behind it: `leader` has won. */
+export const settle = <S extends State, Token>(state: S, leader: NodeId.NodeId, act: Act<Token>): S =>
+  follow(state, leader, true, act)
 
-/** The same, and says so to all: each that did not know says it to the next. */
+/** The election is over: says so to all. Each hands it on to the next, until it is back. */
 export const announce = <S extends State, Token>(state: S, leader: NodeId.NodeId, act: Act<Token>): S => {
   sendOn(state, { _tag: "Coordinator", round: state.round, leader }, act)
-  return settle(state, leader, act)
+  return follow(state, leader, false, act)
 }
 
 // --------------------------------------------------------------------------------------------------------- the handlers
@@ -113,13 +117,13 @@ export const electingBy = <S extends State, Token extends { readonly _tag: strin
   type Acts = Act<Token>
 
   const join = (state: S, round: number, act: Acts, begins: boolean): S => {
-    const joined = { ...changeLeader(state, undefined, act), round }
+    const joined = { ...changeLeader(state, undefined, act), round, closed: false }
     if (state.successor !== act.self.id) return algorithm.join(joined, act, begins)
     return state.standing ? settle(joined, act.self.id, act) : joined
   }
 
   const beginAnew = (state: S, act: Acts): S => {
-    const joined = join(state, state.round + 1, act, true)
+    const joined = join(state, Math.max(state.round, state.missed) + 1, act, true)
     // A candidate wakes the others by its first message.
     if (!joined.standing) sendOn(joined, { _tag: "Call", round: joined.round }, act)
     return joined
@@ -130,7 +134,8 @@ export const electingBy = <S extends State, Token extends { readonly _tag: strin
     const isSuspected = state.suspected.includes(node)
     if (node === act.self.id || (_tag === "Suspect") === isSuspected) return state
     const suspected = isSuspected ? state.suspected.filter((other) => other !== node) : [...state.suspected, node]
-    const next = { ...state, ...neighbours(act.self, suspected) }
+    const place = neighbours(act.self, suspected)
+    const next = { ...state, ...place, closed: state.closed && place.predecessor === state.predecessor }
     return _tag === "Suspect" ? withoutNode(state, next, node, act) : withNode(next, node, act)
   }
 
@@ -148,16 +153,22 @@ export const electingBy = <S extends State, Token extends { readonly _tag: strin
   const withNode = (state: S, node: NodeId.NodeId, act: Acts): S =>
     node === state.successor || node === state.predecessor ? beginAnew(state, act) : state
 
+  const hearCoordinator = (state: S, from: NodeId.NodeId, message: typeof Coordinator.Type, act: Acts): S => {
+    const { leader, round } = message
+    if (!act.self.nodes.includes(leader)) return state
+    const closed = from === state.predecessor
+    if (round === state.round && state.leader !== undefined)
+      return closed && !state.closed ? { ...state, closed } : state
+    return { ...announce({ ...state, round }, leader, act), closed }
+  }
+
   const onMessage = (before: S, from: NodeId.NodeId, message: Message<Token>, act: Acts): S => {
-    if (before.suspected.includes(from)) return before
-    // Links are FIFO: a predecessor that has not heard of an election that is over has started anew.
-    if (message.round < before.round)
-      return before.leader !== undefined && from === before.predecessor ? beginAnew(before, act) : before
+    if (before.suspected.includes(from))
+      return message.round > before.missed ? { ...before, missed: message.round } : before
+    if (hasForgotten(before, from, message)) return beginAnew(before, act)
+    if (message.round < before.round) return before
     const wakes = message.round > before.round
-    if (isCoordinator(message)) {
-      if (!act.self.nodes.includes(message.leader) || (!wakes && before.leader !== undefined)) return before
-      return announce(wakes ? { ...before, round: message.round } : before, message.leader, act)
-    }
+    if (isCoordinator(message)) return hearCoordinator(before, from, message, act)
     const state = wakes ? join(before, message.round, act, isCall(message)) : before
     if (isCall(message)) {
       if (wakes && !state.standing) sendOn(state, message, act)
@@ -194,10 +205,26 @@ export const electingBy = <S extends State, Token extends { readonly _tag: strin
   }
 }
 
+/** Links are FIFO: a predecessor that speaks of an election that is over has started anew, unknown to a failure detector. */
+const hasForgotten = (
+  { closed, leader, predecessor, round }: State,
+  from: NodeId.NodeId,
+  message: { readonly _tag: string; readonly round: number }
+): boolean =>
+  leader !== undefined &&
+  from === predecessor &&
+  (message.round < round || (closed && message.round === round && !isCoordinator(message)))
+
 const isCall = (message: { readonly _tag: string }): message is typeof Call.Type => message._tag === "Call"
 
 const isCoordinator = (message: { readonly _tag: string }): message is typeof Coordinator.Type =>
   message._tag === "Coordinator"
+
+const follow = <S extends State, Token>(state: S, leader: NodeId.NodeId, closed: boolean, act: Act<Token>): S => {
+  const { nodes } = act.self
+  const epoch = state.round * nodes.length + nodes.indexOf(leader)
+  return { ...changeLeader(state, { id: leader, epoch }, act), closed }
+}
 
 const changeLeader = <S extends State, Token>(state: S, leader: Leader | undefined, act: Act<Token>): S => {
   if (leader === undefined && state.leader === undefined) return state
