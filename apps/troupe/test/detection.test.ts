@@ -50,7 +50,7 @@ describe("troupe run of a failure detector", () => {
     expect(await figures()).toEqual(await figures())
   })
 
-  it.each([
+  it.concurrent.each([
     ["heartbeat", "tcp"],
     ["swim", "udp"]
   ])("failure-detection/%s: a process that is killed is noticed by the others over %s", async (name, transport) => {

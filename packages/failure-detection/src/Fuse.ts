@@ -8,8 +8,9 @@
  * is cut off from whom, the failure spreads. A node that is asked about a group that it doesn't know says so, which is
  * quicker.
  *
- * The bound is `deadline`, an `interval` and a message's delay after the first member takes the group for failed, and as
- * much again after a crash. A group is made in two rounds: members answer, and start to watch each other when all have.
+ * The bound is `deadline` and an `interval` until a crash is known to all, or until the first member finds a way broken; and
+ * as much, and a message's delay, from when the first member takes the group for failed until all do. A group is made in two
+ * rounds: members answer, and start to watch each other when all have.
  *
  * Pings are between nodes, however many groups they share: that is the paper's direct topology, each member to each other.
  *
@@ -335,7 +336,7 @@ const fail = (state: State, id: GroupId, reason: Reason, act: Act): State => {
 
 // ------------------------------------------------------------------------------------------------------------ the layer
 
-/** The settings that `layer` has by default: a crash is known to all within 4 seconds, or 8 where messages are lost. */
+/** The settings that `layer` has by default: a crash is known to all within 4 seconds. */
 export const defaults: Options = { intervalMillis: 1_000, deadlineMillis: 3_000 }
 
 const Settings = Schema.Struct({ intervalMillis: Millis, deadlineMillis: Millis })
@@ -343,7 +344,7 @@ const Settings = Schema.Struct({ intervalMillis: Millis, deadlineMillis: Millis 
 /**
  * A `FailureNotification` by FUSE among the nodes of the transport.
  *
- * When the layer closes, its groups fail at the others within `deadline`. Fails with `InvalidOptions` when `deadline` is
+ * When the layer closes, its groups fail at the others within `deadline` and an `interval`. Fails with `InvalidOptions` when `deadline` is
  * not longer than `interval`.
  */
 export const layer = (

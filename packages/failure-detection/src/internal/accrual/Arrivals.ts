@@ -8,7 +8,7 @@
  * const { Arrivals } = PhiAccrual
  * let arrivals = Arrivals.make({ window: 100, minimumDeviationMillis: 50 })
  * for (const atMillis of [0, 1_000, 2_000, 3_000]) arrivals = Arrivals.add(arrivals, atMillis)
- * console.log([3_100, 4_000, 6_000].map((atMillis) => Math.round(Arrivals.phi(arrivals, atMillis)))) // [ 0, 0, 23 ]
+ * console.log([3_100, 4_000, 6_000].map((atMillis) => Math.round(Arrivals.phi(arrivals, atMillis)))) // [ 0, 0, 3 ]
  */
 import { InvalidOptions } from "../../FailureDetector.ts"
 import { Schema } from "effect"
