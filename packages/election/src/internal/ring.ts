@@ -14,6 +14,7 @@ import type { Card, Protocol } from "@troupe/actor"
 import { NodeId } from "@troupe/transport"
 import { Schema } from "effect"
 import type { Leader } from "../Election.ts"
+import { changeLeader, oneLeaderAnEpoch } from "./epochs.ts"
 import type { Suspicion } from "./suspicion.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
@@ -226,12 +227,6 @@ const follow = <S extends State, Token>(state: S, leader: NodeId.NodeId, closed:
   return { ...changeLeader(state, { id: leader, epoch }, act), closed }
 }
 
-const changeLeader = <S extends State, Token>(state: S, leader: Leader | undefined, act: Act<Token>): S => {
-  if (leader === undefined && state.leader === undefined) return state
-  act.emit({ _tag: "LeaderChanged", leader })
-  return { ...state, leader }
-}
-
 /** A node's place on the ring, without those whom it suspects. */
 const neighbours = (
   { id, nodes, options }: Protocol.Self<Options>,
@@ -252,20 +247,7 @@ export const guarantees: ReadonlyArray<Card.Guarantee<State>> = [
     description: "No two nodes lead at the same time.",
     holds: (nodes) => nodes.filter(({ alive, node, state }) => alive && state.leader?.id === node).length <= 1
   },
-  {
-    name: "one leader an epoch",
-    kind: "always",
-    description: "Two nodes that know a leader of the same epoch know the same one. Holds under every fault.",
-    holds: (nodes) => {
-      const leaders = new Map<number, NodeId.NodeId>()
-      return nodes.every(({ state: { leader } }) => {
-        if (leader === undefined) return true
-        const other = leaders.get(leader.epoch)
-        leaders.set(leader.epoch, leader.id)
-        return other === undefined || other === leader.id
-      })
-    }
-  },
+  oneLeaderAnEpoch,
   {
     name: "the highest leads",
     kind: "eventually",
