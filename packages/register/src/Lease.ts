@@ -88,6 +88,8 @@ export interface Options {
   readonly driftBound: number
   /** How long before its time ends a holder stops. */
   readonly stopMillis: number
+  /** How often who waits looks again, on the mean. */
+  readonly pollMillis: number
   /** How one of the nodes serves the register; `undefined` where it is somewhere else. */
   readonly register: Served.Options | undefined
 }
@@ -389,7 +391,7 @@ const askRead = (state: State, act: Act): State => ask(state, "read", { _tag: "R
 
 /** Looks again after a while, by chance, so that those who wait don't come all at once. */
 const pollLater = (state: State, act: Act): State => {
-  if (wants(state)) act.setTimer("poll", (act.self.options.leaseMillis / 8) * (0.5 + act.random()))
+  if (wants(state)) act.setTimer("poll", act.self.options.pollMillis * (0.5 + act.random()))
   return state
 }
 
@@ -454,4 +456,10 @@ export const termMillis = ({ driftBound, leaseMillis, stopMillis }: Options): nu
 const renewEvery = (options: Options): number => termMillis(options) / 3
 
 /** A crashed holder is replaced 5 seconds after its last sign. Clocks off by 1,000 parts per million are bad ones. */
-export const defaults: Options = { leaseMillis: 5_000, driftBound: 0.001, stopMillis: 100, register: Served.defaults }
+export const defaults: Options = {
+  leaseMillis: 5_000,
+  driftBound: 0.001,
+  stopMillis: 100,
+  pollMillis: 625,
+  register: Served.defaults
+}

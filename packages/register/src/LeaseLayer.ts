@@ -73,7 +73,7 @@ const settings = (
     return refuse(`the host of its register, ${host}, is none of the nodes ${nodes.join(", ")}`)
   }
   const register = { ...Lease.defaults.register!, ...(host === undefined ? {} : { host }) }
-  const options = { leaseMillis, driftBound, stopMillis, register }
+  const options = { leaseMillis, driftBound, stopMillis, pollMillis: leaseMillis / 8, register }
   return Lease.termMillis(options) > 0
     ? Effect.succeed(options)
     : refuse(
