@@ -1,105 +1,112 @@
 /**
- * Agrawal el abbadi: one node, the coordinator, hands out the lock in the order in which it was asked.
+ * Agrawal–El Abbadi: votes of a path through a tree, from the root to a leaf; where a node has failed, of two.
  *
- * Replace this by what the algorithm is for, its idea in a few sentences, and its paper.
+ * The nodes form a binary tree. A quorum is a path from the root to a leaf, of log₂N nodes; in place of a node that has
+ * failed stand two paths, from each of its children to a leaf. Any two quorums have a node in common, whoever takes whom
+ * for failed: so it costs less than a grid while all are up, degrades gracefully, and goes on without the root. Only where
+ * a leaf has failed on every path is there no quorum. Votes are asked for, inquired about and yielded as in Sanders' form
+ * of Maekawa's algorithm; the rules are in `internal/voting.ts`.
+ *
+ * With a `FailureDetector` in the context, a node that waits for the vote of a suspected one asks another quorum, and the
+ * votes that a suspected node has go to the next. Without one, whoever needs a vote of the dead waits.
+ *
+ * Source: D. Agrawal, A. El Abbadi, "An Efficient and Fault-Tolerant Solution for Distributed Mutual Exclusion", ACM TOCS
+ * 9(1), 1991.
  */
-import { Actor, type Card, type Protocol } from "@troupe/actor"
+import type { Card, Protocol } from "@troupe/actor"
 import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
-import { Effect, Layer, Schema } from "effect"
-import { acquisition, type Reading } from "./internal/acquisition.ts"
-import { type FencingToken, Mutex } from "./Mutex.ts"
+import { Effect, Layer } from "effect"
+import type { Reading } from "./internal/acquisition.ts"
+import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
+import { locking } from "./internal/locking.ts"
+import { sizesOf } from "./internal/quorums.ts"
+import type { Suspicion } from "./internal/suspicion.ts"
+import {
+  contention,
+  type Event,
+  Message,
+  nobodyAsks,
+  receive,
+  release,
+  request,
+  suspect,
+  trust,
+  type Voting
+} from "./internal/voting.ts"
+import { Mutex } from "./Mutex.ts"
+
+export { type Event, Message } from "./internal/voting.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
-
-const Natural = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
-
-export const Message = Schema.Union([
-  /** To the coordinator: "may I enter?" `request` numbers the requests of the sender. */
-  Schema.TaggedStruct("Request", { request: Natural }),
-  /** From the coordinator: "you may". */
-  Schema.TaggedStruct("Grant", { request: Natural, token: Natural }),
-  /** To the coordinator: "I have left", or "I don't wait any more". */
-  Schema.TaggedStruct("Release", { request: Natural })
-])
-export type Message = typeof Message.Type
 
 export type Command =
   /** Asks to enter. Ignored while the node waits or is inside. */
   | { readonly _tag: "Acquire" }
   /** Leaves, or withdraws the request. Ignored otherwise. */
   | { readonly _tag: "Release" }
+  | Suspicion
 
-export type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
-
-interface Claim {
-  readonly node: NodeId.NodeId
-  readonly request: number
-}
-
-export interface State {
-  readonly phase: "idle" | "waiting" | "inside"
-  /** The number of this node's latest request. */
-  readonly request: number
-
-  // What the coordinator knows.
-  /** The claims in the order of their arrival: the first is granted. */
-  readonly queue: ReadonlyArray<Claim>
-  /** The token of the latest grant. */
-  readonly token: FencingToken
-}
+/** `quorum` is that of the latest request; empty where there was none without the suspected. */
+export type State = Voting
 
 type Act = Protocol.Actions<Message, Event, never, void>
 
 // ------------------------------------------------------------------------------------------------------------- the card
 
+/** How many nodes a path has, while nobody has failed. */
+const longestPath = (nodes: number): number => Math.floor(Math.log2(nodes)) + 1
+/** One less, unless nobody but the leaves of the last row has no child. */
+const shortestPath = (nodes: number): number => longestPath(nodes) - (nodes + 2 >= 2 ** longestPath(nodes) ? 0 : 1)
+
 export const card: Card.Card<State> = {
-  title: "Agrawal el abbadi",
-  summary: "One node, the coordinator, hands out the lock in the order in which it was asked.",
-  paper: { authors: "Folklore", title: "The central server algorithm", venue: "none", year: 1978 },
+  title: "Agrawal–El Abbadi",
+  summary: "Votes of a path from the root of a tree to a leaf; two paths stand in for a node that has failed.",
+  paper: {
+    authors: "Divyakant Agrawal, Amr El Abbadi",
+    title: "An Efficient and Fault-Tolerant Solution for Distributed Mutual Exclusion",
+    venue: "ACM TOCS 9(1)",
+    year: 1991
+  },
   assumes: {
     timing: "asynchronous",
-    failures: "none",
-    channels: { loss: false, duplication: false, order: "fifo" },
+    failures: "crash-stop",
+    channels: { loss: false, duplication: true, order: "any" },
     tolerates: ["none"]
   },
-  guarantees: [
-    {
-      name: "mutual exclusion",
-      kind: "always",
-      description: "At most one node is inside.",
-      holds: (nodes) => nodes.filter(({ alive, state }) => alive && state.phase === "inside").length <= 1
-    },
-    {
-      name: "no starvation",
-      kind: "eventually",
-      description: "Every request is granted.",
-      holds: (nodes) => nodes.every(({ alive, state }) => !alive || state.phase !== "waiting")
-    },
-    {
-      name: "a node enters",
-      kind: "sometimes",
-      description: "The run has seen an entry.",
-      holds: (nodes) => nodes.some(({ state }) => state.phase === "inside")
-    }
-  ],
+  guarantees: [mutualExclusion, noStarvation, aNodeEnters],
   weaknesses: [
     {
-      name: "a coordinator that crashes forgets who waits",
-      description: "Nobody asks again after its restart.",
+      name: "a crash that nobody detects starves",
+      description:
+        "The root is in every quorum, and a holder or a waiter takes votes along: a FailureDetector has to say so. A bystander is missed by those whose path it is on.",
       faults: "crash",
       breaks: "no starvation"
     },
     {
       name: "one lost message starves",
-      description: "A message that is lost is not sent again.",
+      description: "A request, vote or release that is lost is not sent again.",
       faults: "lossy",
       breaks: "no starvation"
+    },
+    {
+      name: "a split starves",
+      description:
+        "What is sent while the network is split is lost; and a holder that is wrongly suspected is not alone any more, though its token is the lower one.",
+      faults: "partition",
+      breaks: "no starvation"
+    },
+    {
+      name: "a node that forgets",
+      description: "A node that comes back without its vote's whereabouts gives it a second time.",
+      faults: "crash",
+      breaks: "mutual exclusion"
     }
   ],
   cost: {
     operation: "entry",
-    best: { text: "3", of: () => 3 },
-    worst: { text: "3", of: () => 3 }
+    best: { text: "3(|R|−1), |R| ≥ ⌊log₂N⌋", of: (nodes) => 3 * (shortestPath(nodes) - 1) },
+    worst: { text: "6(|R|−1), |R| ≤ ⌊log₂N⌋+1", of: (nodes) => 6 * (longestPath(nodes) - 1) },
+    contention
   }
 }
 
@@ -110,70 +117,97 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event> = {
   card,
   message: Message,
 
-  init: () => ({ phase: "idle", request: 0, queue: [], token: 0 }),
+  init: () => nobodyAsks([], true),
 
   onCommand: (state, command, act) => {
-    const coordinator = act.self.nodes[0]!
     switch (command._tag) {
-      case "Acquire": {
-        if (state.phase !== "idle") return state
-        const request = state.request + 1
-        act.send(coordinator, { _tag: "Request", request })
-        return { ...state, phase: "waiting", request }
-      }
+      case "Acquire":
+        return state.phase === "idle" ? ask(state, act) : state
       case "Release":
-        if (state.phase === "idle") return state
-        act.send(coordinator, { _tag: "Release", request: state.request })
-        return { ...state, phase: "idle" }
+        return state.phase === "idle" ? state : release(state, act)
+      case "Suspect": {
+        const suspecting = suspect(state, command.node, act)
+        // Votes that the dead have given hold: any quorum without them meets this one elsewhere.
+        return suspecting.missing.includes(command.node) ? askAnew(suspecting, act) : suspecting
+      }
+      case "Trust": {
+        const trusting = trust(state, command.node, act)
+        return trusting.phase === "waiting" && trusting.quorum.length === 0 ? askAnew(trusting, act) : trusting
+      }
     }
   },
 
-  onMessage: (state, from, message, act) => {
-    switch (message._tag) {
-      case "Request":
-        return grantFirst(state, [...state.queue, { node: from, request: message.request }], act)
-      case "Release":
-        return grantFirst(
-          state,
-          state.queue.filter((claim) => !isClaim(claim, from, message.request)),
-          act
-        )
-      case "Grant":
-        // A grant of a request that was withdrawn meanwhile is given back by its Release, which is on its way.
-        if (state.phase !== "waiting" || message.request !== state.request) return state
-        act.emit({ _tag: "Acquired", token: message.token })
-        return { ...state, phase: "inside" }
+  onMessage: receive
+}
+
+const ask = (state: State, act: Act): State =>
+  request(state, quorumOf(act.self.nodes, act.self.id, state.suspected) ?? [], act)
+
+const askAnew = (state: State, act: Act): State => ask(release(state, act), act)
+
+// ----------------------------------------------------------------------------------------------------------- the quorums
+
+/**
+ * A tree quorum without the failed, if there is one. The nodes are laid out in the order of ranks as in a heap. The path
+ * goes through the node itself where it can, which saves a message, and below it to the right, where it is shorter.
+ */
+export const quorumOf = (
+  nodes: ReadonlyArray<NodeId.NodeId>,
+  self: NodeId.NodeId,
+  failed: ReadonlyArray<NodeId.NodeId> = []
+): ReadonlyArray<NodeId.NodeId> | undefined => {
+  const above = ranksAbove(nodes.indexOf(self))
+  const below = (rank: number): ReadonlyArray<number> | undefined => {
+    const children = [2 * rank + 2, 2 * rank + 1].filter((child) => child < nodes.length)
+    if (failed.includes(nodes[rank]!)) return inPlaceOf(children, below)
+    if (children.length === 0) return [rank]
+    // The sort keeps the order of those that are alike.
+    for (const child of children.toSorted((a, b) => Number(above.includes(b)) - Number(above.includes(a)))) {
+      const path = below(child)
+      if (path !== undefined) return [rank, ...path]
     }
+    return undefined
   }
+  return below(0)?.map((rank) => nodes[rank]!)
 }
 
-const isClaim = (claim: Claim, node: NodeId.NodeId, request: number): boolean =>
-  claim.node === node && claim.request === request
-
-/** Grants the lock when another claim than before is the first. */
-const grantFirst = (state: State, queue: ReadonlyArray<Claim>, act: Act): State => {
-  const first = queue[0]
-  if (first === undefined || first === state.queue[0]) return { ...state, queue }
-  const token = state.token + 1
-  act.send(first.node, { _tag: "Grant", request: first.request, token })
-  return { ...state, queue, token }
+/** A leaf has nobody in its place; of other nodes all children have a path. */
+const inPlaceOf = (
+  children: ReadonlyArray<number>,
+  below: (rank: number) => ReadonlyArray<number> | undefined
+): ReadonlyArray<number> | undefined => {
+  if (children.length === 0) return undefined
+  const paths = children.map(below)
+  return paths.every((path) => path !== undefined) ? paths.flat() : undefined
 }
+
+/** A node and those that it is below of. */
+const ranksAbove = (rank: number): ReadonlyArray<number> =>
+  rank === 0 ? [0] : [rank, ...ranksAbove(Math.floor((rank - 1) / 2))]
+
+/** What is worth telling of the lock among these nodes: how many of them have a quorum of which size, while all are up. */
+export const facts = (nodes: ReadonlyArray<NodeId.NodeId>) => ({
+  quorumSizes: sizesOf(nodes.map((node) => quorumOf(nodes, node)!))
+})
 
 // ------------------------------------------------------------------------------------------------------------ the layer
 
-/** Only the coordinator knows who else waits. A node that waits waits for the one that is first. */
 const reading: Reading<State> = {
-  holder: ({ phase, queue }, self) => queue[0]?.node ?? (phase === "inside" ? self : undefined),
-  queue: ({ queue }) => Math.max(0, queue.length - 1),
-  waitsFor: ({ phase, queue }) => (phase === "waiting" && queue[0] !== undefined ? [queue[0].node] : [])
+  holder: ({ phase }, self) => (phase === "inside" ? self : undefined),
+  queue: ({ queue }) => queue.length,
+  waitsFor: ({ missing, phase, quorum, suspected }) =>
+    phase === "waiting" && quorum.length === 0 ? suspected : missing
 }
 
-/** A `Mutex` by this algorithm. `resource` names the lock: nodes that use the same name exclude each other. */
+/**
+ * A `Mutex` by Agrawal and El Abbadi's algorithm among the nodes of the transport. `resource` names the lock: nodes that
+ * use the same name exclude each other, and every node must build the layer.
+ *
+ * A `FailureDetector` in the context is heard. Exclusion is as good as its opinion of holders: where it is wrong, let what
+ * the lock guards refuse a token lower than one it has seen.
+ */
 export const layer = (options: { readonly resource: string }): Layer.Layer<Mutex, ChannelInUse, Transport> =>
   Layer.effect(
     Mutex,
-    Effect.gen(function* () {
-      const { mutex, onRestart } = yield* acquisition(reading)
-      return yield* mutex(yield* Actor.spawn(protocol, { name: `${protocol.name}/${options.resource}`, onRestart }))
-    })
+    Effect.map(locking(protocol, reading, { resource: options.resource, options: undefined }), ({ mutex }) => mutex)
   )

@@ -145,8 +145,8 @@ describe("every interleaving: exclusion, one token, growing numbers, no deadlock
 describe("inside its assumptions every guarantee of the card holds", () => {
   it.each([
     ["binary", 1, 30],
-    ["binary", 3, 200],
-    ["binary", 7, 200],
+    ["binary", 3, 150],
+    ["binary", 7, 100],
     ["binary", 15, 50],
     ["star", 5, 100]
   ] as const)("tree %s, %i nodes, %i seeds", async (tree, nodes, seeds) => {
