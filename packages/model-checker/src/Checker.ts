@@ -13,6 +13,7 @@ import { NotPlain } from "./internal/Fingerprint.ts"
 import { Graph, type Lasso } from "./internal/Liveness.ts"
 import { Visible } from "./internal/PartialOrderCheck.ts"
 import { type Ended, type Pass, replay, Search, type SearchOptions, Thrown } from "./internal/Search.ts"
+import { refuseOptions, Refused } from "./internal/Refusal.ts"
 import type { PathStep, Space } from "./internal/Space.ts"
 import { Asymmetric } from "./internal/SymmetryGroup.ts"
 import { Walk } from "./internal/Walk.ts"
@@ -140,13 +141,37 @@ export class PropertyFailed extends Schema.TaggedError<PropertyFailed>()("Proper
   steps: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    const [, ...after] = this.steps
-    const where = after.length === 0 ? "in a first state" : `after ${after.join(", then ")}`
-    return `${this.model}: the property "${this.property}" threw ${where}: ${String(this.cause)}`
+    return `${this.model}: the property "${this.property}" threw ${where(this.steps)}: ${String(this.cause)}`
   }
 }
 
-export type CheckError = NotSerialisable | NotSymmetric | NotVisible | PropertyFailed
+/** A function of the model threw, other than a property: what can happen next is not known. */
+export class ModelFailed extends Schema.TaggedError<ModelFailed>()("ModelFailed", {
+  model: Schema.String,
+  cause: Schema.Defect(),
+  /** The way to the state from which it was to go on; none: before the first. */
+  steps: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const when = this.steps.length === 0 ? "at first" : where(this.steps)
+    return `${this.model}: what can happen ${when} is not known, since the model threw ${String(this.cause)}`
+  }
+}
+
+const where = ([, ...after]: ReadonlyArray<string>): string =>
+  after.length === 0 ? "in a first state" : `after ${after.join(", then ")}`
+
+/** There is nothing to be checked, or no way to: no first state, no such node, a bound that is no number. */
+export class NotCheckable extends Schema.TaggedError<NotCheckable>()("NotCheckable", {
+  model: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `${this.model}: ${this.reason}.`
+  }
+}
+
+export type CheckError = ModelFailed | NotCheckable | NotSerialisable | NotSymmetric | NotVisible | PropertyFailed
 
 /** Nothing left out: what runs come to depends on every step. */
 const wholly = { symmetry: false, partialOrder: false, ignored: false }
@@ -177,6 +202,7 @@ export class Check<View> {
     pass: (space: Space<View>, options: SearchOptions) => Pass<View> = (space, bounds) =>
       new Search(space, model.properties, bounds)
   ) {
+    refuseOptions(options)
     this.model = model
     this.options = options
     this.temporal = model.properties.filter(({ kind }) => kind === "eventually" || kind === "infinitely often")
@@ -196,6 +222,7 @@ export class Check<View> {
         ? new Walk(this.space, model.properties, { ...bounds, maxDepth: maxDepth ?? 1_000, seed, walks })
         : pass(this.space, { ...bounds, maxDepth: maxDepth ?? Infinity, order })
     this.search = this.begin()
+    if (this.search.visited.size === 0) throw new Refused("it has no first state")
   }
 
   /** Goes on for a while; whether there is more to do. */
@@ -309,19 +336,29 @@ export class Check<View> {
     const flaw = flawOf(this.model, error)
     if (flaw !== undefined) return flaw
     if (error instanceof Visible) return new NotVisible({ model: this.model.name, reason: error.reason })
+    const model = this.model.name
     if (error instanceof Thrown) {
-      const steps = replay(this.space, this.search.visited, error.index).map(({ happening }) => happening.describe())
-      return new PropertyFailed({ model: this.model.name, property: error.property, cause: error.cause, steps })
+      const { cause, index, property } = error
+      return new PropertyFailed({ model, property, cause, steps: this.stepsTo(index) })
     }
-    throw error
+    return new ModelFailed({ model, cause: error, steps: this.stepsTo(this.graph?.parent ?? this.search.parent) })
+  }
+
+  /** Of the graph, once there is one: the search is over then. */
+  private stepsTo(index: number): ReadonlyArray<string> {
+    const { space, visited } = this.graph ?? { space: this.space, visited: this.search.visited }
+    return replay(space, visited, index).map(({ happening }) => happening.describe())
   }
 }
 
-/** @internal What is wrong with the model, or with a property in a first state. */
-export const refusalOf = (model: Checkable<any>, error: unknown): CheckError | undefined =>
-  error instanceof Thrown
-    ? new PropertyFailed({ model: model.name, property: error.property, cause: error.cause, steps: ["start"] })
-    : flawOf(model, error)
+/** @internal What is wrong before there is a search: with what was asked, the model, or a property in a first state. */
+export const refusalOf = ({ name: model, ...rest }: Checkable<any>, error: unknown): CheckError => {
+  if (error instanceof Refused) return new NotCheckable({ model, reason: error.reason })
+  if (error instanceof Thrown) {
+    return new PropertyFailed({ model, property: error.property, cause: error.cause, steps: ["start"] })
+  }
+  return flawOf({ name: model, ...rest }, error) ?? new ModelFailed({ model, cause: error, steps: [] })
+}
 
 /** @internal What the model is to blame for. */
 export const flawOf = ({ name: model }: Checkable<any>, error: unknown): NotSerialisable | NotSymmetric | undefined => {
@@ -352,11 +389,7 @@ export const check = <View>(model: Checkable<View>, options: Options = {}): Effe
 const attempt = <A>(
   model: Checkable<any>,
   run: () => A,
-  explain: (error: unknown) => CheckError = (error) => {
-    const refusal = refusalOf(model, error)
-    if (refusal !== undefined) return refusal
-    throw error
-  }
+  explain: (error: unknown) => CheckError = (error) => refusalOf(model, error)
 ): Effect.Effect<A, CheckError> =>
   Effect.suspend(() => {
     try {

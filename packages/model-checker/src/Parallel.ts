@@ -112,6 +112,12 @@ export const prepare = (
       try: () => build(source),
       catch: (cause) => new ModelNotBuilt({ module: String(source.module), build: source.build ?? "default", cause })
     })
+    if (!(Number.isInteger(asked) && asked >= 1)) {
+      return yield* new Checker.NotCheckable({
+        model: model.name,
+        reason: `workers is ${asked}: give a whole number from 1 on`
+      })
+    }
     let team: Team<unknown> | undefined
     const made = yield* Effect.try({
       try: () =>
@@ -120,11 +126,7 @@ export const prepare = (
           rest,
           (space, bounds) => (team = new Team(space, model.properties, bounds, workers, width))
         ),
-      catch: (error) => {
-        const refusal = Checker.refusalOf(model, error)
-        if (refusal === undefined) throw error
-        return refusal
-      }
+      catch: (error) => Checker.refusalOf(model, error)
     })
     const tell = Effect.sync(() => {
       made.elapsed(elapsed())

@@ -9,7 +9,7 @@ export type Kind =
   | "eventually"
   /** Every run comes to such a state again and again, or ends in one: what was disturbed is put right. */
   | "infinitely often"
-  /** Holds in every state in which nothing can happen any more: the system has come to an end, and is not stuck. */
+  /** Holds in every state in which nothing can happen any more, but for faults: the system is at an end, and not stuck. */
   | "at the end"
 
 /**
@@ -35,6 +35,6 @@ export const eventually = of("eventually")
 export const infinitelyOften = of("infinitely often")
 export const atTheEnd = of("at the end")
 
-/** Nothing gets stuck: the system never comes to a state in which nothing can happen, but where `isEnd` says so. */
+/** Nothing gets stuck: the system never comes to a state in which nothing but faults can happen, save where `isEnd` says so. */
 export const deadlockFree = <View>(isEnd: (view: View) => boolean = () => false): Property<View> =>
   atTheEnd("deadlock freedom", isEnd)

@@ -156,6 +156,9 @@ export const encodeHeader = (header: Header): string => line(header)
 /** A further line, without its end. For traces that are written while they are made. */
 export const encodeEvent = (event: Event): string => line(event)
 
+/** A value as an event has it, in one line: JSON, with text in it where there is none. */
+export const encodeValue = (value: unknown): string => line(value)
+
 /** All lines, each with its end. */
 export const encode = (trace: Trace): string => {
   const lines = [encodeHeader(trace.header)]

@@ -111,9 +111,11 @@ const add = (value: unknown): void => {
 /** What is inside the outermost part that is being added, to find its way out of a circle. */
 let depth = 0
 const maxDepth = 1_000
+/** Characters of a path that are told: one round a circle has no end. */
+const maxPath = 80
 
 const structure = (value: object): void => {
-  if (depth === maxDepth) throw new NotPlain("", "nested without end")
+  if (depth === maxDepth) throw new NotPlain("", `nested more than ${maxDepth} deep, or in a circle`)
   depth++
   try {
     if (Array.isArray(value)) {
@@ -149,8 +151,8 @@ const at = (value: unknown, where: string | number): void => {
     add(value)
   } catch (error) {
     if (!(error instanceof NotPlain)) throw error
-    const step = typeof where === "number" ? `[${where}]` : `.${where}`
-    throw new NotPlain(`${step}${error.path}`, error.what)
+    const path = `${typeof where === "number" ? `[${where}]` : `.${where}`}${error.path}`
+    throw new NotPlain(path.length > maxPath ? `${path.slice(0, maxPath)}…` : path, error.what)
   }
 }
 

@@ -11,7 +11,7 @@
  */
 import type { Property } from "../Property.ts"
 import type { PathStep, Receiver, Space } from "./Space.ts"
-import { find } from "./Search.ts"
+import { find, holds } from "./Search.ts"
 import { grown, Visited } from "./Visited.ts"
 
 /** A run: the way to a circle, and once round it. An empty circle: nothing more happens. */
@@ -28,7 +28,7 @@ interface Edge {
 export class Graph<View> implements Receiver {
   numbers: Int32Array = new Int32Array(1 << 14)
   readonly space: Space<View>
-  private readonly visited = new Visited()
+  readonly visited = new Visited()
   /** Where the numbers of each state begin, and those of the next end. */
   private starts: Int32Array = new Int32Array(1 << 10)
   private end = 0
@@ -38,7 +38,8 @@ export class Graph<View> implements Receiver {
   private stepLabels: Int32Array = new Int32Array(1 << 12)
   private steps = 0
   private expanded = 0
-  private parent = -1
+  /** The state that is being gone on from; -1: none. */
+  parent = -1
   private readonly maxBytes: number
   /** States that lie outside of the model's bounds: what follows is not known. */
   private readonly outside = new Set<number>()
@@ -119,8 +120,8 @@ export class Graph<View> implements Receiver {
     const isBad = new Uint8Array(this.size)
     for (let state = 0; state < this.size; state++) {
       const [from, length] = this.extent(state)
-      const holds = this.outside.has(state) || property.holds(this.space.view(this.numbers, from, length))
-      isBad[state] = holds ? 0 : 1
+      const view = this.space.view(this.numbers, from, length)
+      isBad[state] = this.outside.has(state) || holds(property, view, state) ? 0 : 1
     }
     const passes = (state: number): boolean => property.kind === "infinitely often" || isBad[state] === 1
     const reached = this.reach(passes)

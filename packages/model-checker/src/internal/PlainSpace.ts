@@ -1,5 +1,5 @@
 /** The space of a plain model: a state is a value, kept while it waits for its turn; its number is its place. */
-import type { Trace } from "@troupe/trace"
+import { Trace } from "@troupe/trace"
 import type { Model } from "../Model.ts"
 import * as Fingerprint from "./Fingerprint.ts"
 import type { PathStep, Receiver, Reductions, Space } from "./Space.ts"
@@ -41,7 +41,7 @@ export const plainSpace = <State, Action>(model: Model<State, Action>, reduce: R
     to.written()
   }
 
-  const describe = (action: Action): string => model.describe?.(action) ?? JSON.stringify(action) ?? String(action)
+  const describe = (action: Action): string => model.describe?.(action) ?? Trace.encodeValue(action)
 
   return {
     name: model.name,
@@ -71,6 +71,7 @@ export const plainSpace = <State, Action>(model: Model<State, Action>, reduce: R
       return { describe: () => (action === undefined ? "start" : describe(action)) }
     },
     isFair: (label) => fair[label] ?? false,
+    isFault: () => false,
     trace: (path) => traceOf(model.name, path, (step) => waiting[step.numbers[0]!])
   }
 }

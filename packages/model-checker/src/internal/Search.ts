@@ -23,6 +23,8 @@ export interface Pass<View> {
   readonly waiting: number
   readonly bytes: number
   readonly ended: Ended | undefined
+  /** The state that is being gone on from; -1: none. */
+  readonly parent: number
   /** By property, the state that decides it: one that breaks it, or one in which a `sometimes` holds. */
   readonly decisive: ReadonlyMap<Property<View>, number>
   /** Goes on from about as many states as `states` says; whether there is more to do. */
@@ -38,6 +40,15 @@ export class Thrown extends Error {
     super(`the property "${property}" threw`, { cause })
     this.property = property
     this.index = index
+  }
+}
+
+/** Whether the property holds in the state of this number. */
+export const holds = <View>(property: Property<View>, view: View, index: number): boolean => {
+  try {
+    return property.holds(view)
+  } catch (cause) {
+    throw new Thrown(property.name, index, cause)
   }
 }
 
@@ -59,10 +70,10 @@ export class Search<View> implements Receiver, Pass<View> {
   private next: Arena
   private at = 0
   private scratch = new Int32Array(256)
-  // The state that is being gone on from, and the one that is being received.
-  private parent = -1
+  parent = -1
+  // Of the state that is being received.
   private childDepth = 0
-  private offered = 0
+  private leadsOn = false
   private place = 0
   private child = 0
   private childLength = 0
@@ -137,19 +148,19 @@ export class Search<View> implements Receiver, Pass<View> {
   private expand(numbers: Int32Array, from: number, length: number, index: number, depth: number): void {
     this.parent = index
     this.childDepth = depth + 1
-    this.offered = 0
+    this.leadsOn = false
     this.space.successors(numbers, from, length, this)
-    if (this.offered === 0 && this.atEnd.length > 0) {
+    if (!this.leadsOn && this.atEnd.length > 0) {
       const view = this.space.view(numbers, from, length)
       for (const property of this.atEnd) {
-        if (!this.decisive.has(property) && !this.holds(property, view, index)) this.decide(property, index)
+        if (!this.decisive.has(property) && !holds(property, view, index)) this.decide(property, index)
       }
     }
     this.space.release(numbers, from, length)
   }
 
-  offer(high: number, low: number, _label: number, length: number): number {
-    this.offered++
+  offer(high: number, low: number, label: number, length: number): number {
+    this.leadsOn ||= !this.space.isFault(label)
     this.generated++
     const index = this.visited.add(high, low, this.parent)
     if (index < 0) return -1
@@ -165,21 +176,13 @@ export class Search<View> implements Receiver, Pass<View> {
     if (childDepth > this.depth) this.depth = childDepth
     const view = this.space.view(numbers, place, childLength)
     for (const property of this.open) {
-      if (this.holds(property, view, child) === (property.kind === "sometimes")) this.decide(property, child)
+      if (holds(property, view, child) === (property.kind === "sometimes")) this.decide(property, child)
     }
     if (this.visited.size > options.maxStates) this.ended ??= "states"
     if (childDepth >= options.maxDepth) this.cut = true
     else if (this.space.isWithin(view)) return
     this.next.pop()
     this.space.release(numbers, place, childLength)
-  }
-
-  private holds(property: Property<View>, view: View, index: number): boolean {
-    try {
-      return property.holds(view)
-    } catch (cause) {
-      throw new Thrown(property.name, index, cause)
-    }
   }
 
   private decide(property: Property<View>, index: number): void {

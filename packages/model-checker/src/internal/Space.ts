@@ -26,6 +26,8 @@ export interface Space<View> {
   readonly latest: Happening
   /** Whether what bears this label must not be put off for ever. */
   isFair(label: number): boolean
+  /** Whether what bears this label is something gone wrong: where nothing else can happen, a run may be at its end. */
+  isFault(label: number): boolean
   /** Whether the pass must begin anew, as more was left out than may be; it then does better. Default: no. */
   renew?(isOver: boolean): boolean
   /** Bytes of what is interned, roughly. */

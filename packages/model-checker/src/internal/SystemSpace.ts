@@ -9,6 +9,7 @@ import { PairMap } from "./PairMap.ts"
 import { everybody, type PartialOrder, partialOrder } from "./PartialOrder.ts"
 import { PartialOrderCheck } from "./PartialOrderCheck.ts"
 import type { Happening, PathStep, Receiver, Reductions, Space } from "./Space.ts"
+import { refuseSystem } from "./Refusal.ts"
 import { Symmetry } from "./Symmetry.ts"
 import { SymmetryCheck } from "./SymmetryCheck.ts"
 import { describe, type SystemHappening, traceOf } from "./SystemTrace.ts"
@@ -70,6 +71,7 @@ class SystemSpace implements Space<View<any, any>> {
   private readonly seen: View<any, any>
 
   constructor(system: AnySystem, reduce: Reductions) {
+    refuseSystem(system)
     this.name = system.name
     this.system = system
     this.parts = new Locals(system)
@@ -123,6 +125,10 @@ class SystemSpace implements Space<View<any, any>> {
     return (label & 7) <= labels.user
   }
 
+  isFault(label: number): boolean {
+    return isFault(label)
+  }
+
   release(): void {}
 
   isWithin(view: View<any, any>): boolean {
@@ -168,8 +174,8 @@ class SystemSpace implements Space<View<any, any>> {
         for (const outcome of this.parts.start(start[starts.length]!)) begin([...starts, outcome])
         return
       }
+      this.fit(this.size + 2)
       this.length = 0
-      this.numbers.fill(0, 0, this.size + 2)
       for (const local of start) this.numbers[this.length++] = local.id
       this.numbers[this.length++] = surroundings
       this.numbers[this.length++] = this.histories.number(this.system.record?.init)
@@ -178,9 +184,9 @@ class SystemSpace implements Space<View<any, any>> {
       for (const [member, outcome] of starts.entries()) {
         this.copy()
         this.apply(member, outcome)
-        this.numbers.set(this.next.subarray(0, this.nextLength))
+        this.fit(this.nextLength)
         this.length = this.nextLength
-        this.fit(this.length)
+        this.numbers.set(this.next.subarray(0, this.length))
       }
       this.measure()
       this.copy()

@@ -1,5 +1,5 @@
 /** What happened on a way through a system's states, as a trace. */
-import type { Trace } from "@troupe/trace"
+import { Trace } from "@troupe/trace"
 import type { System } from "../System.ts"
 import type { Message, Outcome } from "./Locals.ts"
 
@@ -51,7 +51,7 @@ export const describe = (happening: SystemHappening): string => {
   }
 }
 
-const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value))
+const text = (value: unknown): string => (typeof value === "string" ? value : Trace.encodeValue(value))
 
 /** The clock of each node and the messages in flight, by what they say. */
 class Telling {

@@ -1,7 +1,7 @@
 /** Random walks through a space that is too large to be seen whole: each from a first state on, to an end or a bound. */
 import type { Property } from "../Property.ts"
 import { Arena } from "./Arena.ts"
-import { type Ended, type Pass, Thrown } from "./Search.ts"
+import { type Ended, holds, type Pass } from "./Search.ts"
 import type { Receiver, Space } from "./Space.ts"
 import { Visited } from "./Visited.ts"
 
@@ -19,6 +19,7 @@ export class Walk<View> implements Receiver, Pass<View> {
   generated = 0
   depth = 0
   ended: Ended | undefined
+  parent = -1
   readonly decisive = new Map<Property<View>, number>()
   numbers: Int32Array
   private readonly space: Space<View>
@@ -29,10 +30,10 @@ export class Walk<View> implements Receiver, Pass<View> {
   private readonly choices = new Arena()
   private here: Int32Array = new Int32Array(64)
   private hereLength = 0
-  private hereIndex = -1
   private steps = 0
   private walked = 0
   private isNew = false
+  private leadsOn = false
   private child = 0
   private childLength = 0
   private place = 0
@@ -63,7 +64,7 @@ export class Walk<View> implements Receiver, Pass<View> {
   }
 
   private begin(): void {
-    this.hereIndex = -1
+    this.parent = -1
     this.steps = 0
     this.space.initial(this)
     this.choose()
@@ -74,23 +75,26 @@ export class Walk<View> implements Receiver, Pass<View> {
     const view = space.view(here, 0, hereLength)
     const isOver = this.steps >= this.options.maxDepth || !space.isWithin(view)
     if (!isOver) {
+      this.leadsOn = false
       space.successors(here, 0, hereLength, this)
+      if (!this.leadsOn) this.atAnEnd()
       if (this.choices.count > 0) {
         space.release(here, 0, hereLength)
         this.steps++
         this.depth = Math.max(this.depth, this.steps)
         return this.choose()
       }
-      const last = space.view(here, 0, hereLength)
-      for (const property of this.atEnd) {
-        if (!this.decisive.has(property) && !this.holds(property, last, this.hereIndex)) {
-          this.decide(property, this.hereIndex)
-        }
-      }
     }
     space.release(here, 0, hereLength)
     if (++this.walked === this.options.walks) this.ended ??= "walks"
     else this.begin()
+  }
+
+  private atAnEnd(): void {
+    const view = this.space.view(this.here, 0, this.hereLength)
+    for (const property of this.atEnd) {
+      if (!this.decisive.has(property) && !holds(property, view, this.parent)) this.decide(property, this.parent)
+    }
   }
 
   /** Goes to one of the choices; the others are let go. */
@@ -107,13 +111,14 @@ export class Walk<View> implements Receiver, Pass<View> {
       if (length > this.here.length) this.here = new Int32Array(length * 2)
       this.here.set(choices.numbers.subarray(at + 3, at + 3 + length))
       this.hereLength = length
-      this.hereIndex = choices.numbers[at + 1]!
+      this.parent = choices.numbers[at + 1]!
     }
   }
 
-  offer(high: number, low: number, _label: number, length: number): number {
+  offer(high: number, low: number, label: number, length: number): number {
+    this.leadsOn ||= !this.space.isFault(label)
     this.generated++
-    const index = this.visited.add(high, low, this.hereIndex)
+    const index = this.visited.add(high, low, this.parent)
     this.isNew = index >= 0
     this.child = index < 0 ? this.visited.find(high, low) : index
     this.childLength = length
@@ -126,17 +131,9 @@ export class Walk<View> implements Receiver, Pass<View> {
     if (!this.isNew) return
     const view = this.space.view(this.numbers, this.place, this.childLength)
     for (const property of this.open) {
-      if (this.holds(property, view, this.child) === (property.kind === "sometimes")) this.decide(property, this.child)
+      if (holds(property, view, this.child) === (property.kind === "sometimes")) this.decide(property, this.child)
     }
     if (this.visited.size > this.options.maxStates) this.ended ??= "states"
-  }
-
-  private holds(property: Property<View>, view: View, index: number): boolean {
-    try {
-      return property.holds(view)
-    } catch (cause) {
-      throw new Thrown(property.name, index, cause)
-    }
   }
 
   private decide(property: Property<View>, index: number): void {

@@ -38,7 +38,7 @@ export class Share<View> implements Receiver {
   // The state that is being gone on from, and the one that is being received.
   private parent = -1
   private stamp = 0
-  private offered = 0
+  private leadsOn = false
   private place = 0
   private child = 0
   private childLength = 0
@@ -130,17 +130,17 @@ export class Share<View> implements Receiver {
   private expand(numbers: Int32Array, from: number, length: number, index: number): void {
     this.parent = index
     this.stamp = this.table.stamp(index, this.depth)
-    this.offered = 0
+    this.leadsOn = false
     this.space.successors(numbers, from, length, this)
-    if (this.offered === 0 && this.atEnd.length > 0) {
+    if (!this.leadsOn && this.atEnd.length > 0) {
       const view = this.space.view(numbers, from, length)
       for (const open of this.atEnd) if (!this.holds(open, view, index)) this.decide(open.row, index)
     }
     this.space.release(numbers, from, length)
   }
 
-  offer(high: number, low: number, _label: number, length: number): number {
-    this.offered++
+  offer(high: number, low: number, label: number, length: number): number {
+    this.leadsOn ||= !this.space.isFault(label)
     this.generated++
     if (this.table.own - this.reported >= statesPerReport) {
       this.report()

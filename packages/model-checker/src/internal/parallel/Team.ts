@@ -68,6 +68,10 @@ export class Team<View> implements Pass<View> {
     return this.prefix.generated + (this.shared?.board.sum("generated") ?? 0)
   }
 
+  get parent(): number {
+    return this.prefix.parent
+  }
+
   get depth(): number {
     return this.shared === undefined ? this.prefix.depth : Atomics.load(this.shared.board.cells, cell.depth)
   }
