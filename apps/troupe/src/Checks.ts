@@ -60,6 +60,10 @@ export const defaultEntries = (nodes: number): number => (nodes > 3 ? 1 : 2)
 export const defaultTimeouts = ({ card }: Demonstration): Bounds["timeouts"] =>
   card.assumes.timing === "synchronous" ? "synchronous" : "any"
 
+/** As the card assumes it, but for duplication. */
+export const defaultNetwork = ({ card }: Demonstration): "ordered" | "unordered" =>
+  card.assumes.channels.order === "fifo" ? "ordered" : "unordered"
+
 const model = (demonstration: Demonstration, bounds: Bounds): Model.Checkable<any> => {
   const nodes = names(bounds.nodes)
   const { card, name, options, protocol, service } = demonstration
@@ -85,7 +89,7 @@ const model = (demonstration: Demonstration, bounds: Bounds): Model.Checkable<an
 
 /** What guarantees of the service see of a node's state. */
 const seen: Readonly<Record<Service, ReadonlyArray<string>>> = {
-  mutex: ["phase", "claim"],
+  mutex: ["phase", "claim", "holder", "lease", "permitted", "token"],
   election: ["role", "leader", "standing"],
   clock: ["latest", "previous"],
   detector: [],

@@ -27,7 +27,7 @@ export const bounds = {
   ),
   restart: toggle("restart", "A node that crashed may come back, having forgotten everything"),
   network: Flag.Literals("network", networks).pipe(
-    Flag.withDescription("Whether messages overtake, and come again. Default: unordered"),
+    Flag.withDescription("Whether messages overtake, and come again. Default: by the card, ordered or unordered"),
     Flag.optional
   ),
   lossy: toggle("lossy", "Any message may be lost"),

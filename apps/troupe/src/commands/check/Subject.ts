@@ -55,7 +55,7 @@ const algorithmOf = (given: Given) =>
     if (all.split && nodes === 1) {
       return yield* new Usage({ reason: "--split: one node cannot be split. Give --nodes 2 or more." })
     }
-    const network: Network = Option.getOrElse(all.network, () => "unordered" as const)
+    const network: Network = Option.getOrElse(all.network, () => Checks.defaultNetwork(demonstration))
     const within: Checks.Bounds = {
       nodes,
       entries: Option.getOrElse(all.entries, () => Checks.defaultEntries(nodes)),
