@@ -98,7 +98,7 @@ export const card: Card.Card<State> = {
   cost: {
     operation: "entry",
     best: { text: "0 on the register's host", of: () => 0 },
-    worst: { text: "6: taken in vain, taken, freed", of: (nodes) => (nodes === 1 ? 0 : 6) }
+    worst: { text: "8: tried, waited for, told of, taken, freed", of: (nodes) => (nodes === 1 ? 0 : 8) }
   }
 }
 
