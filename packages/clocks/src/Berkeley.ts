@@ -25,7 +25,7 @@ import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
 import { type Duration, Effect, Layer, Option, Schema, Stream } from "effect"
 import { agreeing } from "./internal/physical/average.ts"
 import { Amount, discipline, Millis, millis, settings } from "./internal/physical/discipline.ts"
-import { nonce } from "./internal/physical/estimates.ts"
+import { TimeOfDay, nonce } from "./internal/physical/estimates.ts"
 import type { InvalidClockOptions, NodeClock } from "./NodeClock.ts"
 
 // --------------------------------------------------------------------------------------- messages, commands and state
@@ -36,9 +36,9 @@ export const Message = Schema.Union([
   /** From the master: "what time do you have?" */
   Schema.TaggedStruct("Poll", { round: Round }),
   /** To the master: "by my clock, it was this when I answered". */
-  Schema.TaggedStruct("Time", { round: Round, timeMillis: Schema.Finite }),
+  Schema.TaggedStruct("Time", { round: Round, timeMillis: TimeOfDay }),
   /** From the master: "change by this from what you had then". */
-  Schema.TaggedStruct("Adjust", { round: Round, deltaMillis: Schema.Finite })
+  Schema.TaggedStruct("Adjust", { round: Round, deltaMillis: TimeOfDay })
 ])
 export type Message = typeof Message.Type
 

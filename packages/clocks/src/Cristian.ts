@@ -32,7 +32,14 @@ import {
   timeSource,
   wrongServers
 } from "./internal/physical/discipline.ts"
-import { aged, fromRoundTrip, nonce, resolutionMillis, type RoundTrip } from "./internal/physical/estimates.ts"
+import {
+  TimeOfDay,
+  aged,
+  fromRoundTrip,
+  nonce,
+  resolutionMillis,
+  type RoundTrip
+} from "./internal/physical/estimates.ts"
 import type { InvalidClockOptions, NodeClock } from "./NodeClock.ts"
 import { type Estimate, TimeSource } from "./TimeSource.ts"
 
@@ -44,7 +51,7 @@ export const Message = Schema.Union([
   /** To a server: "what time is it?" */
   Schema.TaggedStruct("Request", { id: Id }),
   /** To who asked: "by my clock, it was this when I answered". */
-  Schema.TaggedStruct("Reply", { id: Id, timeMillis: Schema.Finite })
+  Schema.TaggedStruct("Reply", { id: Id, timeMillis: TimeOfDay })
 ])
 export type Message = typeof Message.Type
 

@@ -22,6 +22,7 @@
  * console.log(NodeClock.reading(NodeClock.defaults, slewing, 30_000)) // 30990
  */
 import { Clock, Context, Duration, Effect, Layer, Option, Schema } from "effect"
+import { farthestMillis } from "./internal/physical/estimates.ts"
 
 // ------------------------------------------------------------------------------------------------------------- the core
 
@@ -114,7 +115,7 @@ export class InvalidAdjustment extends Schema.TaggedError<InvalidAdjustment>()("
   deltaMillis: Schema.Number
 }) {
   override get message(): string {
-    return `A clock cannot be adjusted by ${this.deltaMillis} ms: give a finite number`
+    return `A clock cannot be adjusted by ${this.deltaMillis} ms: give a number of at most ${farthestMillis}`
   }
 }
 
@@ -216,7 +217,7 @@ const service = (
   let adjustedMillis = 0
   const monotonic = (): number => millis(host.monotonicTimeNanosUnsafe())
   const adjustUnsafe = (deltaMillis: number): void => {
-    if (!Number.isFinite(deltaMillis)) throw new InvalidAdjustment({ deltaMillis })
+    if (!(Math.abs(deltaMillis) <= farthestMillis)) throw new InvalidAdjustment({ deltaMillis })
     adjustments++
     adjustedMillis += deltaMillis
     adjust(deltaMillis)

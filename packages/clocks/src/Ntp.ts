@@ -35,7 +35,7 @@ import {
   timeSource,
   wrongServers
 } from "./internal/physical/discipline.ts"
-import { aged, fromRoundTrip, nonce, resolutionMillis } from "./internal/physical/estimates.ts"
+import { TimeOfDay, aged, fromRoundTrip, nonce, resolutionMillis } from "./internal/physical/estimates.ts"
 import { combined, overlap, truechimers } from "./internal/physical/selection.ts"
 import type { InvalidClockOptions, NodeClock } from "./NodeClock.ts"
 import { type Estimate, TimeSource } from "./TimeSource.ts"
@@ -48,7 +48,7 @@ export const Message = Schema.Union([
   /** To a server: "what time is it?" T1 stays here, under `id`. */
   Schema.TaggedStruct("Request", { id: Id }),
   /** To who asked: "your request came at T2, and I answer at T3, by my clock". */
-  Schema.TaggedStruct("Reply", { id: Id, receivedMillis: Schema.Finite, sentMillis: Schema.Finite })
+  Schema.TaggedStruct("Reply", { id: Id, receivedMillis: TimeOfDay, sentMillis: TimeOfDay })
 ])
 export type Message = typeof Message.Type
 

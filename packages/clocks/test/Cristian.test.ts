@@ -3,7 +3,7 @@ import { Cristian, NodeClock, TimeSource } from "@troupe/clocks"
 import { Faults, Simulation } from "@troupe/simulation"
 import { Memory } from "@troupe/transport"
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer, Option, Stream } from "effect"
+import { Context, Effect, Layer, Option, Schema, Stream } from "effect"
 import { excluding, serverClock, skewed, watch, ways } from "./physicalSupport.ts"
 
 const { card, protocol } = Cristian
@@ -116,6 +116,15 @@ describe("a client", () => {
     const hand = started({ samples: 1, minDelayMillis: 6 })
     expect(emitted(hand.answer(10, 2_000_000))).toEqual([])
     expect(hand.state.latest).toBeUndefined()
+  })
+})
+
+describe("a message", () => {
+  it("whose time no clock can have is refused", () => {
+    const decode = Schema.decodeUnknownExit(Cristian.Message)
+    const reply = (timeMillis: number) => decode({ _tag: "Reply", id: 1, timeMillis })._tag
+    expect([0, 8.64e15, -8.64e15].map(reply)).toEqual(["Success", "Success", "Success"])
+    expect([NaN, Infinity, 8.65e15, -1e300].map(reply)).toEqual(["Failure", "Failure", "Failure", "Failure"])
   })
 })
 

@@ -1,5 +1,12 @@
 /** Bounds on what is known of the true time: how they come about from a round trip, and how they grow. */
+import { Schema } from "effect"
 import type { Estimate } from "../../TimeSource.ts"
+
+/** The most that a time of day is before or after 1970, or that it is changed by: as far as a `Date` reaches. */
+export const farthestMillis = 8.64e15
+
+/** A time of day that somebody else says, or by how much one is to change. */
+export const TimeOfDay = Schema.Finite.check(Schema.isBetween({ minimum: -farthestMillis, maximum: farthestMillis }))
 
 /** A double holds a time of day in milliseconds to a quarter of a microsecond, and clocks are read to one. */
 export const resolutionMillis = 0.002
