@@ -22,7 +22,7 @@ import { ringLayer } from "./internal/ringLayer.ts"
 /** "`id` stands for election, and nobody so far is higher." */
 const Candidate = Schema.TaggedStruct("Candidate", { round: Ring.Round, id: NodeId.NodeId })
 
-export const Message = Schema.Union([Candidate, Ring.Call, Ring.Coordinator])
+export const Message = Schema.Union([Candidate, Ring.Call, Ring.Coordinator, Ring.Over])
 export type Message = typeof Message.Type
 
 export type Command = Ring.Command

@@ -37,7 +37,7 @@ const Compete = Schema.TaggedStruct("Compete", {
 /** "`value` lives on: the one behind it is lower." (M2 in the paper.) */
 const Survive = Schema.TaggedStruct("Survive", { round: Ring.Round, value: NodeId.NodeId })
 
-export const Message = Schema.Union([Compete, Survive, Ring.Call, Ring.Coordinator])
+export const Message = Schema.Union([Compete, Survive, Ring.Call, Ring.Coordinator, Ring.Over])
 export type Message = typeof Message.Type
 
 export type Command = Ring.Command

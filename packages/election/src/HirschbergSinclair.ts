@@ -34,7 +34,7 @@ const Probe = Schema.TaggedStruct("Probe", {
 /** To `id`, from the last that its probe reached: "none is". */
 const Reply = Schema.TaggedStruct("Reply", { round: Ring.Round, way: Way, id: NodeId.NodeId })
 
-export const Message = Schema.Union([Probe, Reply, Ring.Call, Ring.Coordinator])
+export const Message = Schema.Union([Probe, Reply, Ring.Call, Ring.Coordinator, Ring.Over])
 export type Message = typeof Message.Type
 
 export type Command = Ring.Command

@@ -21,7 +21,7 @@ import { ringLayer } from "./internal/ringLayer.ts"
 /** "`id` takes part", as one that stands for election or not. */
 const Token = Schema.TaggedStruct("Token", { round: Ring.Round, id: NodeId.NodeId, standing: Schema.Boolean })
 
-export const Message = Schema.Union([Token, Ring.Call, Ring.Coordinator])
+export const Message = Schema.Union([Token, Ring.Call, Ring.Coordinator, Ring.Over])
 export type Message = typeof Message.Type
 
 export type Command = Ring.Command

@@ -22,7 +22,7 @@ import { ringLayer } from "./internal/ringLayer.ts"
 /** "These are up and stand for election, in the order in which I came by." The first has begun. */
 const Election = Schema.TaggedStruct("Election", { round: Rounds.Round, nodes: Schema.NonEmptyArray(NodeId.NodeId) })
 
-export const Message = Schema.Union([Election, Rounds.Call, Rounds.Coordinator])
+export const Message = Schema.Union([Election, Rounds.Call, Rounds.Coordinator, Rounds.Over])
 export type Message = typeof Message.Type
 
 export type Command = Rounds.Command

@@ -78,6 +78,22 @@ it("Chang–Roberts: a node comes back that all have suspected, and is trusted a
   holds(await check(named("ChangRoberts"), given), ["at most one leader"])
 })
 
+describe("what is assumed is needed", () => {
+  const network = { order: "any" } as const
+
+  it.each(["LeLann", "DolevKlaweRodeh"] as const)(
+    "%s: where a message may overtake another, it fails",
+    async (name) => {
+      const report = await check(named(name), { nodes: 3, network })
+      expect(verdicts(report)["the highest leads"]).toBe("violated")
+    }
+  )
+
+  it.each(["Ring", "ChangRoberts"] as const)("%s: it holds all the same", async (name) =>
+    holds(await check(named(name), { nodes: 4, network }))
+  )
+})
+
 describe("a protocol that breaks a rule is found out", () => {
   it("Chang–Roberts that leads at a lower id: two lead", async () => {
     const report = await check(named("ChangRoberts"), { nodes: 3, protocol: crossing })

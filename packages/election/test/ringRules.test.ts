@@ -112,10 +112,19 @@ describe("elections have numbers", () => {
     expect(state).toMatchObject({ round: 4, leader: undefined })
   })
 
-  it("from the predecessor, when the latest is over, it is the word of one who starts anew: another is held", () => {
-    expect(at("P5", ...led, from("P4", candidate("P4", 1))).sent).toEqual([send("P6", candidate("P5", 4))])
-    expect(at("P5", ...led, from("P4", candidate("P4", 3))).sent).toEqual([send("P6", candidate("P5", 4))])
-    expect(at("P5", ...led, from("P2", candidate("P2", 1))).sent).toEqual([])
+  it("one who speaks of an earlier one hears how the latest ended", () => {
+    const over = { _tag: "Over", round: 3, leader: "P10" }
+    expect(at("P5", ...led, from("P2", candidate("P2", 1))).sent).toEqual([send("P2", over)])
+    // The predecessor has announced the leader, and would send nothing more if it had not forgotten.
+    expect(at("P5", ...led, from("P4", candidate("P4", 3))).sent).toEqual([send("P4", over)])
+  })
+
+  it("who hears that it has missed one follows, and hands it on; it begins another if it is not below the leader", () => {
+    const over = (leader: string) => from("P6", { _tag: "Over", round: 3, leader })
+    expect(at("P5", start, over("P10")).state).toMatchObject({ round: 3, leader: { id: "P10", epoch: 39 } })
+    expect(at("P5", start, over("P10")).sent).toEqual([send("P6", coordinator(3, "P10"))])
+    expect(at("P5", start, over("P4")).sent).toEqual([send("P6", candidate("P5", 4))])
+    expect(at("P5", start, over("P5")).sent).toEqual([send("P6", candidate("P5", 4))])
   })
 
   it("a leader that is not of the group is no leader", () => {

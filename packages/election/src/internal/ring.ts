@@ -28,7 +28,12 @@ export const Call = Schema.TaggedStruct("Call", { round: Round })
 /** "This election was won by `leader`": goes all round. */
 export const Coordinator = Schema.TaggedStruct("Coordinator", { round: Round, leader: NodeId.NodeId })
 
-export type Message<Token> = Token | typeof Call.Type | typeof Coordinator.Type
+/** To one who speaks of an election that is over: "this is the latest; `leader` has won it". */
+export const Over = Schema.TaggedStruct("Over", { round: Round, leader: NodeId.NodeId })
+
+type Outcome = typeof Coordinator.Type | typeof Over.Type
+
+export type Message<Token> = Token | typeof Call.Type | Outcome
 
 export type Command =
   /** Stands for election again. */
@@ -154,22 +159,28 @@ export const electingBy = <S extends State, Token extends { readonly _tag: strin
   const withNode = (state: S, node: NodeId.NodeId, act: Acts): S =>
     node === state.successor || node === state.predecessor ? beginAnew(state, act) : state
 
-  const hearCoordinator = (state: S, from: NodeId.NodeId, message: typeof Coordinator.Type, act: Acts): S => {
+  const hearOutcome = (state: S, from: NodeId.NodeId, message: Outcome, act: Acts): S => {
     const { leader, round } = message
     if (!act.self.nodes.includes(leader)) return state
-    const closed = from === state.predecessor
+    const closed = message._tag === "Coordinator" && from === state.predecessor
     if (round === state.round && state.leader !== undefined)
       return closed && !state.closed ? { ...state, closed } : state
+    // It was held without this node, or this node has forgotten that it won.
+    const missed = round > state.round || message._tag === "Over"
+    if (missed && state.standing && !NodeId.isHigher(leader, act.self.id)) return beginAnew({ ...state, round }, act)
     return { ...announce({ ...state, round }, leader, act), closed }
   }
 
   const onMessage = (before: S, from: NodeId.NodeId, message: Message<Token>, act: Acts): S => {
     if (before.suspected.includes(from))
       return message.round > before.missed ? { ...before, missed: message.round } : before
-    if (hasForgotten(before, from, message)) return beginAnew(before, act)
+    if (before.leader !== undefined && isPast(before, from, message)) {
+      act.send(from, { _tag: "Over", round: before.round, leader: before.leader.id })
+      return before
+    }
     if (message.round < before.round) return before
+    if (isOutcome(message)) return hearOutcome(before, from, message, act)
     const wakes = message.round > before.round
-    if (isCoordinator(message)) return hearCoordinator(before, from, message, act)
     const state = wakes ? join(before, message.round, act, isCall(message)) : before
     if (isCall(message)) {
       if (wakes && !state.standing) sendOn(state, message, act)
@@ -206,20 +217,23 @@ export const electingBy = <S extends State, Token extends { readonly _tag: strin
   }
 }
 
-/** Links are FIFO: a predecessor that speaks of an election that is over has started anew, unknown to a failure detector. */
-const hasForgotten = (
-  { closed, leader, predecessor, round }: State,
+/**
+ * Whether a message is of an election that is over, so that its sender does not know of the latest: it has started anew, or
+ * was cut off. Links are FIFO, so that after its announcement nothing more comes from a predecessor that has not forgotten.
+ */
+const isPast = (
+  { closed, predecessor, round }: State,
   from: NodeId.NodeId,
   message: { readonly _tag: string; readonly round: number }
 ): boolean =>
-  leader !== undefined &&
-  from === predecessor &&
-  (message.round < round || (closed && message.round === round && !isCoordinator(message)))
+  message._tag !== "Over" &&
+  (message.round < round ||
+    (closed && message.round === round && from === predecessor && message._tag !== "Coordinator"))
 
 const isCall = (message: { readonly _tag: string }): message is typeof Call.Type => message._tag === "Call"
 
-const isCoordinator = (message: { readonly _tag: string }): message is typeof Coordinator.Type =>
-  message._tag === "Coordinator"
+const isOutcome = (message: { readonly _tag: string }): message is Outcome =>
+  message._tag === "Coordinator" || message._tag === "Over"
 
 const follow = <S extends State, Token>(state: S, leader: NodeId.NodeId, closed: boolean, act: Act<Token>): S => {
   const { nodes } = act.self
