@@ -86,6 +86,28 @@ describe("a search", () => {
     })
   )
 
+  it.effect("ends where the states that wait take too much memory", () =>
+    Effect.gen(function* () {
+      const model = Model.make<{ readonly count: number; readonly pages: ReadonlyArray<string> }, number>({
+        name: "large states",
+        init: [{ count: 1, pages: [] }],
+        actions: ({ count }) => (count < 2 ** 50 ? [0, 1, 2, 3] : []),
+        next: ({ count }, action) => ({
+          count: 4 * count + action,
+          pages: Array.from({ length: 10 }, (_, page) => `${count}, ${page}`.padEnd(1_000))
+        }),
+        properties: [Property.always("counted", ({ count }) => count > 0)]
+      })
+      for (const search of ["breadth-first", "depth-first"] as const) {
+        const report = yield* Checker.check(model, { search, maxBytes: 700_000 })
+        expect(report).toMatchObject({ complete: false, ended: "bytes" })
+        // A state of 10,000 bytes and its slot, and what sixteen states lead to.
+        expect(report.bytes).toBeLessThan(700_000 + 64 * 11_000)
+        expect(report.uniqueStates).toBeGreaterThan(40)
+      }
+    })
+  )
+
   it.effect("what is symmetric is explored once", () =>
     Effect.gen(function* () {
       const model = Model.make<ReadonlyArray<number>, number>({

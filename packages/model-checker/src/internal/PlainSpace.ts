@@ -3,11 +3,13 @@ import { Trace } from "@troupe/trace"
 import type { Model } from "../Model.ts"
 import * as Fingerprint from "./Fingerprint.ts"
 import type { PathStep, Receiver, Reductions, Space } from "./Space.ts"
+import { Average } from "./Weight.ts"
 
 export const plainSpace = <State, Action>(model: Model<State, Action>, reduce: Reductions): Space<State> => {
   const symmetric = reduce.symmetry ? model.symmetric : undefined
   const waiting: Array<State | undefined> = []
   const free: Array<number> = []
+  const kept = new Average()
   const labels = new Map<number, Array<{ readonly low: number; readonly label: number }>>()
   const fair: Array<boolean> = []
   const latest = { action: undefined as Action | undefined }
@@ -37,6 +39,7 @@ export const plainSpace = <State, Action>(model: Model<State, Action>, reduce: R
     if (at < 0) return
     const place = free.pop() ?? waiting.length
     waiting[place] = state
+    kept.add(state)
     to.numbers[at] = place
     to.written()
   }
@@ -45,7 +48,9 @@ export const plainSpace = <State, Action>(model: Model<State, Action>, reduce: R
 
   return {
     name: model.name,
-    bytes: 0,
+    get bytes() {
+      return Math.round((waiting.length - free.length) * kept.mean)
+    },
     initial: (to) => {
       latest.action = undefined
       for (const state of model.init) offer(state, -1, to)

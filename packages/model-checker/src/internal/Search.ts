@@ -52,6 +52,9 @@ export const holds = <View>(property: Property<View>, view: View, index: number)
   }
 }
 
+/** States that are gone on from before it is looked at what memory they take: a few, for one may take much. */
+const statesPerWeighing = 16
+
 export class Search<View> implements Receiver, Pass<View> {
   readonly visited = new Visited()
   generated = 0
@@ -111,8 +114,8 @@ export class Search<View> implements Receiver, Pass<View> {
       if (!(this.options.order === "breadth-first" ? this.shift() : this.pop())) {
         this.ended = this.cut ? "depth" : "all seen"
       }
+      if (i % statesPerWeighing === 0 && this.bytes > this.options.maxBytes) this.ended ??= "bytes"
     }
-    if (this.ended === undefined && this.bytes > this.options.maxBytes) this.ended = "bytes"
     return this.ended === undefined
   }
 
