@@ -19,9 +19,9 @@ import type { Card, Protocol } from "@troupe/actor"
 import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer, Option, Schema, type Scope, Stream } from "effect"
 import type { Reading } from "./internal/acquisition.ts"
-import { fencingToken, without } from "./internal/generations.ts"
+import { fencingToken, isStranger, without } from "./internal/generations.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
-import { locking } from "./internal/locking.ts"
+import { inGroup, locking } from "./internal/locking.ts"
 import { suspecting, type Suspicion } from "./internal/suspicion.ts"
 import { type FencingToken, InvalidOptions, Mutex } from "./Mutex.ts"
 
@@ -194,6 +194,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, never, 
   },
 
   onMessage: (state, from, message, act) => {
+    if (isStranger(from, act.self)) return state
     switch (message._tag) {
       case "Request":
         return change(state, (office) => enqueue(office, { node: from, number: message.number }, act.self), act)
@@ -388,7 +389,8 @@ const reading: Reading<State> = {
  *
  * With `leader`, what an `Election` says decides: `Effect.map(Election, ({ changes }) => changes)`. Its epochs must grow, and
  * no two nodes lead in one. A node that is suspected wrongly may be inside when the next one enters: fence by the token.
- * Fails with `InvalidOptions` when the coordinator is no node of the transport, or is both named and elected.
+ * Fails with `InvalidOptions` when the coordinator is no node of the group, or is both named and elected, and on a node
+ * outside its group.
  */
 export const layer = <E = never, R = never>(options: {
   readonly resource: string
@@ -400,6 +402,7 @@ export const layer = <E = never, R = never>(options: {
   Layer.effect(
     Mutex,
     Effect.gen(function* () {
+      yield* inGroup
       const leaders = options.leader === undefined ? Stream.empty : yield* options.leader
       const { actor, mutex } = yield* locking(protocol, reading, {
         resource: options.resource,

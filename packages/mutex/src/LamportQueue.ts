@@ -19,11 +19,11 @@ import { LamportTimestamp } from "@troupe/clocks"
 import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer, Schema } from "effect"
 import type { Reading } from "./internal/acquisition.ts"
-import { without } from "./internal/generations.ts"
+import { isStranger, without } from "./internal/generations.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
-import { locking } from "./internal/locking.ts"
+import { inGroup, locking } from "./internal/locking.ts"
 import { suspecting, type Suspicion } from "./internal/suspicion.ts"
-import { type FencingToken, Mutex } from "./Mutex.ts"
+import { type FencingToken, type InvalidOptions, Mutex } from "./Mutex.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
@@ -174,6 +174,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event> = {
   },
 
   onMessage: (before, from, message, act) => {
+    if (isStranger(from, act.self)) return before
     const heard: State = {
       ...before,
       time: Math.max(before.time, message.time) + 1,
@@ -239,10 +240,16 @@ const reading: Reading<State> = {
  * exclude each other, and every node must build the layer, or those that do wait for its acknowledgement.
  *
  * With a `FailureDetector` in the context nobody waits for a node that it suspects. A node that is suspected wrongly may
- * be inside when the next one enters: fence by the token.
+ * be inside when the next one enters: fence by the token. Fails with `InvalidOptions` on a node outside its group.
  */
-export const layer = (options: { readonly resource: string }): Layer.Layer<Mutex, ChannelInUse, Transport> =>
+export const layer = (options: {
+  readonly resource: string
+}): Layer.Layer<Mutex, ChannelInUse | InvalidOptions, Transport> =>
   Layer.effect(
     Mutex,
-    Effect.map(locking(protocol, reading, { resource: options.resource, options: undefined }), ({ mutex }) => mutex)
+    Effect.gen(function* () {
+      yield* inGroup
+      const { mutex } = yield* locking(protocol, reading, { resource: options.resource, options: undefined })
+      return mutex
+    })
   )

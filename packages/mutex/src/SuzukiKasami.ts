@@ -19,11 +19,11 @@ import type { Card, Protocol } from "@troupe/actor"
 import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer, Schema } from "effect"
 import type { Reading } from "./internal/acquisition.ts"
-import { fencingToken, nextGeneration, ownerOf, without } from "./internal/generations.ts"
+import { fencingToken, isStranger, nextGeneration, ownerOf, without } from "./internal/generations.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
-import { locking } from "./internal/locking.ts"
+import { inGroup, locking } from "./internal/locking.ts"
 import { suspecting, type Suspicion } from "./internal/suspicion.ts"
-import { type FencingToken, Mutex } from "./Mutex.ts"
+import { type FencingToken, type InvalidOptions, Mutex } from "./Mutex.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
@@ -208,6 +208,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event> = {
   },
 
   onMessage: (state, from, message, act) => {
+    if (isStranger(from, act.self)) return state
     switch (message._tag) {
       case "Request": {
         const rank = act.self.nodes.indexOf(from)
@@ -379,12 +380,16 @@ const reading = (peers: ReadonlyArray<NodeId.NodeId>): Reading<State> => ({
  * the same name exclude each other, and every node must build the layer. The lowest node has the token at first.
  *
  * With a `FailureDetector` in the context a token that was lost with a node is made anew. A node that is suspected wrongly
- * may be inside when the next one enters: fence by the token, which is higher in each generation.
+ * may be inside when the next one enters: fence by the token, which is higher in each generation. Fails with
+ * `InvalidOptions` on a node outside its group.
  */
-export const layer = (options: { readonly resource: string }): Layer.Layer<Mutex, ChannelInUse, Transport> =>
+export const layer = (options: {
+  readonly resource: string
+}): Layer.Layer<Mutex, ChannelInUse | InvalidOptions, Transport> =>
   Layer.effect(
     Mutex,
     Effect.gen(function* () {
+      yield* inGroup
       const { nodes, self } = yield* Transport
       const peers = nodes.filter((node) => node !== self)
       const { mutex } = yield* locking(protocol, reading(peers), { resource: options.resource, options: undefined })

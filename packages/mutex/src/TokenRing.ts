@@ -23,9 +23,9 @@ import type { Card, Protocol } from "@troupe/actor"
 import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import { Duration, Effect, Layer, Option, Schema } from "effect"
 import type { Reading } from "./internal/acquisition.ts"
-import { fencingToken, nextGeneration, ownerOf, without } from "./internal/generations.ts"
+import { fencingToken, isStranger, nextGeneration, ownerOf, without } from "./internal/generations.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
-import { locking } from "./internal/locking.ts"
+import { inGroup, locking } from "./internal/locking.ts"
 import { suspecting, type Suspicion } from "./internal/suspicion.ts"
 import { type FencingToken, InvalidOptions, Mutex } from "./Mutex.ts"
 
@@ -190,6 +190,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, Timer, 
   },
 
   onMessage: (state, from, message, act) => {
+    if (isStranger(from, act.self)) return state
     switch (message._tag) {
       case "Token": {
         const { entries, generation, hops } = message
@@ -339,7 +340,7 @@ const reading = (peers: ReadonlyArray<NodeId.NodeId>): Reading<State> => ({
  *
  * With a `FailureDetector` in the context, nodes that it suspects are left out. Two sides of a split that suspect each
  * other have a token each, and a node that is suspected wrongly may be inside when the next one enters: fence by the token.
- * Fails with `InvalidOptions` when a time is not above 0 and below 24 days.
+ * Fails with `InvalidOptions` when a time is not above 0 and below 24 days, and on a node outside its group.
  */
 export const layer = (options: {
   readonly resource: string
@@ -357,6 +358,7 @@ export const layer = (options: {
   Layer.effect(
     Mutex,
     Effect.gen(function* () {
+      yield* inGroup
       const { nodes, self } = yield* Transport
       const peers = nodes.filter((node) => node !== self)
       const { mutex } = yield* locking(protocol, reading(peers), {

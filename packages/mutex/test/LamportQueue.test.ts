@@ -72,6 +72,8 @@ describe("what is not in the paper", () => {
   })
 
   it("tokens end at 2^53, and a token beyond is refused", () => {
-    expect(() => site("P1", ["P1"], released("P0", 2 ** 53 - 1), acquire)).toThrow("fencing tokens are used up")
+    expect(() =>
+      site("P1", ["P0", "P1"], released("P0", 2 ** 53 - 1), acquire, acknowledge("P0", 2 ** 53 + 4))
+    ).toThrow("fencing tokens are used up")
   })
 })

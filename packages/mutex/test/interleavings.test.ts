@@ -30,6 +30,18 @@ describe("exclusion, increasing tokens, no deadlock, nobody starves, with withdr
     { nodes: 3, entries: 2, withdrawals: 1 }
   ])("coordinator, %o", async (bounds) => sound(await exhaustDying(coordinator, bounds)))
 
+  it("coordinator, messages that arrive twice, up to three grants", async () =>
+    sound(
+      await exhaustDying(coordinator, {
+        nodes: 3,
+        entries: 1,
+        askers: ["n2", "n3"],
+        withdrawals: 1,
+        network: { duplication: true },
+        within: ({ office }) => office === undefined || office.grants <= 3
+      })
+    ))
+
   it.each<Bounds<LamportQueue.State>>([
     { nodes: 1, entries: 3 },
     { nodes: 2, entries: 2, withdrawals: 1 },

@@ -26,5 +26,8 @@ export const fencingToken = (generation: number, count: number): FencingToken =>
   return token
 }
 
+/** Whether the node is none of the group: it may know the lock's name, and is not heard. */
+export const isStranger = (node: NodeId.NodeId, { nodes }: Protocol.Self): boolean => !nodes.includes(node)
+
 export const without = (nodes: ReadonlyArray<NodeId.NodeId>, node: NodeId.NodeId): ReadonlyArray<NodeId.NodeId> =>
   nodes.includes(node) ? nodes.filter((each) => each !== node) : nodes

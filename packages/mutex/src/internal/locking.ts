@@ -2,14 +2,23 @@
  * A protocol as a `Mutex` that hears the failure detector of its context: what the layers of locks share.
  */
 import { Actor, type Protocol } from "@troupe/actor"
-import type { ChannelInUse, Transport } from "@troupe/transport"
+import { type ChannelInUse, Transport } from "@troupe/transport"
 import { Effect, type Scope } from "effect"
-import type { FencingToken, Mutex } from "../Mutex.ts"
+import { type FencingToken, InvalidOptions, type Mutex } from "../Mutex.ts"
 import { acquisition, type Reading } from "./acquisition.ts"
 import { followSuspicions, type Suspicion } from "./suspicion.ts"
 
 type Command = { readonly _tag: "Acquire" } | { readonly _tag: "Release" } | Suspicion
 type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
+
+/** Refuses a node outside its group: it has no rank there, and nobody hears it. */
+export const inGroup: Effect.Effect<void, InvalidOptions, Transport> = Effect.flatMap(Transport, ({ nodes, self }) =>
+  nodes.includes(self)
+    ? Effect.void
+    : Effect.fail(
+        new InvalidOptions({ reason: `node "${self}" is not in its group, which is ${nodes.join(", ") || "empty"}.` })
+      )
+)
 
 export const locking = <State, Message, More, Timer extends string, Options>(
   protocol: Protocol.Protocol<State, Message, Command | More, Event, Timer, Options>,
