@@ -71,6 +71,24 @@ describe("troupe run of a failure detector", () => {
   })
 })
 
+describe("an interrupt", () => {
+  it("leaves what was seen so far", async () => {
+    const child = start("run", "failure-detection/heartbeat", "--nodes", "3")
+    const end = ended(child)
+    await new Promise<void>((resolve) =>
+      child.stdout!.on("data", (chunk) => {
+        if (String(chunk).includes("3 of 30 seconds")) resolve()
+      })
+    )
+    child.kill("SIGINT")
+    const { code, stdout } = await end
+    expect(code).toBe(130)
+    expect(stdout).toMatch(/^messages a node and second {2}\d/m)
+    // Whether what is promised for the end would have come true is not known.
+    expect(stdout).toMatch(/^\? completeness/m)
+  })
+})
+
 describe("troupe simulate of a failure detector", () => {
   it.each(names)("failure-detection/%s: finds nothing where the card's assumptions hold", async (name) => {
     const { code, value } = await json("simulate", `failure-detection/${name}`, "--seeds", "1..3", "--faults", "chaos")

@@ -14,7 +14,7 @@ import { simulated } from "../worlds/simulated.ts"
 import { names, type Run } from "../worlds/World.ts"
 import { algorithm, findVariant, isBetween, json, maximumNodes, nodes, variant } from "./arguments.ts"
 import { detectionAsJson, detectionAsText } from "./run/Detected.ts"
-import { type Report, type Transport, transports, type Watched } from "./run/Report.ts"
+import { type Report, type Transport, transports, verdicts, type Watched } from "./run/Report.ts"
 
 const maximumProcesses = 64
 const maximumEntries = 1_000_000
@@ -77,10 +77,23 @@ export const run = Command.make(
       ...(given.kill === 0 ? {} : { kill: { nodes: victims(given.nodes, given.kill), afterMillis: 500 * seconds } })
     }
     const show = given.json ? silently : isLive ? live : inLines
-    const { outcome, tally, ...times } = yield* show(plan, given.transport, terminal)
-    const report = { plan, transport: given.transport, outcome, tally, ...times }
     const [toJson, toText] = demonstration.isOngoing ? [detectionAsJson, detectionAsText] : [asJson, asText]
-    yield* print(given.json ? [JSON.stringify(toJson(report))] : toText(report, terminal))
+    const tell = (watched: Watched) => {
+      const report = { plan, transport: given.transport, ...watched }
+      return print(given.json ? [JSON.stringify(toJson(report))] : toText(report, terminal))
+    }
+    const start = performance.now()
+    let begun: Tally | undefined
+    // Of what goes on until it is stopped, an interrupt leaves something to tell.
+    const tellBegun = Effect.suspend(() => {
+      if (begun === undefined || begun.steps === 0 || !demonstration.isOngoing) return Effect.void
+      const elapsedMillis = Math.round(performance.now() - start)
+      return tell({ outcome: { properties: [], violations: begun.failures }, tally: begun, elapsedMillis })
+    })
+    const showing = show(plan, given.transport, terminal, (tally) => (begun = tally))
+    const watched = yield* Effect.onInterrupt(showing, () => tellBegun)
+    yield* tell(watched)
+    const { outcome } = watched
     if (outcome.violations.length > 0) return yield* new Violated()
   })
 ).pipe(
@@ -147,8 +160,12 @@ const watchable = (entries: number, atOnce: number): number => Math.min(800, (8_
 
 // ---------------------------------------------------------------------------------------------------- ways to watch
 
-const perform = (plan: Run, transport: Transport, tally: Tally): Effect.Effect<Watched, CannotRun> =>
+/** Is handed the tally of a run that begins. */
+type Begin = (tally: Tally) => void
+
+const perform = (plan: Run, transport: Transport, tally: Tally, begin: Begin): Effect.Effect<Watched, CannotRun> =>
   Effect.gen(function* () {
+    begin(tally)
     const start = performance.now()
     const outcome: Outcome & { readonly virtualMillis?: number } = yield* {
       memory: inMemory,
@@ -171,10 +188,11 @@ const tallyOf = (
     ...(onSighting === undefined ? {} : { onSighting })
   })
 
-const silently = (plan: Run, transport: Transport) => perform(plan, transport, tallyOf(plan, transport))
+const silently = (plan: Run, transport: Transport, _screen: Screen, begin: Begin) =>
+  perform(plan, transport, tallyOf(plan, transport), begin)
 
 /** A line for each tenth of the run. */
-const inLines = (plan: Run, transport: Transport) => {
+const inLines = (plan: Run, transport: Transport, _screen: Screen, begin: Begin) => {
   const { demonstration, entries, nodes } = plan
   const total = demonstration.operations(entries)
   let next = Math.min(total, Math.ceil(total / 10))
@@ -185,18 +203,18 @@ const inLines = (plan: Run, transport: Transport) => {
     const done = `${number(tally.operations)} of ${count(total, operation)}`
     process.stdout.write(`  ${done}${andMessages(operation, tally)}: ${summary(nodes, tally)}\n`)
   })
-  return Effect.andThen(print([title(plan, transport), ""]), perform(plan, transport, tally))
+  return Effect.andThen(print([title(plan, transport), ""]), perform(plan, transport, tally, begin))
 }
 
-const live = (plan: Run, transport: Transport, screen: Screen) => {
-  if (transport === "sim") return film(plan, screen)
+const live = (plan: Run, transport: Transport, screen: Screen, begin: Begin) => {
+  if (transport === "sim") return film(plan, screen, begin)
   const tally = tallyOf(plan, transport)
   const heading = title(plan, transport, screen)
   const starting =
     transport === "tcp" || transport === "udp"
       ? `  starting ${count(plan.nodes.length, "process").replace("ss", "sse")}`
       : ""
-  return whileDrawing(perform(plan, transport, tally), process.stdout, () =>
+  return whileDrawing(perform(plan, transport, tally, begin), process.stdout, () =>
     tally.steps === 0 ? [heading, "", starting] : picture(plan, tally, heading, screen)
   )
 }
@@ -205,7 +223,7 @@ const live = (plan: Run, transport: Transport, screen: Screen) => {
 const filmSightings = 200_000
 
 /** A simulated run is over at once, so what was seen is shown afterwards, at a speed that can be followed. */
-const film = (plan: Run, screen: Screen) =>
+const film = (plan: Run, screen: Screen, begin: Begin) =>
   Effect.gen(function* () {
     const seen: Array<Sighting> = []
     const watched = yield* perform(
@@ -213,7 +231,8 @@ const film = (plan: Run, screen: Screen) =>
       "sim",
       tallyOf(plan, "sim", (_, sighting) => {
         if (seen.length < filmSightings) seen.push(sighting)
-      })
+      }),
+      begin
     )
     const endNanos = seen.at(-1)?.atNanos ?? 0
     const lastsMillis = Math.min(10_000, Math.max(4_000, endNanos / 1e6))
@@ -314,10 +333,10 @@ const asJson = (report: Report) => {
 }
 
 const asText = (report: Report, terminal: Screen): ReadonlyArray<string> => {
-  const { elapsedMillis, outcome, plan, tally, transport, virtualMillis } = report
+  const { elapsedMillis, plan, tally, transport, virtualMillis } = report
   const hint = hintFor(report)
   const { card } = plan.demonstration
-  const { canRedraw, style } = terminal
+  const { style } = terminal
   const { background, best, operation, worst } = card.cost
   const size = plan.nodes.length
   const formula = best.text === worst.text ? value(best, size) : `${value(best, size)} to ${value(worst, size)}`
@@ -328,7 +347,6 @@ const asText = (report: Report, terminal: Screen): ReadonlyArray<string> => {
     virtualMillis === undefined
       ? seconds(elapsedMillis)
       : `${seconds(virtualMillis)} of virtual time, simulated in ${seconds(elapsedMillis)}`
-  const width = Math.max(...card.guarantees.map(({ name }) => name.length))
   return [
     "",
     `${count(tally.operations, operation)}${andMessages(operation, tally)}, ${time}`,
@@ -348,20 +366,7 @@ const asText = (report: Report, terminal: Screen): ReadonlyArray<string> => {
     ...factLines(report),
     ...(tally.leader === undefined ? [] : [`leader  ${style.bold(tally.leader)}`]),
     "",
-    ...card.guarantees.map(({ description, kind, name }) => {
-      const holds = outcome.properties.some((verdict) => verdict.name === name && verdict.holds)
-      const mark = holds ? style.green("✓") : style.red("✗")
-      const what = `${kind.padEnd(10)}  ${description}`
-      return `${mark} ${name.padEnd(width)}  ${style.dim(canRedraw ? cut(what, terminal.width - width - 5) : what)}`
-    }),
-    ...(outcome.violations.length === 0
-      ? []
-      : [
-          "",
-          ...outcome.violations.map(({ detail, name }) =>
-            style.red(`violated: ${name}${detail === undefined ? "" : `, ${detail}`}`)
-          )
-        ]),
+    ...verdicts(report, terminal),
     ...(hint === undefined ? [] : [hint])
   ]
 }

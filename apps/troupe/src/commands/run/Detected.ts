@@ -1,7 +1,7 @@
 /** What a run of a detector has shown, as JSON and in words: who noticed which death when, and what it took. */
 import { type Noticed, quantile } from "../../Detection.ts"
-import { count, cut, number, type Screen } from "../../terminal/Screen.ts"
-import type { Report } from "./Report.ts"
+import { count, number, type Screen } from "../../terminal/Screen.ts"
+import { type Report, verdicts } from "./Report.ts"
 
 /** How many of those that were killed have a line of their own. */
 const linesMax = 20
@@ -72,8 +72,9 @@ const deaths = (all: ReadonlyArray<Noticed>, watchers: number): ReadonlyArray<st
   ]
 }
 
-export const detectionAsText = (report: Report, { canRedraw, style, width }: Screen): ReadonlyArray<string> => {
-  const { elapsedMillis, outcome, plan, tally, virtualMillis } = report
+export const detectionAsText = (report: Report, screen: Screen): ReadonlyArray<string> => {
+  const { style } = screen
+  const { elapsedMillis, plan, tally, virtualMillis } = report
   const { card } = plan.demonstration
   const { detection } = tally
   const { best, operation, worst } = card.cost
@@ -87,7 +88,6 @@ export const detectionAsText = (report: Report, { canRedraw, style, width }: Scr
     `${number(detection.wronglySuspected)} suspected`,
     ...(detection.wronglyDead > 0 ? [`${number(detection.wronglyDead)} taken for dead`] : [])
   ]
-  const column = Math.max(...card.guarantees.map(({ name }) => name.length))
   return [
     "",
     `${count(tally.messages + tally.background, "message")}, ${time}`,
@@ -96,15 +96,6 @@ export const detectionAsText = (report: Report, { canRedraw, style, width }: Scr
     `messages a node and second  ${style.bold(number(rate(report)))}   card: ${formula} ${article(operation)} of all`,
     `of nodes that were up       ${style.bold(wrong.join(", "))}`,
     "",
-    ...card.guarantees.map(({ description, kind, name }) => {
-      const holds = outcome.properties.some((verdict) => verdict.name === name && verdict.holds)
-      const mark = holds ? style.green("✓") : style.red("✗")
-      const what = `${kind.padEnd(10)}  ${description}`
-      return `${mark} ${name.padEnd(column)}  ${style.dim(canRedraw ? cut(what, width - column - 5) : what)}`
-    }),
-    ...(outcome.violations.length === 0 ? [] : [""]),
-    ...outcome.violations.map(({ detail, name }) =>
-      style.red(`violated: ${name}${detail === undefined ? "" : `, ${detail}`}`)
-    )
+    ...verdicts(report, screen)
   ]
 }
