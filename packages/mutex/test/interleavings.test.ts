@@ -181,6 +181,20 @@ describe("outside what they assume", () => {
     expect(reports.map(broken)).toEqual(reports.map(() => ["mutual exclusion"]))
   })
 
+  it("token ring: a node that is back within the time that a message travels takes the token that it had refused", async () => {
+    const report = await exhaustDying(ring, {
+      nodes: 3,
+      entries: 1,
+      askers: ["n1", "n2"],
+      crashes: { max: 1, restart: true, nodes: ["n2"] },
+      ends: false,
+      within: ({ generation, last }) => generation <= 6 && last.hops <= 3,
+      only: "mutual exclusion"
+    })
+    expect(broken(report)).toEqual(["mutual exclusion"])
+    expect(counterexample(report, "mutual exclusion")!.join()).toContain("n2 crashes")
+  })
+
   it.each<[string, Dying<any, any>, string]>([
     ["the coordinator", coordinator, "n1"],
     ["a holder, under a coordinator", coordinator, "n2"],

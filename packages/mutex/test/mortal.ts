@@ -29,6 +29,8 @@ export interface Bounds<State> {
   readonly withdrawals?: number
   /** Who may die. */
   readonly mortal?: ReadonlyArray<string>
+  /** Crashes that no failure detector tells of. */
+  readonly crashes?: System.Crashes
   readonly network?: System.Network
   readonly timeouts?: "any" | "synchronous" | "never"
   /** What the node hears besides, in that order, at any time. */
@@ -109,6 +111,7 @@ export const exhaustDying = <State extends Phased, Options>(
       { node: oracle, protocol: messenger(protocol as Protocol.Any), options }
     ],
     ...(bounds.network === undefined ? {} : { network: bounds.network }),
+    ...(bounds.crashes === undefined ? {} : { crashes: bounds.crashes }),
     ...(bounds.timeouts === undefined ? {} : { timeouts: bounds.timeouts }),
     ...(within === undefined ? {} : { within: (view) => locks(view).every(({ state }) => within(state)) }),
     user: {
