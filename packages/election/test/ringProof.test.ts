@@ -81,15 +81,12 @@ it("Chang–Roberts: a node comes back that all have suspected, and is trusted a
 describe("what is assumed is needed", () => {
   const network = { order: "any" } as const
 
-  it.each(["LeLann", "DolevKlaweRodeh"] as const)(
-    "%s: where a message may overtake another, it fails",
-    async (name) => {
-      const report = await check(named(name), { nodes: 3, network })
-      expect(verdicts(report)["the highest leads"]).toBe("violated")
-    }
-  )
+  it("Dolev–Klawe–Rodeh: where a message may overtake another, it starves", async () => {
+    const report = await check(named("DolevKlaweRodeh"), { nodes: 3, network })
+    expect(verdicts(report)["the highest leads"]).toBe("violated")
+  })
 
-  it.each(["Ring", "ChangRoberts"] as const)("%s: it holds all the same", async (name) =>
+  it.each(["Ring", "ChangRoberts"] as const)("%s: every guarantee holds all the same", async (name) =>
     holds(await check(named(name), { nodes: 4, network }))
   )
 })

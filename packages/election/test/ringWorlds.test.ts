@@ -141,7 +141,7 @@ describe.each(ringElections)("$name", (election) => {
     const breaking = election.card.weaknesses.filter(({ breaks }) => breaks !== undefined)
     it.live.each(breaking.map((weakness) => [weakness.name, weakness] as const))("%s", ([, { breaks, faults }]) =>
       Effect.map(
-        search(election, { nodes: 5, faults, seeds: faults === "crash" ? 20 : 200, only: [breaks!] }),
+        search(election, { nodes: 5, faults, seeds: faults === "crash" ? 20 : 310, only: [breaks!] }),
         ({ failed }) => expect(failed).toBeGreaterThan(0)
       )
     )
