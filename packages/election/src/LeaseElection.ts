@@ -123,6 +123,12 @@ export const card: Card.Card<State> = {
       breaks: "at most one leader"
     },
     {
+      name: "a clock that is off by more than the bound",
+      description: "The next may lead before the time of the last has ended by its own clock: fence by the epoch.",
+      faults: "chaos",
+      breaks: "at most one leader"
+    },
+    {
       name: "a leader that stands still",
       description:
         "One that stands still for longer than the lease goes on beside the next, until it hears of its clock.",
@@ -132,7 +138,7 @@ export const card: Card.Card<State> = {
   ],
   cost: {
     operation: "election",
-    best: { text: "N+2, when the register's host resigns", of: (nodes) => (nodes === 1 ? 0 : nodes + 2) },
+    best: { text: "2N, when the register's host resigns", of: (nodes) => (nodes === 1 ? 0 : 2 * nodes) },
     worst: { text: "4(N−1), when all start at once", of: (nodes) => 4 * (nodes - 1) }
   }
 }
@@ -146,9 +152,9 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, Timer, 
 
   init: () => ({ standing: true, leader: undefined, lease: Lease.init }),
 
-  // The layer listens when the step is over, and the register is asked in the next.
+  // A register that is somewhere else can be asked when the layer has joined it: that lets the node stand then.
   onStart: (state, act) => {
-    act.setTimer("start", 0)
+    if (act.self.options.register !== undefined) act.setTimer("start", 0)
     return { ...state, lease: Lease.start(state.lease, act) }
   },
 
@@ -172,8 +178,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, Timer, 
 
   onTimeout: (state, timer, act) => {
     if (timer !== "start") return after(state, Lease.onTimeout(state.lease, timer, act), act)
-    const { lease, standing } = state
-    return after(state, standing ? Lease.hold(lease, act) : Lease.watch(lease, act), act)
+    return state.standing ? after(state, Lease.hold(state.lease, act), act) : state
   }
 }
 
@@ -214,6 +219,17 @@ export const layer = (
     Election,
     Effect.gen(function* () {
       const { election, onRestart } = yield* electing((state: State) => state.leader)
-      return yield* election(yield* LeaseLayer.spawn(protocol, { ...options, name: protocol.name, onRestart }))
+      let stand = (): void => {}
+      const actor = yield* LeaseLayer.spawn(protocol, {
+        ...options,
+        name: protocol.name,
+        onRestart: () => {
+          onRestart()
+          stand()
+        }
+      })
+      stand = () => actor.tell({ _tag: "Campaign" })
+      stand()
+      return yield* election(actor)
     }).pipe(Effect.catchTag("InvalidOptions", ({ reason }) => new InvalidOptions({ reason })))
   )

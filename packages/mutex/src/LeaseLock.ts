@@ -88,6 +88,12 @@ export const card: Card.Card<State> = {
       breaks: "mutual exclusion"
     },
     {
+      name: "a clock that is off by more than the bound",
+      description: "The next may enter before the time of the last has ended by its own clock: fence by the token.",
+      faults: "chaos",
+      breaks: "mutual exclusion"
+    },
+    {
       name: "a holder that stands still",
       description:
         "One that stands still for longer than the lease goes on beside the next, until it hears of its clock.",
