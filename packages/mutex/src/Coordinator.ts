@@ -22,6 +22,7 @@ import type { Reading } from "./internal/acquisition.ts"
 import { fencingToken, isStranger, without } from "./internal/generations.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
 import { inGroup, locking } from "./internal/locking.ts"
+import { end, enqueue, newOffice, type Office } from "./internal/office.ts"
 import { suspecting, type Suspicion } from "./internal/suspicion.ts"
 import { type FencingToken, InvalidOptions, Mutex } from "./Mutex.ts"
 
@@ -55,25 +56,6 @@ export type Command =
   | Suspicion
 
 export type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
-
-interface Claim {
-  readonly node: NodeId.NodeId
-  readonly number: number
-}
-
-/** What the coordinator knows. */
-interface Office {
-  /** Whose report is missing: until then nothing is granted. */
-  readonly awaiting: ReadonlyArray<NodeId.NodeId>
-  /** The claim that is granted. */
-  readonly holder: Claim | undefined
-  /** Claims in the order of their arrival, at most one of a node. */
-  readonly queue: ReadonlyArray<Claim>
-  /** Of each node, by rank, the number of its latest request that is over. */
-  readonly over: ReadonlyArray<number>
-  /** How many grants there were. */
-  readonly grants: number
-}
 
 export interface State {
   readonly phase: "idle" | "waiting" | "inside"
@@ -254,14 +236,6 @@ const follow = (state: State, coordinator: NodeId.NodeId, epoch: number): State 
 
 // ------------------------------------------------------------------------------------------------------ the coordinator
 
-const newOffice = (nodes: ReadonlyArray<NodeId.NodeId>, awaiting: ReadonlyArray<NodeId.NodeId>): Office => ({
-  awaiting,
-  holder: undefined,
-  queue: [],
-  over: nodes.map(() => 0),
-  grants: 0
-})
-
 /** What changes the office may let the next one in. */
 const change = (state: State, how: (office: Office) => Office, act: Act): State => {
   if (state.office === undefined) return state
@@ -283,29 +257,6 @@ const grant = (state: State, act: Act): State => {
   }
   act.send(next.node, { _tag: "Grant", epoch, number: next.number, token })
   return { ...state, office: granted }
-}
-
-/** A request says as well that all earlier ones of its node are over. One that is over already came twice, or late. */
-const enqueue = (office: Office, claim: Claim, self: Protocol.Self): Office => {
-  const { node, number } = claim
-  const isKnown = (other: Claim): boolean => other.node === node && other.number >= number
-  if (number <= office.over[self.nodes.indexOf(node)]! || office.queue.some(isKnown)) return office
-  if (office.holder !== undefined && isKnown(office.holder)) return office
-  const ended = end(office, { node, number: number - 1 }, self)
-  return { ...ended, queue: [...ended.queue, claim] }
-}
-
-/** All requests of the node up to this one are over. */
-const end = (office: Office, { node, number }: Claim, self: Protocol.Self): Office => {
-  const rank = self.nodes.indexOf(node)
-  if (number <= office.over[rank]!) return office
-  const isOver = (claim: Claim): boolean => claim.node === node && claim.number <= number
-  return {
-    ...office,
-    over: office.over.with(rank, number),
-    holder: office.holder !== undefined && isOver(office.holder) ? undefined : office.holder,
-    queue: office.queue.filter((claim) => !isOver(claim))
-  }
 }
 
 /** Inquires of all; of those that are suspected too, but it awaits no answer of them. */
