@@ -186,7 +186,7 @@ const drawRemark = ({ box, remark, shown }: Geometry.PlacedRemark): string => {
   return element("g", { class: remark.kind }, element("rect", { class: style, ...box, rx: 4 }), label)
 }
 
-const drawArrow = ({ arrow, at, from, path }: Geometry.PlacedArrow, colour: string): string => {
+const drawArrow = ({ arrow, at, from, path, via = from }: Geometry.PlacedArrow, colour: string): string => {
   const styles = ["message", `k${colour}`]
   if (arrow.isHighlighted) styles.push("matters")
   if (arrow.fate === "under way" || arrow.from === undefined) styles.push("underway")
@@ -199,7 +199,7 @@ const drawArrow = ({ arrow, at, from, path }: Geometry.PlacedArrow, colour: stri
     element("path", { class: styles.join(" "), d: path }),
     arrow.fate === "lost"
       ? element("path", { class: "cross", d: cross(x, y, 4.5) })
-      : element("path", { class: `f${colour}`, d: head(from.x, from.y, x, y) })
+      : element("path", { class: `f${colour}`, d: head(via.x, via.y, x, y) })
   )
 }
 

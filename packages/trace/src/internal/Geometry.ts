@@ -1,6 +1,7 @@
 /** Where everything of a layout is in an SVG, in pixels; labels where they meet nothing. */
 import { cut } from "../Label.ts"
 import * as Svg from "../Svg.ts"
+import { bending } from "./Bow.ts"
 import type { Arrow, Layout, Mark, Remark } from "./Layout.ts"
 
 export interface Point {
@@ -15,8 +16,9 @@ export interface Box extends Point {
 
 export interface PlacedArrow {
   readonly arrow: Arrow
-  /** From where the head comes. */
   readonly from: Point
+  /** From where the head comes, where the arrow is bent. Default: `from`. */
+  readonly via?: Point
   /** Its tip, or the cross of a message that is lost. */
   readonly at: Point
   readonly path: string
@@ -90,7 +92,8 @@ export const measure = (picture: Layout): Geometry => {
   const bottom = y(Math.max(0, rows.length - 1)) + (hasStubs ? 2.2 * rowHeight : 20)
   const isTall = rows.length > 24
   const remarks = picture.remarks.map((remark) => placeRemark(remark, left, room, y))
-  const arrows = picture.arrows.map((arrow) => placeArrow(arrow, x, y, gap))
+  const bend = bending(picture.marks, y)
+  const arrows = picture.arrows.map((arrow) => bent(placeArrow(arrow, x, y, gap), bend))
   const labels = new Labels(picture, remarks, arrows, { gap, x, y, least: left - 10 }).place()
   const rights = [...labels, ...remarks].map(({ box }) => box.x + box.width).concat(arrows.map(({ at }) => at.x))
   const width = rights.reduce((most, right) => Math.max(most, right + 28), Math.max(480, x(lanes.length - 1) + 60))
@@ -188,6 +191,19 @@ const straight = (arrow: Arrow, from: Point, to: Point, gapFrom: number, gapTo: 
   const end = arrow.fate === "lost" ? at : along(length - gapTo - 6)
   const number = (value: number): string => value.toFixed(1)
   return { arrow, from, at, path: `M${number(start.x)} ${number(start.y)}L${number(end.x)} ${number(end.y)}` }
+}
+
+/** Round the marks that it would go through. */
+const bent = (placed: PlacedArrow, bend: (arrow: Arrow) => number): PlacedArrow => {
+  const { arrow, at, from } = placed
+  const by = arrow.fate === "received" ? bend(arrow) : 0
+  if (by === 0) return placed
+  // The middle of such a curve is half as far out as the point that it bends to.
+  const via = { x: (from.x + at.x) / 2, y: (from.y + at.y) / 2 + 2 * by }
+  const length = Math.hypot(at.x - via.x, at.y - via.y)
+  const tail = { x: at.x + ((via.x - at.x) * 6) / length, y: at.y + ((via.y - at.y) * 6) / length }
+  const points = [from, via, tail].map((point) => `${point.x.toFixed(1)} ${point.y.toFixed(1)}`)
+  return { ...placed, via, path: `M${points[0]}Q${points[1]} ${points[2]}` }
 }
 
 // ------------------------------------------------------------------------------------------------------- the labels
