@@ -53,6 +53,14 @@ describe("troupe simulate", () => {
     expect(second.trace.length).toBeGreaterThan(1000)
   })
 
+  it("simulates a variant, and prints the command that repeats it", async () => {
+    const { code, value } = await json("simulate", "mutex/maekawa", "--variant", "basic", "--seeds", "1..5")
+    expect(code).toBe(1)
+    expect(value.violations[0]).toMatchObject({ name: "no starvation", knownWeakness: "deadlock" })
+    const repeated = await json(...again(value.counterexample.replay))
+    expect(repeated.value.counterexample.violations).toEqual(value.counterexample.violations)
+  })
+
   it("replays faults of messages too, and leaves out those that are not needed", async () => {
     const args = ["simulate", "mutex/ricart-agrawala", "--seeds", "1..5", "--faults", "chaos", "--nodes", "3"]
     const first = await traced(...args)

@@ -7,7 +7,7 @@ import { CannotRun, reasonOf, Usage, Violated } from "../Problem.ts"
 import { perform, untilMillis } from "../Sighting.ts"
 import { bar, count, cut, number, print, type Screen, screen, whileDrawing } from "../terminal/Screen.ts"
 import { names } from "../worlds/World.ts"
-import { algorithm, checkWritable, find, isBetween, json, nodes } from "./arguments.ts"
+import { algorithm, checkWritable, findVariant, isBetween, json, nodes, variant } from "./arguments.ts"
 import { type Counterexample, type Plan, presets, type Rate, rates, type Search } from "./simulate/Plan.ts"
 import { replay } from "./simulate/Replayed.ts"
 import { asJson, asText } from "./simulate/Told.ts"
@@ -20,6 +20,7 @@ const millis = (name: string) =>
 
 const flags = {
   algorithm,
+  variant,
   nodes,
   seeds: Flag.String("seeds").pipe(
     Flag.withMetavar("A..B"),
@@ -83,7 +84,7 @@ export const simulate = Command.make(
   "simulate",
   flags,
   Effect.fnUntraced(function* (given) {
-    const demonstration = yield* find(given.algorithm)
+    const demonstration = yield* findVariant(given.algorithm, given.variant)
     const trace = Option.getOrUndefined(given.trace)
     if (Option.isSome(given.replay)) {
       yield* refuseSearch(given)
