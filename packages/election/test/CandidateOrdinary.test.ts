@@ -35,6 +35,12 @@ describe("an ordinary node begins (Gholipour et al. 2009; Petrov 2019, Candidate
     expect(asking(...answers, timeout("coordinator")).sent).toHaveLength(3)
   })
 
+  it("when no candidate answers, it waits for its leader anew", () => {
+    const { state, timers } = asking(timeout("answer"))
+    expect(state.role).toBe("following")
+    expect(timers["suspect"]).toBeGreaterThan(0)
+  })
+
   it("only candidates answer, while they stand", () => {
     const asked = message("P2", { _tag: "Election", seen: 0 })
     expect(process("P4", { _tag: "Start" }, asked).sent).toEqual([["P2", { _tag: "Alive", seen: 0 }]])
@@ -71,6 +77,16 @@ describe("epochs", () => {
     const stale = message("P1", { _tag: "Stale", epoch: 9, seen: 22 })
     expect(leader(stale).state).toMatchObject({ role: "claiming", claimed: 29 })
     expect(leader(timeout("claim"), stale).state).toMatchObject({ role: "following", leader: undefined })
+  })
+
+  it("a claim to an epoch that is not the latest is objected to, and not followed", () => {
+    const follower = [
+      message("P5", { _tag: "Coordinator", epoch: 9 }),
+      message("P4", { _tag: "Coordinator", epoch: 8 })
+    ]
+    const { sent, state } = process("P1", { _tag: "Start" }, ...follower)
+    expect(state.leader).toEqual({ id: "P5", epoch: 9 })
+    expect(sent).toEqual([["P4", { _tag: "Stale", epoch: 8, seen: 9 }]])
   })
 
   it("nobody is bullied: a higher candidate follows the leader that there is", () => {
