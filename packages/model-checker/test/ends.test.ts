@@ -44,3 +44,35 @@ describe("where nothing but a fault could happen, a run is at its end", () => {
     })
   )
 })
+
+/** Looks at its watch for ever. */
+const watcher: Protocol.Protocol<"waits", never, never, never, "look"> = {
+  name: "test/watcher",
+  message: Schema.Never,
+  init: () => "waits",
+  onStart: (state, { setTimer }) => {
+    setTimer("look", 100)
+    return state
+  },
+  onCommand: (state) => state,
+  onMessage: (state) => state,
+  onTimeout: (state, _, { setTimer }) => {
+    setTimer("look", 100)
+    return state
+  }
+}
+
+describe("a timer that is set anew, and changes nothing", () => {
+  it.effect.each(["any", "synchronous"] as const)("hides no deadlock: timeouts %s", (timeouts) =>
+    Effect.gen(function* () {
+      const watching = System.make<"waits", never, never, never, "look">({
+        name: "a watch",
+        members: System.members(watcher, ["n1"], undefined),
+        timeouts,
+        properties: [Property.deadlockFree()]
+      })
+      const report = yield* Checker.check(watching)
+      expect(report).toMatchObject({ uniqueStates: 1, properties: [{ verdict: "violated" }] })
+    })
+  )
+})

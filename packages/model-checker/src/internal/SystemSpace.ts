@@ -303,11 +303,21 @@ class SystemSpace implements Space<View<any, any>> {
       const local = parts.locals[this.numbers[member]!]!
       for (const { input, label, outcomes } of parts.own(local)) {
         if (input._tag !== "Timeout" || local.timers.find(({ timer }) => timer === input.timer)!.left > 0) continue
-        this.choose(member, label, outcomes, to)
+        // One that is set anew, alone, and changes nothing else is no step: it is as if no time had passed.
+        const steps = outcomes.filter((outcome) => !this.leadsBack(member, outcome, before))
+        this.choose(member, label, steps, to)
       }
     }
     this.numbers.set(before)
     this.measure()
+  }
+
+  private leadsBack(member: number, { next, occurrences, sends }: Outcome, before: Int32Array): boolean {
+    if (sends.length > 0 || occurrences.length > 0) return false
+    for (let i = 0; i < this.size; i++) {
+      if ((i === member ? next.id : this.numbers[i]) !== before[i]) return false
+    }
+    return true
   }
 
   private choose(member: number, label: number, outcomes: ReadonlyArray<Outcome>, to: Receiver): void {
