@@ -149,7 +149,7 @@ describe("each weakness of the card is reproduced", () => {
     Effect.gen(function* () {
       const [world, faults] = worlds[name]!
       const properties = guarantees.filter((each) => each.name === breaks)
-      const all = yield* Effect.forEach(seedsTo(40), (seed) => run(seed, world, faults, properties))
+      const all = yield* Effect.forEach(seedsTo(60), (seed) => run(seed, world, faults, properties))
       expect(all.flatMap(({ violations }) => violations.map((violation) => violation.name))).toContain(breaks)
     })
   )
