@@ -23,7 +23,8 @@ export interface Stage {
   readonly work: Effect.Effect<void>
   /** This node has finished an operation. */
   readonly finished: Effect.Effect<void>
-  readonly show: (role: Role, detail?: string) => Effect.Effect<void>
+  /** `leader`: whom this node follows, of one that elects. */
+  readonly show: (role: Role, detail?: string, leader?: NodeId.NodeId) => Effect.Effect<void>
   /** This node thinks this of another from now on; of somebody, where it can't tell of whom. */
   readonly says: (status: Status, about?: NodeId.NodeId) => Effect.Effect<void>
 }
@@ -136,7 +137,7 @@ export const election = ({
       Option.match({
         onNone: () => stage.show("waits", "for a leader"),
         onSome: ({ epoch, id }) =>
-          id === election.self ? stage.show("leads", `epoch ${epoch}`) : stage.show("rests", `follows ${id}`)
+          id === election.self ? stage.show("leads", `epoch ${epoch}`, id) : stage.show("rests", `follows ${id}`, id)
       })
     )
     yield* Effect.forkScoped(shown)

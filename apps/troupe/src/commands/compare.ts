@@ -1,5 +1,5 @@
 /** `troupe compare`: all algorithms of a package on the same seeds, in the simulator: one table, and one picture. */
-import { Effect, FileSystem, Option } from "effect"
+import { Effect, FileSystem, Option, References } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { algorithms } from "../algorithms.ts"
 import type { Demonstration } from "../Demonstration.ts"
@@ -7,7 +7,7 @@ import { CannotRun, reasonOf, Usage } from "../Problem.ts"
 import { bar, count, cut, number, print, type Screen, screen, whileDrawing } from "../terminal/Screen.ts"
 import { checkWritable, isBetween, json, maximumNodes } from "./arguments.ts"
 import { chart, type Row } from "./compare/Chart.ts"
-import { type Asked, type Measures, measures } from "./compare/Measures.ts"
+import { type Asked, type Flag as FlagName, type Measures, measures } from "./compare/Measures.ts"
 
 const maximumSeeds = 10_000
 
@@ -27,8 +27,16 @@ const flags = {
   ),
   loss: Flag.Int("loss").pipe(
     Flag.filter(isBetween(0, 90), () => "a percentage from 0 to 90"),
-    Flag.withDescription("How many of a hundred messages are lost where losses are looked at. Default: 5"),
-    Flag.withDefault(5)
+    Flag.withDescription("Of failure detectors: how many of a hundred messages are lost. Default: 5"),
+    Flag.optional
+  ),
+  contention: Flag.Literals("contention", ["low", "high"]).pipe(
+    Flag.withDescription("Of locks: whether nodes seldom want to enter, or always. Default: high"),
+    Flag.optional
+  ),
+  crash: Flag.Literals("crash", ["leader", "none"]).pipe(
+    Flag.withDescription("Of elections: who crashes once there is a leader. Default: leader"),
+    Flag.optional
   ),
   svg: Flag.String("svg").pipe(
     Flag.withMetavar("FILE"),
@@ -47,12 +55,19 @@ export const compare = Command.make(
     const svg = Option.getOrUndefined(given.svg)
     if (svg !== undefined) yield* checkWritable(svg, "--svg")
     const terminal = yield* screen
-    const asked = sizes.map((nodes) => ({ nodes, seeds: given.seeds, lossProbability: given.loss / 100 }))
+    yield* refuseFlags(given, measured, given.package)
+    const asked = sizes.map((nodes) => ({
+      nodes,
+      seeds: given.seeds,
+      lossProbability: Option.getOrElse(given.loss, () => 5) / 100,
+      contention: Option.getOrElse(given.contention, () => "high" as const),
+      crash: Option.getOrElse(given.crash, () => "leader" as const)
+    }))
     const rows: Array<Row> = []
     const tell = Effect.suspend(() =>
       print(
         given.json
-          ? [JSON.stringify(asJson(given.package, asked, rows))]
+          ? [JSON.stringify(asJson(given.package, measured, asked, rows))]
           : asText(given.package, measured, asked, rows, terminal)
       )
     )
@@ -75,7 +90,15 @@ export const compare = Command.make(
       command: "troupe compare failure-detection --nodes 10,100,1000 --seeds 3 --svg detectors.svg",
       description: "Three sizes, and a picture"
     },
-    { command: "troupe compare failure-detection --loss 20 --json", description: "With a fifth of the messages lost" }
+    { command: "troupe compare failure-detection --loss 20 --json", description: "With a fifth of the messages lost" },
+    {
+      command: "troupe compare mutex --nodes 25 --contention low",
+      description: "All locks, seldom wanted by two at once"
+    },
+    {
+      command: "troupe compare election --nodes 25 --crash leader",
+      description: "All elections, when the leader crashes"
+    }
   ])
 )
 
@@ -92,7 +115,9 @@ const parseSizes = (text: string): Effect.Effect<ReadonlyArray<number>, Usage> =
 
 const findAll = (name: string) => {
   const packageOf = (demonstration: Demonstration): string => demonstration.name.split("/")[0]!
-  const compared = algorithms.filter((demonstration) => packageOf(demonstration) === name)
+  const compared = algorithms
+    .filter((demonstration) => packageOf(demonstration) === name)
+    .flatMap((demonstration) => Object.values(demonstration.variants ?? { default: demonstration }))
   const all = [...new Set(algorithms.filter(({ service }) => measures[service] !== undefined).map(packageOf))].join(
     ", "
   )
@@ -100,6 +125,21 @@ const findAll = (name: string) => {
   if (measured !== undefined) return Effect.succeed({ compared, measured })
   const what = compared.length === 0 ? `There is no package "${name}"` : `What to measure of ${name} is not known yet`
   return Effect.fail(new Usage({ reason: `${what}. It can be: ${all}.` }))
+}
+
+const refuseFlags = (
+  given: Readonly<Record<FlagName, Option.Option<unknown>>>,
+  { flags }: Measures,
+  name: string
+): Effect.Effect<void, Usage> => {
+  const idle = (["loss", "contention", "crash"] as const).find(
+    (flag) => Option.isSome(given[flag]) && !flags.includes(flag)
+  )
+  return idle === undefined
+    ? Effect.void
+    : Effect.fail(
+        new Usage({ reason: `--${idle} has no meaning for ${name}, which takes --${flags.join(" and --")}.` })
+      )
 }
 
 // ----------------------------------------------------------------------------------------------------- measuring
@@ -132,10 +172,14 @@ const measureAll = (
         const row = { algorithm: name, title: card.title, nodes: asked.nodes }
         const leftOut = measured.refuse(demonstration, asked.nodes)
         if (leftOut !== undefined) rows.push({ ...row, values: {}, leftOut })
-        else rows.push({ ...row, values: yield* measured.measure(demonstration, asked, onRun) })
+        else rows.push({ ...row, ...(yield* measured.measure(demonstration, asked, onRun)) })
       }
     }
-  }).pipe(Effect.mapError((error) => new CannotRun({ reason: error.message })))
+  }).pipe(
+    Effect.mapError((error) => new CannotRun({ reason: error.message })),
+    // Who waits in vain is told of in the table.
+    Effect.provideService(References.MinimumLogLevel, "None")
+  )
   if (!showProgress) return work
   const progress = (): ReadonlyArray<string> => [
     cut(
@@ -148,10 +192,10 @@ const measureAll = (
 
 // ------------------------------------------------------------------------------------------------------- the report
 
-const asJson = (name: string, asked: ReadonlyArray<Asked>, rows: ReadonlyArray<Row>) => ({
+const asJson = (name: string, { conditions }: Measures, asked: ReadonlyArray<Asked>, rows: ReadonlyArray<Row>) => ({
   package: name,
   seeds: asked[0]!.seeds,
-  lossProbability: asked[0]!.lossProbability,
+  ...conditions(asked[0]!),
   rows: rows.map(({ algorithm, leftOut, nodes, values }) => ({
     algorithm,
     nodes,
@@ -206,23 +250,26 @@ const asText = (
       )
     ])
   return [
-    `${style.bold(name)}  simulated, ${count(asked[0]!.seeds, "seed")}`,
+    `${style.bold(name)}  ${simulated(measured, asked[0]!)}`,
     ...table,
     "",
     ...measured.legend(asked[0]!).map(style.dim)
   ]
 }
 
+const simulated = ({ headline }: Measures, asked: Asked): string =>
+  ["simulated", headline(asked), count(asked.seeds, "seed")].filter((part) => part !== "").join(", ")
+
 const writeChart = (
   file: string,
   name: string,
-  { legend, panels }: Measures,
+  measured: Measures,
   asked: ReadonlyArray<Asked>,
   rows: ReadonlyArray<Row>
 ) =>
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
-    const title = `${name}, simulated, ${count(asked[0]!.seeds, "seed")}`
-    const picture = chart({ title, notes: legend(asked[0]!), panels }, rows)
+    const title = `${name}, ${simulated(measured, asked[0]!)}`
+    const picture = chart({ title, notes: measured.legend(asked[0]!), panels: measured.panels }, rows)
     yield* files.writeFileString(file, picture)
   }).pipe(Effect.mapError((error) => new CannotRun({ reason: `The picture could not be written: ${reasonOf(error)}` })))

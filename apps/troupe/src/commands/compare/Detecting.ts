@@ -5,12 +5,13 @@
  * In the second all are up, and messages are lost: how often somebody is wrong.
  */
 import { Faults, Simulation } from "@troupe/simulation"
-import { Codec, Transport } from "@troupe/transport"
+import { Transport } from "@troupe/transport"
 import { Clock, Effect } from "effect"
 import type { Demonstration, Stage } from "../../Demonstration.ts"
 import { Detection, quantile } from "../../Detection.ts"
 import { number } from "../../terminal/Screen.ts"
 import { names } from "../../worlds/World.ts"
+import { counted, type Sent, sizing } from "./Counted.ts"
 import type { Asked, Measures, Values } from "./Measures.ts"
 
 /** What is sent counts from the first of these times to the second, in milliseconds of the run. */
@@ -26,22 +27,9 @@ const lossySeconds = 60
 /** More messages an interval than this, and a run takes minutes. */
 const messagesMax = 100_000
 
-interface Sent {
-  messages: number
-  bytes: number
-}
-
 /** Runs the demonstration on every node, and tells what the nodes say. */
 const program = (demonstration: Demonstration, detection: Detection, sent: Sent) => {
-  const codec = Codec.binary(demonstration.protocol.message)
-  let latest: unknown
-  let latestBytes = 0
-  const bytesOf = (message: unknown): number => {
-    // What goes to all is encoded once.
-    if (message !== latest) latestBytes = Codec.encode(codec, message).length
-    latest = message
-    return latestBytes
-  }
+  const bytesOf = sizing(demonstration)
   return (node: string) =>
     Effect.gen(function* () {
       const clock = yield* Clock.Clock
@@ -53,14 +41,6 @@ const program = (demonstration: Demonstration, detection: Detection, sent: Sent)
         sent.messages++
         sent.bytes += bytesOf(message)
       }
-      const counted: Transport["Service"] = {
-        ...transport,
-        open: (channel, receive) =>
-          Effect.map(transport.open(channel, receive), (send) => (to, message) => {
-            count(message)
-            send(to, message)
-          })
-      }
       const stage: Stage = {
         next: Effect.succeed(true),
         work: Effect.sleep("1 hour"),
@@ -69,7 +49,9 @@ const program = (demonstration: Demonstration, detection: Detection, sent: Sent)
         says: (status, about) =>
           Effect.sync(() => detection.see({ _tag: "Says", node, atNanos: atNanos(), status, about }))
       }
-      yield* demonstration.program(stage).pipe(Effect.provideService(Transport, counted))
+      yield* demonstration
+        .program(stage)
+        .pipe(Effect.provideService(Transport, counted(transport, demonstration, count)))
     })
 }
 
@@ -142,10 +124,13 @@ const measure: Measures["measure"] = (demonstration, asked, onRun) =>
       messages: sum(deaths.map(({ sent }) => sent.messages)) / each,
       bytes: sum(deaths.map(({ sent }) => sent.bytes)) / each
     }
-    return values
+    return { values }
   })
 
 export const detection: Measures = {
+  flags: ["loss"],
+  conditions: ({ lossProbability }) => ({ lossProbability }),
+  headline: () => "",
   columns: [
     { key: "first", title: ["noticed after", "first, s"], digits: 2 },
     { key: "half", title: ["", "p50, s"], digits: 2 },

@@ -6,6 +6,8 @@ import type { Effect } from "effect"
 import type { Demonstration, Service } from "../../Demonstration.ts"
 import type { Simulation } from "@troupe/simulation"
 import { detection } from "./Detecting.ts"
+import { electingMeasures } from "./Electing.ts"
+import { locking } from "./Locking.ts"
 
 /** What one size of a comparison is asked for. */
 export interface Asked {
@@ -14,10 +16,23 @@ export interface Asked {
   readonly seeds: number
   /** The share of messages that is lost where losses are what is looked at. */
   readonly lossProbability: number
+  /** How much the nodes compete for a lock. */
+  readonly contention: "low" | "high"
+  /** Who crashes in an election. */
+  readonly crash: "leader" | "none"
 }
+
+/** A flag that means something for some services only. */
+export type Flag = "loss" | "contention" | "crash"
 
 /** A measure is missing where the algorithm has no such thing. */
 export type Values = Readonly<Record<string, number | undefined>>
+
+export interface Measured {
+  readonly values: Values
+  /** Why nothing could be measured, where that is so. */
+  readonly leftOut?: string
+}
 
 export interface Column {
   readonly key: string
@@ -35,6 +50,12 @@ export interface Panel {
 }
 
 export interface Measures {
+  /** Which flags it heeds; the others are refused. */
+  readonly flags: ReadonlyArray<Flag>
+  /** What they come to, for who reads the JSON. */
+  readonly conditions: (asked: Asked) => Readonly<Record<string, string | number>>
+  /** And in words, for a headline; empty where the legend says enough. */
+  readonly headline: (asked: Asked) => string
   readonly columns: ReadonlyArray<Column>
   readonly panels: ReadonlyArray<Panel>
   /** What the figures are, for who reads the table. */
@@ -46,7 +67,12 @@ export interface Measures {
     demonstration: Demonstration,
     asked: Asked,
     onRun: Effect.Effect<void>
-  ) => Effect.Effect<Values, Simulation.SimulationError>
+  ) => Effect.Effect<Measured, Simulation.SimulationError>
 }
 
-export const measures: Readonly<Partial<Record<Service, Measures>>> = { detector: detection, notification: detection }
+export const measures: Readonly<Partial<Record<Service, Measures>>> = {
+  detector: detection,
+  notification: detection,
+  mutex: locking,
+  election: electingMeasures
+}
