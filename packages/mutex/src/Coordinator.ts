@@ -284,12 +284,15 @@ const hearReport = (
       const claim = { node: from, number }
       if (phase === "idle") return end(office, claim, act.self)
       const entered = enqueue(office, claim, act.self)
-      if (phase === "waiting" || entered.holder !== undefined) return entered
-      // Whoever is inside was granted by another coordinator.
-      const isInside = entered.queue.some((other) => other.node === from && other.number === number)
-      return isInside
-        ? { ...entered, holder: claim, queue: entered.queue.filter(({ node }) => node !== from) }
-        : entered
+      if (phase === "waiting" || !entered.queue.some((other) => other.node === from && other.number === number)) {
+        return entered
+      }
+      // Whoever is inside was granted by another coordinator. That one may have taken the lock back from the dead, whose
+      // report is here too: then this claim is the next.
+      const others = entered.queue.filter(({ node }) => node !== from)
+      return entered.holder === undefined && !state.suspects.includes(from)
+        ? { ...entered, holder: claim, queue: others }
+        : { ...entered, queue: [claim, ...others] }
     },
     act
   )

@@ -105,6 +105,18 @@ describe("a new coordinator", () => {
     expect(electedSite("n2", nodes, ...overtaken).state.office!.holder).toBeUndefined()
   })
 
+  it("of two that say that they are inside, one is dead, and the other comes before all who wait", () => {
+    const both = [acquire, elected("n2", 4), reports("n3", 4, 1, "inside"), reports("n1", 4, 1, "inside")]
+    expect(electedSite("n2", nodes, ...both, suspect("n3"))).toMatchObject({
+      actions: [grants("n1", 4, 1, 1)],
+      state: { phase: "waiting", office: { holder: { node: "n1" } } }
+    })
+    expect(electedSite("n2", nodes, ...both, suspect("n3"), releases("n1", 1)).actions).toEqual([enters(token(4, 2))])
+    // A report of the dead that is late gives it no lock.
+    const late = [acquire, elected("n2", 4), suspect("n3"), reports("n3", 4, 1, "inside"), reports("n1", 4, 0, "idle")]
+    expect(electedSite("n2", nodes, ...late).actions).toEqual([enters(token(4, 1))])
+  })
+
   it("who has answered takes no grant of an earlier epoch", () => {
     const asked = [acquire, inquires("n3", 4)]
     expect(site("n2", nodes, ...asked).actions).toEqual([

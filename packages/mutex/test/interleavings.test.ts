@@ -27,7 +27,8 @@ describe("exclusion, increasing tokens, no deadlock, nobody starves, with withdr
   it.each<Bounds<Coordinator.State>>([
     { nodes: 1, entries: 3 },
     { nodes: 2, entries: 3, withdrawals: 2 },
-    { nodes: 3, entries: 2, withdrawals: 1 }
+    { nodes: 3, entries: 2, withdrawals: 1 },
+    { nodes: 4, entries: 1, withdrawals: 1 }
   ])("coordinator, %o", async (bounds) => sound(await exhaustDying(coordinator, bounds)))
 
   it("coordinator, messages that arrive twice, up to three grants", async () =>
@@ -46,14 +47,16 @@ describe("exclusion, increasing tokens, no deadlock, nobody starves, with withdr
     { nodes: 1, entries: 3 },
     { nodes: 2, entries: 2, withdrawals: 1 },
     { nodes: 3, entries: 1, askers: ["n1", "n2"], withdrawals: 1 },
-    { nodes: 3, entries: 1 }
+    { nodes: 3, entries: 1 },
+    { nodes: 4, entries: 1, askers: ["n1", "n3"] }
   ])("Lamport's queue, FIFO, %o", async (bounds) => sound(await exhaustDying(queue, { ...bounds, ...fifo })))
 
   it.each<Bounds<SuzukiKasami.State>>([
     { nodes: 1, entries: 3 },
     { nodes: 2, entries: 3, withdrawals: 2 },
     { nodes: 3, entries: 1, withdrawals: 1 },
-    { nodes: 3, entries: 2 }
+    { nodes: 3, entries: 2 },
+    { nodes: 4, entries: 1, askers: ["n2", "n3", "n4"] }
   ])("Suzuki–Kasami, %o", async (bounds) => sound(await exhaustDying(token, bounds)))
 
   it.each<Bounds<TokenRing.State>>([
@@ -125,6 +128,8 @@ describe("coordinators that take over", () => {
     { nodes: 3, entries: 1, commands: leads({ n2: 4 }) },
     { nodes: 3, entries: 1, withdrawals: 1, askers: ["n1", "n3"], commands: leads({ n2: 4 }) },
     { nodes: 3, entries: 1, askers: ["n2", "n3"], mortal: ["n1"], commands: leads({ n2: 4 }) },
+    { nodes: 3, entries: 1, askers: ["n1", "n3"], mortal: ["n1"], commands: leads({ n2: 4 }) },
+    { nodes: 3, entries: 1, mortal: ["n3"], commands: leads({ n2: 4 }) },
     { nodes: 3, entries: 1, askers: ["n1", "n3"], commands: leads({ n2: 4, n3: 8 }) },
     { nodes: 3, entries: 1, askers: ["n1", "n3"], mortal: ["n2"], commands: leads({ n2: 4, n3: 8 }) }
   ])("from the first one, at any time, %o", async (bounds) => sound(await exhaustDying(coordinator, bounds)))
