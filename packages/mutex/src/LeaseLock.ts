@@ -16,7 +16,7 @@
  */
 import type { Card, Protocol } from "@troupe/actor"
 import { Lease, LeaseLayer } from "@troupe/register"
-import type { ChannelInUse, Transport } from "@troupe/transport"
+import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer } from "effect"
 import { acquisition, type Reading } from "./internal/acquisition.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
@@ -143,14 +143,16 @@ const followed = (phase: State["phase"], lease: Lease.State): State => {
 
 // ------------------------------------------------------------------------------------------------------------ the layer
 
-const reading: Reading<State> = {
+/** `host` is who serves the register, where a node does. */
+const reading = (host: NodeId.NodeId | undefined): Reading<State> => ({
   holder: ({ lease }, self) => Lease.holder(lease, self)?.id,
   queue: ({ lease }) => lease.waiters.length,
   waitsFor: ({ lease, phase }, self) => {
-    const holder = Lease.holder(lease, self)
-    return phase === "waiting" && holder !== undefined ? [holder.id] : []
+    if (phase !== "waiting") return []
+    const waitsFor = lease.register.open.length > 0 ? host : Lease.holder(lease, self)?.id
+    return waitsFor === undefined ? [] : [waitsFor]
   }
-}
+})
 
 /** The settings that `layer` has by default. */
 export const defaults: Options = Lease.defaults
@@ -169,8 +171,8 @@ export const layer = (
   Layer.effect(
     Mutex,
     Effect.gen(function* () {
-      const { mutex, onRestart } = yield* acquisition(reading)
       const { resource, ...settings } = options
+      const { mutex, onRestart } = yield* acquisition(reading(settings.host ?? (yield* Transport).nodes[0]))
       const name = `${protocol.name}/${resource}`
       return yield* mutex(yield* LeaseLayer.spawn(protocol, { ...settings, name, onRestart }))
     }).pipe(Effect.catchTag("InvalidOptions", ({ reason }) => new InvalidOptions({ reason })))

@@ -212,6 +212,36 @@ describe("a holder whose time ends", () => {
     })
   )
 
+  it.live("is whom the others wait for, and the register's host is where that is cut off", () =>
+    Effect.gen(function* () {
+      const seen: Array<ReadonlyArray<string>> = []
+      yield* quiet(
+        { nodes: 3 },
+        (mutex, node) => {
+          if (node === "n1") return Effect.void
+          if (node === "n2") return mutex.withLock(() => Effect.never)
+          const look = Effect.map(mutex.status, ({ waitsFor }) => seen.push(waitsFor))
+          return Effect.andThen(
+            Effect.forkChild(
+              Effect.andThen(
+                Effect.sleep("1 second"),
+                mutex.withLock(() => Effect.void)
+              )
+            ),
+            Effect.forEach([2_000, 8_000], (millis) => Effect.andThen(Effect.sleep(millis), look))
+          )
+        },
+        (simulator) =>
+          Effect.gen(function* () {
+            yield* Effect.sleep("3 seconds")
+            yield* simulator.split([["n1", "n2"], ["n3"]])
+            yield* Effect.sleep("10 seconds")
+          })
+      )
+      expect(seen).toEqual([["n2"], ["n1"]])
+    })
+  )
+
   it.live("goes on for as long as it likes while it can renew the lease, and its token stays", () =>
     Effect.gen(function* () {
       const entered: Array<number> = []
