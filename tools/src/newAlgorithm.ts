@@ -169,9 +169,9 @@ const registryFile = "apps/troupe/src/algorithms.ts"
 const registered = (root: string, room: string, name: string): string | undefined => {
   const path = join(root, registryFile)
   const text = existsSync(path) ? readFileSync(path, "utf8") : ""
-  const imported = new RegExp(`import \\{ ([^}]*) \\} from "@troupe/${room}"`).exec(text)
+  const imported = new RegExp(`import \\{([^}]*)\\} from "@troupe/${room}"`).exec(text)
   if (!text.includes(marker) || imported === null) return undefined
-  const names = [...imported[1]!.split(", "), name].toSorted().join(", ")
+  const names = [...imported[1]!.split(",").map((known) => known.trim()), name].toSorted().join(", ")
   return text
     .replace(imported[0], `import { ${names} } from "@troupe/${room}"`)
     .replace(new RegExp(`,?(\\s*)${marker}`), (_all, space: string) => `,${space}${room}(${name})${space}${marker}`)

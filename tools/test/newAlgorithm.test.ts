@@ -68,7 +68,7 @@ describe("new:algorithm", () => {
 
   it("adds it to the command line's list", () => {
     const list = readFileSync(join(copy, "apps/troupe/src/algorithms.ts"), "utf8")
-    assert.match(list, /import \{ CentralServer,[^}]*\bRicartAgrawala\b[^}]*\} from "@troupe\/mutex"/)
+    assert.match(list, /import \{[^}]*\bCentralServer,[^}]*\bRicartAgrawala\b[^}]*\} from "@troupe\/mutex"/)
     assert.match(list, /,\s+mutex\(CentralServer\),\s+election\(Fixed\)\s+\/\/ new:algorithm adds here\n\]/)
   })
 
