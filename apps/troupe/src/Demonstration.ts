@@ -56,6 +56,10 @@ export interface Demonstration {
   readonly operations: (entries: number) => number
   /** Whether one operation at a time is under way, and not one of each node. */
   readonly inTurns: boolean
+  /** The layer of a lock, for programs of one's own. */
+  readonly lock?: Lock["layer"]
+  /** The layer of an election, for programs of one's own. */
+  readonly elects?: Electing["layer"]
   /** What a node does. What it spawns lives on in the scope when it is done: others may need an answer. */
   readonly program: (stage: Stage) => Effect.Effect<void, Error, Transport | Scope.Scope>
 }
@@ -73,6 +77,10 @@ interface Lock extends Algorithm {
   /** Forms of it, the default one first, each with its card and its options. */
   readonly variants?: Readonly<Record<string, { readonly card: Card.Card; readonly options: object }>>
   readonly facts?: (nodes: ReadonlyArray<NodeId.NodeId>) => Facts
+}
+
+interface Electing extends Algorithm {
+  readonly layer: () => Layer.Layer<Election, Error, Transport>
 }
 
 /** A lock, and each of its variants. */
@@ -100,6 +108,7 @@ const entries = ({ card, defaults, facts, layer, protocol }: Lock): Demonstratio
   isOngoing: false,
   operations: (entries) => entries,
   inTurns: true,
+  lock: layer,
   program: Effect.fnUntraced(function* (stage) {
     const mutex = yield* build(Mutex, layer({ resource: "demo" }))
     while (yield* stage.next) {
@@ -112,14 +121,7 @@ const entries = ({ card, defaults, facts, layer, protocol }: Lock): Demonstratio
 })
 
 /** One election, by nodes that start at the same time. */
-export const election = ({
-  card,
-  defaults,
-  layer,
-  protocol
-}: Algorithm & {
-  readonly layer: () => Layer.Layer<Election, Error, Transport>
-}): Demonstration => ({
+export const election = ({ card, defaults, layer, protocol }: Electing): Demonstration => ({
   name: protocol.name,
   card,
   service: "election",
@@ -130,6 +132,7 @@ export const election = ({
   isOngoing: false,
   operations: () => 1,
   inTurns: true,
+  elects: layer,
   program: Effect.fnUntraced(function* (stage) {
     const election = yield* build(Election, layer())
     const shown = Stream.runForEach(

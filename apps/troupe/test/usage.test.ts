@@ -44,8 +44,11 @@ const mistakes: ReadonlyArray<readonly [string, string]> = [
   ["run failure-detection/ping --kill -1", "--kill -1: expected a number of nodes from 0 to 1000"],
   ["run failure-detection/ping --seconds 1", "--seconds 1: expected a number of seconds from 2 to 3600"],
   ["compare", "Missing required argument: package"],
-  ["compare rain", 'There is no package "rain". It can be: failure-detection.'],
-  ["compare mutex", "What to measure of mutex is not known yet. It can be: failure-detection."],
+  ["compare rain", 'There is no package "rain". It can be: election, failure-detection, mutex.'],
+  ["compare clocks", "What to measure of clocks is not known yet. It can be: election, failure-detection, mutex."],
+  ["compare mutex --loss 5", "--loss has no meaning for mutex, which takes --contention."],
+  ["compare mutex --contention some", '--contention some: expected "low", "high"'],
+  ["compare election --contention low", "--contention has no meaning for election, which takes --crash."],
   ["compare failure-detection --nodes 1", "--nodes 1: give numbers of nodes from 2 to 1000, as in --nodes 10,100."],
   ["compare failure-detection --nodes 10,x", "--nodes 10,x: give numbers of nodes"],
   ["compare failure-detection --seeds 0", "--seeds 0: expected a number of seeds from 1 to 10000"],
@@ -53,6 +56,16 @@ const mistakes: ReadonlyArray<readonly [string, string]> = [
   ["compare failure-detection --svg /no/such/directory/x", "--svg /no/such/directory/x: it cannot be written"],
   ["bank --transfers 0", "--transfers 0: expected a number of transfers from 1 to 1000000"],
   ["bank --opening -1", "--opening -1: expected an amount in cents from 0 to 1000000000000"],
+  ["bank --mutex tokenring", "--mutex tokenring: there is no such mutex. It can be: ricart-agrawala, coordinator, "],
+  ["bank --election election/lamport", "--election election/lamport: there is no such election. It can be: bully, "],
+  [
+    "bank --mutex maekawa",
+    "--mutex maekawa: the job kills its leader, which Maekawa does not get over. Its card says: "
+  ],
+  [
+    "bank --election lease",
+    "which Lease election does not get over. Its card says: A register that is served by a node"
+  ],
   ["bank --input /no/such/file", "/no/such/file: cannot be read, there is no such file or directory"],
   ["bank --input /", "/: cannot be read, it is not a file"]
 ]

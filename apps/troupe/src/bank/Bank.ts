@@ -102,6 +102,8 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   const leaders: Array<Run["leaders"][number]> = []
   const views: Array<Run["views"][number]> = []
   const stays: Array<Run["stays"][number]> = []
+  /** Of a killed teller: the stay that its death ended, as far as was heard. */
+  let cutShort: { readonly token: number; readonly at: number } | undefined
   const takenNanos = new Map<number, number>()
   const open = new Map<string, { transfer: Transfer; teller: string; atMillis: number }>()
   const up = new Set<string>()
@@ -130,7 +132,10 @@ export const run = Effect.fnUntraced(function* (options: Options) {
       }
       case "Done":
         return Effect.sync(() => {
-          stays.push({ token: message.token, fromNanos: message.enteredNanos, toNanos: message.leftNanos })
+          const { enteredNanos, leftNanos, token } = message
+          // What a teller said before its death may come after it: then it had left.
+          const at = cutShort?.token === token ? cutShort.at : stays.length
+          stays[at] = { token, fromNanos: enteredNanos, toNanos: leftNanos }
           if (!open.delete(message.id)) return
           done++
           lastDoneAt = elapsed()
@@ -234,6 +239,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     // Whether it died inside the section: the ledger has its write, and it never reported to have left.
     const last = ledger.entries.at(-1)
     if (last !== undefined && last.node === victim && !stays.some(({ token }) => token === last.token)) {
+      cutShort = { token: last.token, at: stays.length }
       stays.push({ token: last.token, fromNanos: takenNanos.get(last.token)!, toNanos: diedNanos })
     }
     again(({ teller }) => teller === victim)

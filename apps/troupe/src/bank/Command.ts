@@ -7,6 +7,7 @@ import { Command, Flag } from "effect/cli"
 import { isBetween } from "../commands/arguments.ts"
 import { CannotRun, Usage, Violated } from "../Problem.ts"
 import * as Bank from "./Bank.ts"
+import * as Crew from "./Crew.ts"
 import * as Ledger from "./Ledger.ts"
 import { audit, type Check, costs } from "./Report.ts"
 import * as InMemory from "./staff/memory.ts"
@@ -44,6 +45,14 @@ const flags = {
     Flag.withDescription("Draws the generated transfers and, with --transport sim, the whole run"),
     Flag.withDefault(1)
   ),
+  mutex: Flag.String("mutex").pipe(
+    Flag.withDescription("The lock that the ledger is written under, as token-ring"),
+    Flag.withDefault("ricart-agrawala")
+  ),
+  election: Flag.String("election").pipe(
+    Flag.withDescription("How the tellers elect their leader, as ring"),
+    Flag.withDefault("bully")
+  ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print one JSON object at the end, and nothing else"),
     Flag.withDefault(false)
@@ -58,6 +67,7 @@ export const bankCommand = Command.make(
       onNone: () => Random.withSeed(Transfer.generate(given.transfers), given.seed),
       onSome: (file) => Effect.mapError(Transfer.read(file), ({ message }) => new Usage({ reason: message }))
     })
+    const crew = yield* Crew.chosen(given)
     const options: Bank.Options = {
       transfers,
       openingCents: given.opening,
@@ -66,13 +76,13 @@ export const bankCommand = Command.make(
       returnAtMillis: 6_000,
       say: (line) => (given.json ? Effect.void : Console.log(line))
     }
-    const run = yield* start(given.transport, given.seed, options).pipe(
+    const run = yield* start(given.transport, given.seed, options, crew).pipe(
       Effect.mapError(({ message }) => new CannotRun({ reason: message }))
     )
     const checks = audit(run, transfers.length)
     yield* given.json
-      ? Console.log(JSON.stringify(summary(given.transport, run, checks)))
-      : Effect.forEach(report(given.transport, run, checks), (line) => Console.log(line))
+      ? Console.log(JSON.stringify(summary(given.transport, run, checks, crew)))
+      : Effect.forEach(report(given.transport, run, checks, crew), (line) => Console.log(line))
     if (checks.some(({ holds }) => !holds)) yield* new Violated()
   })
 ).pipe(
@@ -84,6 +94,10 @@ export const bankCommand = Command.make(
     { command: "troupe bank", description: "Ten seconds in one process" },
     { command: "troupe bank --transport tcp", description: "Five processes, and a real kill -9" },
     { command: "troupe bank --transport sim --seed 7", description: "The same on virtual time" },
+    {
+      command: "troupe bank --mutex token-ring --election ring",
+      description: "With another lock, and another election"
+    },
     { command: "troupe bank --input transfers.ndjson", description: "Transfers of your own" }
   ])
 )
@@ -91,26 +105,32 @@ export const bankCommand = Command.make(
 const start = (
   transport: "memory" | "tcp" | "sim",
   seed: number,
-  options: Bank.Options
+  options: Bank.Options,
+  crew: Crew.Crew
 ): Effect.Effect<Bank.Run, Bank.BankError | Tcp.TcpError> => {
   switch (transport) {
     case "memory":
-      return Effect.scoped(Effect.provide(Bank.run(options), InMemory.layer(tellers)))
+      return Effect.scoped(Effect.provide(Bank.run(options), InMemory.layer(tellers, crew)))
     case "tcp":
-      return Effect.scoped(Effect.provide(Bank.run(options), Processes.layer(tellers)))
+      return Effect.scoped(Effect.provide(Bank.run(options), Processes.layer(tellers, crew)))
     case "sim":
-      return Simulated.run(tellers, seed, options)
+      return Simulated.run(tellers, seed, options, crew)
   }
 }
 
-const report = (transport: string, run: Bank.Run, checks: ReadonlyArray<Check>): ReadonlyArray<string> => [
+const report = (
+  transport: string,
+  run: Bank.Run,
+  checks: ReadonlyArray<Check>,
+  crew: Crew.Crew
+): ReadonlyArray<string> => [
   "",
-  `The bank on ${transport}, ${(run.durationMillis / 1000).toFixed(1)} s: ` +
+  `The bank on ${transport}, ${Crew.cardOf(crew.mutex).title} and ${Crew.cardOf(crew.election).title}, ${(run.durationMillis / 1000).toFixed(1)} s: ` +
     `${run.ledger.entries.length} entries (${perTeller(run)}), ${run.balances} balance lines, ${run.resubmitted} transfers submitted again`,
   "",
   ...checks.map(({ detail, holds, name }) => `  ${holds ? "✓" : "✗"} ${name}: ${detail}`),
   "",
-  ...fold(costs(run), 110)
+  ...fold(costs(run, crew), 110)
 ]
 
 const perTeller = ({ ledger, tellers }: Bank.Run): string =>
@@ -126,8 +146,9 @@ const fold = (text: string, width: number): ReadonlyArray<string> => {
   return lines
 }
 
-const summary = (transport: string, run: Bank.Run, checks: ReadonlyArray<Check>) => ({
+const summary = (transport: string, run: Bank.Run, checks: ReadonlyArray<Check>, crew: Crew.Crew) => ({
   transport,
+  ...crew,
   transfers: run.ledger.outcomes.size,
   entries: run.ledger.entries.length,
   leaders: run.leaders,

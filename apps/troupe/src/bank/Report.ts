@@ -2,6 +2,7 @@
  * The audit of a run: what must hold, each with the figures that show it.
  */
 import type { Run } from "./Bank.ts"
+import { cardOf, type Crew, priceOf, remedyOf } from "./Crew.ts"
 import * as Ledger from "./Ledger.ts"
 
 export interface Check {
@@ -87,17 +88,34 @@ const firstOverlap = ({ stays }: Run): string | undefined => {
   return undefined
 }
 
+const remedy = (mutex: string, views: number): string => {
+  const { title } = cardOf(mutex)
+  switch (remedyOf(mutex)) {
+    case "views":
+      return (
+        `${title} needs everyone's answer, so a dead node would starve it. The leader therefore publishes views of ` +
+        `who is alive, and each request asks the members of the present view. That took ${views} views, and a message ` +
+        `a node to the leader five times a second.`
+      )
+    case "detector":
+      return (
+        `${title} would wait for a dead node. A failure detector therefore tells it who is not to be waited for: each ` +
+        `node says to all others five times a second that it is there, and is taken for dead after a second of silence.`
+      )
+    case "itself":
+      return `${title} waits for a dead holder until its lease runs out.`
+  }
+}
+
 /** What keeping the lock alive through a crash took: the price of drawing membership from who is alive. */
-export const costs = (run: Run): string => {
+export const costs = (run: Run, crew: Crew): string => {
   const { killed, leaders, views } = run
   const successor = leaders.find(({ atMillis }) => atMillis >= killed.atMillis)
   const view = views.find(({ atMillis, members }) => atMillis >= killed.atMillis && !members.includes(killed.teller))
   const after = (at: number | undefined): string =>
     at === undefined ? "never" : `${seconds(at - killed.atMillis)} after the kill`
   return (
-    `Ricart–Agrawala needs everyone's answer, so a dead node would starve it. The leader therefore publishes views of ` +
-    `who is alive, and each request asks the members of the present view. That took ${views.length} views, a message ` +
-    `a node to the leader five times a second, and a pause: new leader ${after(successor?.atMillis)}, new view ` +
+    `${[remedy(crew.mutex, views.length), priceOf(crew.mutex)].join(" ").trim()} The pause: new leader ${after(successor?.atMillis)}, new view ` +
     `${after(view?.atMillis)}. A node wrongly taken for dead could overlap the next holder; the fencing tokens make that harmless.`
   )
 }

@@ -2,23 +2,29 @@
  * A node of the bank: takes transfers and carries each out inside the critical section; while it leads, it asks for the
  * balance once a second. Everything it needs is a service, so that it runs on any transport.
  */
-import { Bully, Election } from "@troupe/election"
+import { Election } from "@troupe/election"
 import { LamportClock, LogicalClock } from "@troupe/clocks"
 import { Membership } from "@troupe/actor"
-import { type FencingToken, Mutex, RicartAgrawala } from "@troupe/mutex"
+import { Heartbeat } from "@troupe/failure-detection"
+import { type FencingToken, Mutex } from "@troupe/mutex"
 import { among, Transport } from "@troupe/transport"
 import { Clock, Deferred, Effect, Layer, Option, Queue, Stream } from "effect"
+import { type Crew, electing, lock, needsDetector } from "./Crew.ts"
 import { bankNode, channel, type Message } from "./Office.ts"
 import * as Roster from "./Roster.ts"
 import type { Transfer } from "./Transfer.ts"
 
 /** The algorithms a teller is made of. The group is the tellers; the bank takes no part in it. */
-export const layers = (tellers: ReadonlyArray<string>) =>
-  Layer.mergeAll(LamportClock.layer, RicartAgrawala.layer({ resource: "ledger" })).pipe(
+export const layers = (tellers: ReadonlyArray<string>, crew: Crew) =>
+  Layer.mergeAll(LamportClock.layer, lock(crew)).pipe(
     Layer.provideMerge(Roster.layer),
-    Layer.provideMerge(Bully.layer()),
+    Layer.provideMerge(electing(crew)),
+    Layer.provideMerge(needsDetector(crew) ? Heartbeat.layer(beats) : Layer.empty),
     Layer.provideMerge(among(tellers))
   )
+
+/** Of the failure detector, where the crew listens to one. */
+export const beats = { interval: "200 millis", deadline: "1 second" } as const
 
 /** How long an answer of the ledger may take before the write is sent again. It is applied once all the same. */
 const resendAfter = "1 second"
@@ -106,5 +112,5 @@ export const program = Effect.gen(function* () {
 })
 
 /** A teller, whole. */
-export const teller = (tellers: ReadonlyArray<string>) =>
-  Effect.flatMap(Layer.build(layers(tellers)), (context) => Effect.provide(program, context))
+export const teller = (tellers: ReadonlyArray<string>, crew: Crew) =>
+  Effect.flatMap(Layer.build(layers(tellers, crew)), (context) => Effect.provide(program, context))

@@ -2,16 +2,17 @@
 import { Memory, Transport } from "@troupe/transport"
 import { Cause, Effect, Exit, Layer, Scope } from "effect"
 import { Staff, StaffFailed } from "../Bank.ts"
+import type { Crew } from "../Crew.ts"
 import { bankNode } from "../Office.ts"
 import { teller } from "../Teller.ts"
 
 /** The bank's own transport, and its staff. */
-export const layer = (tellers: ReadonlyArray<string>) => {
+export const layer = (tellers: ReadonlyArray<string>, crew: Crew) => {
   const network = Memory.network({ nodes: [...tellers, bankNode] })
-  return Layer.merge(Layer.orDie(Memory.layer(network, bankNode)), staff(network, tellers))
+  return Layer.merge(Layer.orDie(Memory.layer(network, bankNode)), staff(network, tellers, crew))
 }
 
-const staff = (network: Memory.Network, tellers: ReadonlyArray<string>) =>
+const staff = (network: Memory.Network, tellers: ReadonlyArray<string>, crew: Crew) =>
   Layer.effect(
     Staff,
     Effect.gen(function* () {
@@ -28,7 +29,7 @@ const staff = (network: Memory.Network, tellers: ReadonlyArray<string>) =>
               Scope.provide(line),
               Effect.mapError((error) => new StaffFailed({ teller: name, reason: error.message }))
             )
-            yield* teller(tellers).pipe(
+            yield* teller(tellers, crew).pipe(
               Effect.provideService(Transport, transport),
               Effect.onError((cause) =>
                 Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError(`teller ${name} failed`, cause)

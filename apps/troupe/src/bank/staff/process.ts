@@ -12,8 +12,8 @@ const orphaned = Effect.callback<never>(() => {
 
 NodeRuntime.runMain(
   Effect.gen(function* () {
-    const { addresses, self, tellers } = yield* Schema.decodeUnknownEffect(Assignment)(process.argv[2])
-    yield* Effect.scoped(teller(tellers)).pipe(
+    const { addresses, crew, self, tellers } = yield* Schema.decodeUnknownEffect(Assignment)(process.argv[2])
+    yield* Effect.scoped(teller(tellers, crew)).pipe(
       Effect.provide(Tcp.layer({ self, listen: addresses[self]!, peers: addresses, cluster: "bank" })),
       Effect.raceFirst(orphaned)
     )

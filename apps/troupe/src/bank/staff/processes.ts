@@ -4,6 +4,7 @@ import { Deferred, Effect, Layer, Schema } from "effect"
 import { type ChildProcess, fork } from "node:child_process"
 import * as Net from "node:net"
 import { Staff, StaffFailed } from "../Bank.ts"
+import type { Crew } from "../Crew.ts"
 import { bankNode } from "../Office.ts"
 
 /** What a teller's process is told, as its argument. */
@@ -11,7 +12,8 @@ export const Assignment = Schema.fromJsonString(
   Schema.Struct({
     self: Schema.String,
     tellers: Schema.Array(Schema.String),
-    addresses: Schema.Record(Schema.String, Schema.String)
+    addresses: Schema.Record(Schema.String, Schema.String),
+    crew: Schema.Struct({ mutex: Schema.String, election: Schema.String })
   })
 )
 
@@ -20,17 +22,17 @@ const isSource = import.meta.url.endsWith(".ts")
 const script = new URL(isSource ? "process.ts" : "process.js", import.meta.url)
 
 /** The bank's own transport, and its staff. */
-export const layer = (tellers: ReadonlyArray<string>) =>
+export const layer = (tellers: ReadonlyArray<string>, crew: Crew) =>
   Layer.unwrap(
     Effect.map(addressesOf([...tellers, bankNode]), (addresses) =>
       Layer.merge(
         Tcp.layer({ self: bankNode, listen: addresses[bankNode]!, peers: addresses, cluster: "bank" }),
-        staff(tellers, addresses)
+        staff(tellers, addresses, crew)
       )
     )
   )
 
-const staff = (tellers: ReadonlyArray<string>, addresses: Readonly<Record<string, string>>) =>
+const staff = (tellers: ReadonlyArray<string>, addresses: Readonly<Record<string, string>>, crew: Crew) =>
   Layer.effect(
     Staff,
     Effect.gen(function* () {
@@ -41,7 +43,7 @@ const staff = (tellers: ReadonlyArray<string>, addresses: Readonly<Record<string
         tellers,
         start: (name) =>
           Effect.sync(() => {
-            const assignment = Schema.encodeSync(Assignment)({ self: name, tellers, addresses })
+            const assignment = Schema.encodeSync(Assignment)({ self: name, tellers, addresses, crew })
             const child = fork(script, [assignment], {
               execArgv: isSource ? ["--conditions=@troupe/source"] : [],
               stdio: ["ignore", "inherit", "inherit", "ipc"]
