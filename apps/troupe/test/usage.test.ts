@@ -62,6 +62,7 @@ const mistakes: ReadonlyArray<readonly [string, string]> = [
     "bank --mutex maekawa",
     "--mutex maekawa: the job kills its leader, which Maekawa does not get over. Its card says: "
   ],
+  ["bank --mutex lease-lock --election invitation", "does not get over the death of the lowest teller"],
   [
     "bank --election lease",
     "which Lease election does not get over. Its card says: A register that is served by a node"

@@ -38,6 +38,12 @@ const remedies: Readonly<Record<string, Remedy>> = {
   "election/ring": "detector"
 }
 
+/** Locks that do not get over the death of the lowest node: it has the register, or begins with a token. */
+const restOnTheLowest: ReadonlyArray<string> = ["mutex/lease-lock", "mutex/suzuki-kasami"]
+
+/** Elections that any node may win; the others are won by a high one. */
+const electAnybody: ReadonlyArray<string> = ["election/invitation"]
+
 /** What the job shows of an algorithm besides, where it gets over the death at a price. */
 const prices: Readonly<Record<string, string>> = {
   "mutex/suzuki-kasami":
@@ -95,4 +101,13 @@ const choose = (service: "mutex" | "election", given: string): Effect.Effect<str
 
 /** What was asked for; refuses what does not get over the death of the leader. */
 export const chosen = (given: Crew): Effect.Effect<Crew, Usage> =>
-  Effect.all({ mutex: choose("mutex", given.mutex), election: choose("election", given.election) })
+  Effect.flatMap(
+    Effect.all({ mutex: choose("mutex", given.mutex), election: choose("election", given.election) }),
+    (crew) => {
+      if (!restOnTheLowest.includes(crew.mutex) || !electAnybody.includes(crew.election)) return Effect.succeed(crew)
+      const reason =
+        `--mutex ${given.mutex} --election ${given.election}: the lock does not get over the death of the lowest teller, ` +
+        `and that election may make it the leader, which the job kills. Take another of the two.`
+      return Effect.fail(new Usage({ reason }))
+    }
+  )
