@@ -96,8 +96,17 @@ describe("troupe compare election", () => {
       expect(row.leads).toBeLessThanOrEqual(row.agreed)
       expect(row.bytes).toBeGreaterThan(row.messages)
     }
-    // All that are left go round once.
-    expect(of(value, "election/le-lann").messages).toBe(16)
+    // The token of each goes round once, of all and of those that are left.
+    expect(of(value, "election/le-lann")).toMatchObject({ startMessages: 25, messages: 16 })
+    // When all start at once: N²−1, 3N−1, N² and N²+N.
+    for (const [name, messages] of [
+      ["bully", 24],
+      ["chang-roberts", 14],
+      ["le-lann", 25],
+      ["ring", 30]
+    ] as const) {
+      expect([name, of(value, `election/${name}`).startMessages]).toEqual([name, messages])
+    }
     // Those that have no heartbeats of their own are silent while nothing happens.
     expect(of(value, "election/ring").idle).toBe(0)
     // A heartbeat to each other four times a second.

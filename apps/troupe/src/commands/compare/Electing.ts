@@ -106,11 +106,10 @@ interface Elected extends Sent {
   readonly agreedMillis: number
 }
 
-/** One election: from now until nobody changes their mind, if that comes. */
-const awaited = (followers: Followers, world: Simulation.Simulator["world"]) =>
+/** One election: from now until nobody changes their mind, if that comes. `before` was sent earlier. */
+const awaited = (followers: Followers, world: Simulation.Simulator["world"], before: Sent) =>
   Effect.gen(function* () {
     const from = world.nowMillis
-    const before = { ...followers.sent }
     const isSettled = (): boolean =>
       followers.leader !== undefined && world.nowMillis - Math.max(from, followers.changedAt) >= quietMillis
     while (!isSettled() && world.nowMillis - from < patienceMillis) yield* Effect.sleep(50)
@@ -142,7 +141,7 @@ const electing = (demonstration: Demonstration, { crash, nodes }: Asked, seed: n
       program: program(demonstration, followers),
       test: ({ crash: kill, world }) =>
         Effect.gen(function* () {
-          const first = yield* awaited(followers, world)
+          const first = yield* awaited(followers, world, { messages: 0, bytes: 0 })
           if (first === undefined || crash === "none") return { first, next: undefined, idle: undefined }
           const sent = (): number => followers.background + followers.sent.messages
           const before = sent()
@@ -154,7 +153,7 @@ const electing = (demonstration: Demonstration, { crash, nodes }: Asked, seed: n
           if (leader === undefined) return { first, next: undefined, idle }
           yield* kill(leader)
           followers.bury(leader)
-          return { first, next: yield* awaited(followers, world), idle }
+          return { first, next: yield* awaited(followers, world, { ...followers.sent }), idle }
         })
     })
     const wrong = violations.map(({ detail, name }) => `${name}, ${detail}`)[0]
