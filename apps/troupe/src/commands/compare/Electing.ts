@@ -225,7 +225,7 @@ export const electingMeasures: Measures = {
       ? []
       : [
           "the leader crashes, for good: until the next one leads, and until all that are left follow it",
-          `agreed: in so many of ${number(seeds)} seeds they did, within ${patienceMillis / 1_000} s; – where they did in none`,
+          `agreed: in so many of the seeds they did, ${number(seeds)} in all, within ${patienceMillis / 1_000} s; – where they did in none`,
           "all have a heartbeat detector, every second with a deadline of three, whose messages are not counted; elections with heartbeats of their own don't ask it"
         ]),
     "messages of an election: those until all agree, without what the card sets apart, such as heartbeats",

@@ -203,11 +203,11 @@ export const locking: Measures = {
     { title: "waiting, 99 of 100", unit: "ms", keys: ["most"] },
     { title: "fairness", unit: "Jain's index", keys: ["fairness"] }
   ],
-  legend: ({ contention, nodes, seeds }) => [
+  legend: ({ contention }) => [
     contention === "low"
       ? `low contention: somebody wants to enter every ${gapMillis} ms, on average; a stay takes ${stayMillis} ms, a message ${delayMillis} ms`
       : `high contention: each node asks again as soon as it has left; a stay takes ${stayMillis} ms, a message ${delayMillis} ms`,
-    `${number(nodes * entriesEach)} entries a seed, ${number(seeds)} seed${seeds === 1 ? "" : "s"}; before them ${number(nodes)} that don't count`,
+    `${entriesEach} entries a node in each seed, on average; before them one a node, on average, that does not count`,
     "synchronisation delay: from a leaving to the entry of one who was waiting then, on average; – where nobody was",
     "waiting: of those who entered; where fairness is low, others wait on",
     "fairness: of the nodes' numbers of entries; 1 where all are equal, 1/N where one node has them all",
