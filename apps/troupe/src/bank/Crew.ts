@@ -94,7 +94,7 @@ const choose = (service: "mutex" | "election", given: string): Effect.Effect<str
     new Usage({
       reason:
         `--${service} ${given}: the job kills its leader, which ${found.card.title} does not get over. ` +
-        `Its card says: ${known.join(" ")} ${offer}`
+        `${known.length === 0 ? "Nothing tells it of a death." : `Its card says: ${known.join(" ")}`} ${offer}`
     })
   )
 }

@@ -30,7 +30,7 @@ const patienceMillis = 60_000
 /** More messages a run than this, and it takes minutes. */
 const messagesMax = 1_000_000
 
-/** A run, as the tellers of entries see it. */
+/** What a run shows: who asks, enters and leaves when, and what is sent meanwhile. */
 class Entries {
   readonly sent: Sent = { messages: 0, bytes: 0 }
   readonly waits: Array<number> = []
