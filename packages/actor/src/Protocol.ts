@@ -182,22 +182,15 @@ export const self = <Options>(
   id: NodeId.NodeId,
   nodes: ReadonlyArray<NodeId.NodeId>,
   options: Options
-): Self<Options> => new Node(id, nodes, options)
-
-/** Its peers are listed when they are asked for: ten thousand nodes of one process need no lists of ten thousand each. */
-class Node<Options> implements Self<Options> {
-  readonly id: NodeId.NodeId
-  readonly nodes: ReadonlyArray<NodeId.NodeId>
-  readonly options: Options
-  private others: ReadonlyArray<NodeId.NodeId> | undefined
-
-  constructor(id: NodeId.NodeId, nodes: ReadonlyArray<NodeId.NodeId>, options: Options) {
-    this.id = id
-    this.nodes = nodes
-    this.options = options
-  }
-
-  get peers(): ReadonlyArray<NodeId.NodeId> {
-    return (this.others ??= this.nodes.filter((node) => node !== this.id))
+): Self<Options> => {
+  let peers: ReadonlyArray<NodeId.NodeId> | undefined
+  return {
+    id,
+    nodes,
+    options,
+    // Listed when they are asked for: ten thousand nodes of one process need no lists of ten thousand each.
+    get peers() {
+      return (peers ??= nodes.filter((node) => node !== id))
+    }
   }
 }
