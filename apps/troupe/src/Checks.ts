@@ -93,7 +93,8 @@ const seen: Readonly<Record<Service, ReadonlyArray<string>>> = {
   election: ["role", "leader", "standing"],
   clock: ["latest", "previous"],
   detector: [],
-  notification: ["groups", "failed"]
+  notification: ["groups", "failed"],
+  time: []
 }
 
 const visible =
@@ -134,6 +135,7 @@ const users: Readonly<Record<Service, (nodes: ReadonlyArray<string>, times: numb
   }),
   election: () => undefined,
   detector: () => undefined,
+  time: () => undefined,
   // The first node makes a group of all.
   notification: (nodes) => ({
     memo: 0,

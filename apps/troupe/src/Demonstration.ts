@@ -5,7 +5,7 @@
  * nor the transport, so that a mutex is shown like every mutex, in memory as between processes.
  */
 import type { Card, Protocol } from "@troupe/actor"
-import { LogicalClock } from "@troupe/clocks"
+import { LogicalClock, NodeClock } from "@troupe/clocks"
 import { Election } from "@troupe/election"
 import { FailureDetector, FailureNotification, type Status } from "@troupe/failure-detection"
 import { Mutex } from "@troupe/mutex"
@@ -30,7 +30,7 @@ export interface Stage {
 }
 
 /** What an algorithm is a layer for. */
-export type Service = "mutex" | "election" | "clock" | "detector" | "notification"
+export type Service = "mutex" | "election" | "clock" | "detector" | "notification" | "time"
 
 /** Numbers that are worth telling of an algorithm: by name, or by value how many nodes have it. */
 export type Facts = Readonly<Record<string, number | Readonly<Record<string, number>>>>
@@ -244,6 +244,30 @@ export const notification = ({
     if (self === nodes[0]) {
       yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep("500 millis"), again)))
     }
+    yield* lasting(stage)
+  })
+})
+
+/** Clocks that are kept right, or together, by those of the first nodes. */
+export const time = ({
+  card,
+  defaults,
+  layer,
+  protocol
+}: Algorithm & {
+  readonly layer: (nodes: ReadonlyArray<NodeId.NodeId>) => Layer.Layer<NodeClock.NodeClock, Error, Transport>
+}): Demonstration => ({
+  ...ongoing({ card, defaults, protocol }),
+  service: "time",
+  program: Effect.fnUntraced(function* (stage) {
+    const { nodes, self } = yield* Transport
+    const clock = yield* build(NodeClock.NodeClock, layer(nodes))
+    const show = Effect.flatMap(clock.state, ({ adjustedMillis, remainingMillis }) => {
+      const moved = `moved by ${adjustedMillis.toFixed(3)} ms, ${Math.abs(remainingMillis).toFixed(3)} ms to go`
+      return stage.show(self === nodes[0] ? "leads" : "rests", moved)
+    })
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep("1 second"), show)))
+    yield* show
     yield* lasting(stage)
   })
 })

@@ -1,7 +1,7 @@
 /**
  * Every algorithm that the command line knows, and how each is shown. A new one is a line here.
  */
-import { LamportClock } from "@troupe/clocks"
+import { Berkeley, Cristian, LamportClock, NodeClock, Ntp } from "@troupe/clocks"
 import {
   Bully,
   CandidateOrdinary,
@@ -27,10 +27,32 @@ import {
   SuzukiKasami,
   TokenRing
 } from "@troupe/mutex"
-import { clock, type Demonstration, detector, election, mutex, notification } from "./Demonstration.ts"
+import { Effect, Layer, Option, Stream } from "effect"
+import { clock, type Demonstration, detector, election, mutex, notification, time } from "./Demonstration.ts"
+
+/** With the clock of the node, for it to adjust. */
+const disciplined = <A, E, R>(layer: Layer.Layer<A, E, R>) => Layer.provideMerge(layer, NodeClock.layer())
 
 export const algorithms: ReadonlyArray<Demonstration> = [
   clock(LamportClock),
+  time({
+    ...Cristian,
+    defaults: { ...Cristian.defaults, servers: ["n1"] },
+    layer: ([server]) => disciplined(Cristian.layer({ servers: [server!], poll: "1 second" }))
+  }),
+  time({
+    ...Berkeley,
+    layer: ([id]) => {
+      const leader = Effect.succeed(Stream.succeed(Option.some({ id: id! })))
+      return disciplined(Berkeley.layer({ leader, interval: "1 second" }))
+    }
+  }),
+  time({
+    ...Ntp,
+    defaults: { ...Ntp.defaults, servers: ["n1", "n2"], falsetickersMax: 0 },
+    layer: (nodes) =>
+      disciplined(Ntp.layer({ servers: nodes.slice(0, Math.max(1, nodes.length - 1)), poll: "1 second" }))
+  }),
   election(Bully),
   notification(Fuse),
   detector(GossipHeartbeat),

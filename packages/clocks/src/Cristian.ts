@@ -65,6 +65,8 @@ export interface Event {
 export interface Reading extends Estimate {
   readonly server: NodeId.NodeId
   readonly roundTripMillis: number
+  /** The most that the server's clock was taken to be off. */
+  readonly serverErrorMillis: number
 }
 
 export interface State {
@@ -121,13 +123,15 @@ export const card: Card.Card<State> = {
     {
       name: "a bounded error",
       kind: "always",
-      description: "A client's reading states an error, of no more than its round trip: RTT/2 − minDelay and drift.",
+      description:
+        "A client's reading states an error, of no more than its round trip and the server's: RTT/2 − minDelay and drift.",
       holds: (nodes) =>
         nodes.every(
           ({ node, state: { latest } }) =>
             latest === undefined ||
             latest.server === node ||
-            (latest.errorMillis > 0 && latest.errorMillis <= latest.roundTripMillis + resolutionMillis)
+            (latest.errorMillis > 0 &&
+              latest.errorMillis <= latest.roundTripMillis + latest.serverErrorMillis + resolutionMillis)
         )
     },
     {
@@ -219,6 +223,7 @@ const readOwn = (state: State, act: Act): State => {
     timeMillis: act.now(),
     errorMillis: options.serverErrorMillis + resolutionMillis,
     roundTripMillis: 0,
+    serverErrorMillis: options.serverErrorMillis,
     server: id
   }
   act.emit({ estimate: latest, deltaMillis: undefined })
@@ -244,7 +249,7 @@ const sample = (state: State, server: NodeId.NodeId, serverMillis: number, asked
   if (found.errorMillis < 0) return state
   if (state.best !== undefined && state.best.roundTripMillis <= roundTripMillis) return state
   const errorMillis = found.errorMillis + serverErrorMillis + resolutionMillis
-  return { ...state, best: { ...found, errorMillis, roundTripMillis, server } }
+  return { ...state, best: { ...found, errorMillis, roundTripMillis, serverErrorMillis, server } }
 }
 
 /** The round is over: the clock is adjusted by the best of its readings, if there is one. */

@@ -169,7 +169,14 @@ describe("inside its assumptions every guarantee of the card holds", () => {
   )
 
   it("a state that breaks one is found out", () => {
-    const latest = { monotonicMillis: 0, timeMillis: 0, errorMillis: 9, roundTripMillis: 8, server: "s1" }
+    const latest = {
+      monotonicMillis: 0,
+      timeMillis: 0,
+      errorMillis: 9,
+      roundTripMillis: 8,
+      serverErrorMillis: 0,
+      server: "s1"
+    }
     const state = {
       ...protocol.init(
         Protocol.self("c1", ["c1", "s1"], { ...Cristian.defaults, serverErrorMillis: 0, servers: ["s1"] })

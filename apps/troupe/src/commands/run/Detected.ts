@@ -94,7 +94,7 @@ export const detectionAsText = (report: Report, screen: Screen): ReadonlyArray<s
     "",
     ...deaths(detection.noticed(), nodes - (plan.kill?.nodes.length ?? 0)),
     `messages a node and second  ${style.bold(number(rate(report)))}   card: ${formula} ${article(operation)} of all`,
-    `of nodes that were up       ${style.bold(wrong.join(", "))}`,
+    ...(plan.demonstration.service === "time" ? [] : [`of nodes that were up       ${style.bold(wrong.join(", "))}`]),
     "",
     ...verdicts(report, screen)
   ]
