@@ -5,6 +5,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["@troupe/source"] } },
   test: {
     include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
-    testTimeout: 60_000
+    testTimeout: 60_000,
+    // Some tests wait for processes of their own: a worker for each core keeps the cores busy meanwhile.
+    maxWorkers: "100%"
   }
 })
