@@ -5,7 +5,7 @@
  * come to its end.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Effect } from "effect"
+import { Console, Effect, Logger } from "effect"
 import { CliConfig, type CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import { createRequire } from "node:module"
 import { bankCommand } from "./bank/Command.ts"
@@ -81,5 +81,7 @@ export const cli = (args: ReadonlyArray<string>) =>
     Effect.provideService(CliConfig.CliConfig, {
       builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions]
     }),
+    // What goes to stdout is the result, for people and for machines.
+    Effect.provideService(Logger.LogToStderr, true),
     Effect.provide(NodeServices.layer)
   )

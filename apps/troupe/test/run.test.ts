@@ -113,6 +113,13 @@ describe("troupe run", () => {
     }
   )
 
+  it("keeps what is logged, that a lock is not granted say, out of the result", async () => {
+    const given = ["--variant", "basic", "--nodes", "9", "--entries", "60", "--transport", "sim", "--json"]
+    const { stderr, stdout } = await troupe("run", "mutex/maekawa", ...given)
+    expect(stderr).toContain("has not been granted for 5000 ms")
+    expect(JSON.parse(stdout)).toMatchObject({ algorithm: "mutex/maekawa --variant basic" })
+  })
+
   it.each(["memory", "sim", "tcp"])("election/bully: the highest of seven leads on %s", async (transport) => {
     const { code, value } = await json("run", "election/bully", "--nodes", "7", "--transport", transport)
     expect(code).toBe(0)

@@ -1,7 +1,7 @@
 /** `troupe simulate`: an algorithm under faults, over many seeds; what breaks is shrunk, and can be replayed. */
 import { Faults, Simulation } from "@troupe/simulation"
 import { Trace } from "@troupe/trace"
-import { Effect, FileSystem, Logger, Option, References } from "effect"
+import { Effect, FileSystem, Option, References } from "effect"
 import { Command, Flag } from "effect/cli"
 import { CannotRun, reasonOf, Usage, Violated } from "../Problem.ts"
 import { perform, untilMillis } from "../Sighting.ts"
@@ -73,12 +73,9 @@ const flags = {
   json
 }
 
-/** Of what programs log in their many runs, errors alone are told, and beside the report. */
+/** Of what programs log in their many runs, errors alone are told. */
 const quietly = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  effect.pipe(
-    Effect.provideService(References.MinimumLogLevel, "Error"),
-    Effect.provideService(Logger.LogToStderr, true)
-  )
+  Effect.provideService(effect, References.MinimumLogLevel, "Error")
 
 export const simulate = Command.make(
   "simulate",
