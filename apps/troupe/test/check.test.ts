@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Trace } from "@troupe/trace"
@@ -26,6 +26,17 @@ describe("troupe check", () => {
       knownWeakness: null,
       counterexample: null
     })
+  })
+
+  it("leaves no file behind where nothing is broken, and one that was there as it was", async () => {
+    const [none, old] = [join(directory, "none.trace"), join(directory, "old.trace")]
+    writeFileSync(old, "of an earlier check")
+    for (const file of [none, old]) {
+      const { code } = await troupe("check", "example/chang-roberts", "--nodes", "2", "--trace", file)
+      expect(code).toBe(0)
+    }
+    expect(existsSync(none)).toBe(false)
+    expect(readFileSync(old, "utf8")).toBe("of an earlier check")
   })
 
   it("finds starvation after a crash, names the weakness, and writes the trace", async () => {

@@ -21,7 +21,7 @@ export const check = Command.make(
     const terminal = yield* screen
     const tell = Effect.fnUntraced(function* (report: Checker.Report) {
       const broken = report.properties.find(({ counterexample }) => counterexample !== undefined)?.counterexample
-      if (trace !== undefined && broken !== undefined) yield* write(broken.trace, trace)
+      if (trace !== undefined) yield* broken === undefined ? removeEmpty(trace) : write(broken.trace, trace)
       const checked: Checked = { known, options, report, trace: broken === undefined ? undefined : trace }
       yield* print(given.json ? [JSON.stringify(asJson(checked))] : asText(checked, terminal))
     })
@@ -93,3 +93,11 @@ const write = (trace: Trace.Trace, file: string) =>
   }).pipe(
     Effect.mapError((error) => new CannotRun({ reason: `The trace could not be written: ${file}, ${reasonOf(error)}` }))
   )
+
+/** Where nothing is broken, no file stays behind of having tried whether it can be written. */
+const removeEmpty = (file: string) =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    const { size } = yield* files.stat(file)
+    if (Number(size) === 0) yield* files.remove(file)
+  }).pipe(Effect.ignore)
