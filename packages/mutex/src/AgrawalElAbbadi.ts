@@ -14,13 +14,13 @@
  * 9(1), 1991.
  */
 import type { Card, Protocol } from "@troupe/actor"
+import type { Suspicion } from "@troupe/failure-detection"
 import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer } from "effect"
 import type { Reading } from "./internal/acquisition.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
 import { locking } from "./internal/locking.ts"
 import { sizesOf } from "./internal/quorums.ts"
-import type { Suspicion } from "./internal/suspicion.ts"
 import {
   contention,
   type Event,
@@ -44,7 +44,7 @@ export type Command =
   | { readonly _tag: "Acquire" }
   /** Leaves, or withdraws the request. Ignored otherwise. */
   | { readonly _tag: "Release" }
-  | Suspicion
+  | Suspicion.Suspicion
 
 /** `quorum` is that of the latest request; empty where there was none without the suspected. */
 export type State = Voting

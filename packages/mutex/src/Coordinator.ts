@@ -16,6 +16,7 @@
  * Source: A. S. Tanenbaum, M. van Steen, "Distributed Systems", 3rd edition, 2017, §6.3 (the lock, which is folklore).
  */
 import type { Card, Protocol } from "@troupe/actor"
+import { Suspicion } from "@troupe/failure-detection"
 import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer, Option, Schema, type Scope, Stream } from "effect"
 import type { Reading } from "./internal/acquisition.ts"
@@ -23,7 +24,6 @@ import { fencingToken, isStranger, without } from "./internal/generations.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
 import { inGroup, locking } from "./internal/locking.ts"
 import { end, enqueue, newOffice, type Office } from "./internal/office.ts"
-import { suspecting, type Suspicion } from "./internal/suspicion.ts"
 import { type FencingToken, InvalidOptions, Mutex } from "./Mutex.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
@@ -53,7 +53,7 @@ export type Command =
   | { readonly _tag: "Release" }
   /** `leader` is elected. Ignored when its epoch is not higher than those before. */
   | { readonly _tag: "Elected"; readonly leader: NodeId.NodeId; readonly epoch: number }
-  | Suspicion
+  | Suspicion.Suspicion
 
 export type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
 
@@ -169,9 +169,9 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, never, 
         // The new coordinator takes over who waits here.
         return state.office === undefined ? state : { ...state, office: undefined, coordinator: undefined }
       case "Suspect":
-        return suspect({ ...state, suspects: suspecting(state.suspects, command) }, command.node, act)
+        return suspect({ ...state, suspects: Suspicion.applied(state.suspects, command) }, command.node, act)
       case "Trust":
-        return trust({ ...state, suspects: suspecting(state.suspects, command) }, command.node, act)
+        return trust({ ...state, suspects: Suspicion.applied(state.suspects, command) }, command.node, act)
     }
   },
 

@@ -16,13 +16,13 @@
  */
 import type { Card, Protocol } from "@troupe/actor"
 import { LamportTimestamp } from "@troupe/clocks"
+import { Suspicion } from "@troupe/failure-detection"
 import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer, Schema } from "effect"
 import type { Reading } from "./internal/acquisition.ts"
 import { isStranger, without } from "./internal/generations.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
 import { inGroup, locking } from "./internal/locking.ts"
-import { suspecting, type Suspicion } from "./internal/suspicion.ts"
 import { type FencingToken, type InvalidOptions, Mutex } from "./Mutex.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
@@ -45,7 +45,7 @@ export type Command =
   | { readonly _tag: "Acquire" }
   /** Leaves, or withdraws the request. Ignored otherwise. */
   | { readonly _tag: "Release" }
-  | Suspicion
+  | Suspicion.Suspicion
 
 export type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
 
@@ -169,7 +169,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event> = {
         return state.phase === "idle" ? state : release(state, act)
       case "Suspect":
       case "Trust":
-        return enterIfFirst({ ...state, suspects: suspecting(state.suspects, command) }, act)
+        return enterIfFirst({ ...state, suspects: Suspicion.applied(state.suspects, command) }, act)
     }
   },
 

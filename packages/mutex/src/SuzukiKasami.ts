@@ -16,13 +16,13 @@
  * (there by timeouts; here by a failure detector).
  */
 import type { Card, Protocol } from "@troupe/actor"
+import { Suspicion } from "@troupe/failure-detection"
 import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer, Schema } from "effect"
 import type { Reading } from "./internal/acquisition.ts"
 import { fencingToken, isStranger, nextGeneration, ownerOf, without } from "./internal/generations.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
 import { inGroup, locking } from "./internal/locking.ts"
-import { suspecting, type Suspicion } from "./internal/suspicion.ts"
 import { type FencingToken, type InvalidOptions, Mutex } from "./Mutex.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
@@ -60,7 +60,7 @@ export type Command =
   | { readonly _tag: "Acquire" }
   /** Leaves, or withdraws: the token still comes, and is passed on. Ignored otherwise. */
   | { readonly _tag: "Release" }
-  | Suspicion
+  | Suspicion.Suspicion
 
 export type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
 
@@ -199,11 +199,11 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event> = {
         if (state.phase === "idle") return state
         return state.phase === "waiting" ? { ...state, phase: "idle" } : leave(state, act)
       case "Suspect":
-        return suspect({ ...state, suspects: suspecting(state.suspects, command) }, command.node, act)
+        return suspect({ ...state, suspects: Suspicion.applied(state.suspects, command) }, command.node, act)
       case "Trust":
         // It may hold an older token.
         if (state.generation > 0) act.send(command.node, { _tag: "Obsolete", generation: state.generation })
-        return offer({ ...state, suspects: suspecting(state.suspects, command) }, act)
+        return offer({ ...state, suspects: Suspicion.applied(state.suspects, command) }, act)
     }
   },
 

@@ -20,13 +20,13 @@
  * Algorithm for Computer Networks", IEEE TPDS 1(3), 1990.
  */
 import type { Card, Protocol } from "@troupe/actor"
+import { Suspicion } from "@troupe/failure-detection"
 import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import { Duration, Effect, Layer, Option, Schema } from "effect"
 import type { Reading } from "./internal/acquisition.ts"
 import { fencingToken, isStranger, nextGeneration, ownerOf, without } from "./internal/generations.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
 import { inGroup, locking } from "./internal/locking.ts"
-import { suspecting, type Suspicion } from "./internal/suspicion.ts"
 import { type FencingToken, InvalidOptions, Mutex } from "./Mutex.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
@@ -50,7 +50,7 @@ export type Command =
   | { readonly _tag: "Acquire" }
   /** Leaves, or wants to enter no longer. Ignored otherwise. */
   | { readonly _tag: "Release" }
-  | Suspicion
+  | Suspicion.Suspicion
 
 export type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
 
@@ -185,7 +185,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, Timer, 
         return state.phase === "waiting" ? { ...state, phase: "idle" } : leave(state, act)
       case "Suspect":
       case "Trust":
-        return suspect({ ...state, suspects: suspecting(state.suspects, command) }, command, act)
+        return suspect({ ...state, suspects: Suspicion.applied(state.suspects, command) }, command, act)
     }
   },
 
@@ -268,7 +268,7 @@ const isLowest = ({ suspects }: State, act: Act): boolean =>
 
 // --------------------------------------------------------------------------------------------------------- regeneration
 
-const suspect = (state: State, { _tag, node }: Suspicion, act: Act): State => {
+const suspect = (state: State, { _tag, node }: Suspicion.Suspicion, act: Act): State => {
   if (state.inquiry !== undefined && _tag === "Suspect") {
     return regenerate({ ...state, inquiry: { awaiting: without(state.inquiry.awaiting, node) } }, act)
   }

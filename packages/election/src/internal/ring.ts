@@ -11,11 +11,11 @@
  * an election is under way, a neighbour: only there can a message have been lost.
  */
 import type { Card, Protocol } from "@troupe/actor"
+import type { Suspicion } from "@troupe/failure-detection"
 import { NodeId } from "@troupe/transport"
 import { Schema } from "effect"
 import type { Leader } from "../Election.ts"
 import { changeLeader, oneLeaderAnEpoch } from "./epochs.ts"
-import type { Suspicion } from "./suspicion.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
@@ -41,7 +41,7 @@ export type Command =
   /** Leads no longer, and leaves the election to the others. */
   | { readonly _tag: "Resign" }
   /** A failure detector takes a node for dead, or no longer. */
-  | Suspicion
+  | Suspicion.Suspicion
 
 export type Event = { readonly _tag: "LeaderChanged"; readonly leader: Leader | undefined }
 
@@ -135,7 +135,7 @@ export const electingBy = <S extends State, Token extends { readonly _tag: strin
     return joined
   }
 
-  const onSuspicion = (state: S, suspicion: Suspicion, act: Acts): S => {
+  const onSuspicion = (state: S, suspicion: Suspicion.Suspicion, act: Acts): S => {
     const { _tag, node } = suspicion
     const isSuspected = state.suspected.includes(node)
     if (node === act.self.id || (_tag === "Suspect") === isSuspected) return state

@@ -2,12 +2,12 @@
  * The `Election` service by an algorithm round a ring: what the layers of those algorithms share.
  */
 import { Actor, type Protocol } from "@troupe/actor"
+import { Suspicion } from "@troupe/failure-detection"
 import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer } from "effect"
 import { Election, InvalidOptions } from "../Election.ts"
 import { electing } from "./electing.ts"
 import type { Command, Event, Options, State } from "./ring.ts"
-import { followSuspicions } from "./suspicion.ts"
 
 /** An `Election` by `protocol`. Listens to the `FailureDetector` of its context, where there is one. */
 export const ringLayer = <S extends State, Message>(
@@ -28,7 +28,7 @@ export const ringLayer = <S extends State, Message>(
         }
       })
       const service = yield* election(actor)
-      suspectAgain = yield* followSuspicions(actor)
+      suspectAgain = yield* Suspicion.follow(actor)
       return service
     })
   )

@@ -2,13 +2,13 @@
  * A protocol as a `Mutex` that hears the failure detector of its context: what the layers of locks share.
  */
 import { Actor, type Protocol } from "@troupe/actor"
+import { Suspicion } from "@troupe/failure-detection"
 import { type ChannelInUse, Transport } from "@troupe/transport"
 import { Effect, type Scope } from "effect"
 import { type FencingToken, InvalidOptions, type Mutex } from "../Mutex.ts"
 import { acquisition, type Reading } from "./acquisition.ts"
-import { followSuspicions, type Suspicion } from "./suspicion.ts"
 
-type Command = { readonly _tag: "Acquire" } | { readonly _tag: "Release" } | Suspicion
+type Command = { readonly _tag: "Acquire" } | { readonly _tag: "Release" } | Suspicion.Suspicion
 type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
 
 /** Refuses a node outside its group: it has no rank there, and nobody hears it. */
@@ -40,6 +40,6 @@ export const locking = <State, Message, More, Timer extends string, Options>(
         onRestart()
       }
     })
-    suspectAgain = yield* followSuspicions(actor)
+    suspectAgain = yield* Suspicion.follow(actor)
     return { actor, mutex: yield* mutex(actor) }
   })

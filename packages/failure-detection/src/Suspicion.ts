@@ -1,10 +1,11 @@
 /**
- * Joins a lock to the failure detector of its context: what that thinks of a node becomes a command.
+ * Joins an actor, of a lock or an election say, to the failure detector of its context: what that thinks of a node becomes
+ * a command, so that a pure protocol may go on without the dead.
  */
 import type { Actor } from "@troupe/actor"
-import { FailureDetector, type Status } from "@troupe/failure-detection"
 import type { NodeId } from "@troupe/transport"
 import { Effect, Option, type Scope, Stream } from "effect"
+import { FailureDetector, type Opinion } from "./FailureDetector.ts"
 
 export type Suspicion =
   /** The node is taken for dead: nobody waits for it any more. */
@@ -12,18 +13,12 @@ export type Suspicion =
   /** The suspicion was wrong, or the node is back. */
   | { readonly _tag: "Trust"; readonly node: NodeId.NodeId }
 
-/** The command for a status: whoever is not up is suspected. */
-const command = (node: NodeId.NodeId, status: Status): Suspicion => ({
-  _tag: status === "up" ? "Trust" : "Suspect",
-  node
-})
-
 /**
- * Tells `lock` of every change of mind of the `FailureDetector` in the context, for as long as the scope lives; without
- * one, nothing. Returns how to tell it all again, for a lock that has started anew.
+ * Tells `actor` of every change of mind of the `FailureDetector` in the context, for as long as the scope lives; without
+ * one, nothing. Returns how to tell it all again, for an actor that has started anew.
  */
-export const followSuspicions = (
-  lock: Pick<Actor.Actor<unknown, Suspicion, unknown>, "node" | "tell">
+export const follow = (
+  actor: Pick<Actor.Actor<unknown, Suspicion, unknown>, "node" | "tell">
 ): Effect.Effect<() => void, never, Scope.Scope> =>
   Effect.flatMap(
     Effect.serviceOption(FailureDetector),
@@ -31,11 +26,11 @@ export const followSuspicions = (
       onNone: () => Effect.succeed(() => {}),
       onSome: Effect.fnUntraced(function* (detector) {
         const suspected = new Set<NodeId.NodeId>()
-        const hear = ({ node, status }: { readonly node: NodeId.NodeId; readonly status: Status }): void => {
-          if (node === lock.node || (status !== "up") === suspected.has(node)) return
+        const hear = ({ node, status }: Opinion): void => {
+          if (node === actor.node || (status !== "up") === suspected.has(node)) return
           if (status === "up") suspected.delete(node)
           else suspected.add(node)
-          lock.tell(command(node, status))
+          actor.tell({ _tag: status === "up" ? "Trust" : "Suspect", node })
         }
         yield* Effect.forkScoped(
           Stream.runForEach(detector.changes, (opinion) => Effect.sync(() => hear(opinion))),
@@ -43,14 +38,14 @@ export const followSuspicions = (
         )
         for (const opinion of (yield* detector.opinions).values()) hear(opinion)
         return () => {
-          for (const node of suspected) lock.tell({ _tag: "Suspect", node })
+          for (const node of suspected) actor.tell({ _tag: "Suspect", node })
         }
       })
     })
   )
 
 /** `nodes` with this one, once, or without it. */
-export const suspecting = (
+export const applied = (
   nodes: ReadonlyArray<NodeId.NodeId>,
   { _tag, node }: Suspicion
 ): ReadonlyArray<NodeId.NodeId> => {
