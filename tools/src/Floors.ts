@@ -9,8 +9,10 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   // Verification stands here, but only tests, benchmarks and apps go in.
   ["consistency"],
   ["simulation", "model-checker"],
-  ["failure-detection", "group", "clocks", "register"],
-  ["mutex", "election", "gossip", "consensus"],
+  ["failure-detection", "clocks", "register"],
+  ["mutex", "election"],
+  ["group"],
+  ["gossip", "consensus"],
   ["replication", "messaging"]
 ]
 

@@ -1,0 +1,2 @@
+// new:algorithm adds here
+export {}
