@@ -50,7 +50,7 @@ export const packagesOf = (root: string): ReadonlyArray<Package> =>
 
 /** The source files of a package, from the root. */
 export const filesOf = (root: string, { path }: Package): ReadonlyArray<string> =>
-  globSync(`${path}/{src,examples,test,bench,bin}/**/*.{ts,js}`, { cwd: root }).map(slashes).sort()
+  globSync(`${path}/{src,examples,test,bench,proof,bin}/**/*.{ts,js}`, { cwd: root }).map(slashes).sort()
 
 export const slashes = (path: string): string => path.replaceAll("\\", "/")
 
