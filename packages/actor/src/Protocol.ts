@@ -91,6 +91,11 @@ export interface View {
   readonly number: number
   /** In `NodeId.Order`. */
   readonly members: ReadonlyArray<NodeId.NodeId>
+  /**
+   * Those of the members who were not in the view before, or were in it in an earlier life: they know nothing yet. Absent
+   * where whoever numbers the views can't tell.
+   */
+  readonly joined?: ReadonlyArray<NodeId.NodeId>
 }
 
 /** What a handler may ask for. */

@@ -1,2 +1,2 @@
+export * as Multicast from "./Multicast.ts"
 // new:algorithm adds here
-export {}

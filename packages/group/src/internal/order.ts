@@ -1,0 +1,65 @@
+/**
+ * How messages are put in order, apart from how they come to arrive.
+ *
+ * The kernel (`kernel.ts`) brings the messages of each member of a view to all others, in the order of their sending and
+ * without gaps, and knows which of them everybody has. An `Order` says when each may be delivered. Both are pure, and every
+ * ordered multicast of this package is the kernel with an order, one protocol.
+ *
+ * What an order needs said to everybody (who comes next, a timestamp that was agreed) it multicasts through the kernel:
+ * such control messages arrive as reliably and in the same stream of their sender as the application's, so that a change
+ * of the view finds all survivors knowing the same.
+ */
+import type { Codec, NodeId } from "@troupe/transport"
+
+/** Names a message within a view. */
+export interface Id {
+  readonly from: NodeId.NodeId
+  /** From 1, without gaps, over application and control messages of the sender together. */
+  readonly sequence: number
+}
+
+/** A message as an order sees it: without its payload. */
+export interface Received<out Stamp> extends Id {
+  /** What the sender's order gave it to carry. */
+  readonly stamp: Stamp
+}
+
+/** What an order may ask for. */
+export interface Asks<in Stamp, in Note> {
+  readonly self: NodeId.NodeId
+  /** In `NodeId.Order`. */
+  readonly members: ReadonlyArray<NodeId.NodeId>
+  /** Lets the application have this message now. Each at most once, and only after it was received. */
+  deliver(id: Id): void
+  /** Multicasts a control message: it comes to every member's `receive`, this one's included, with `control` set. */
+  multicast(stamp: Stamp): void
+  /** Tells one member something that may get lost; what must not is told again at the next `tick`. */
+  note(to: NodeId.NodeId, note: Note): void
+}
+
+/**
+ * @typeParam State of this node in this view: plain readonly data
+ * @typeParam Stamp what each message carries for the order's sake
+ * @typeParam Note what is said to one member
+ */
+export interface Order<in out State, in out Stamp, in out Note = never> {
+  readonly stamp: Codec.MessageSchema<Stamp>
+  readonly note?: Codec.MessageSchema<Note>
+  /** At the beginning of a view. */
+  init(self: NodeId.NodeId, members: ReadonlyArray<NodeId.NodeId>): State
+  /** This node multicasts its message of that sequence number, which it receives itself right after. */
+  send(state: State, sequence: number, ask: Asks<Stamp, Note>): { readonly state: State; readonly stamp: Stamp }
+  /** A message is there: the next of its sender. `control`: one that an order multicast, which is never delivered. */
+  receive(state: State, message: Received<Stamp>, control: boolean, ask: Asks<Stamp, Note>): State
+  receiveNote?(state: State, from: NodeId.NodeId, note: Note, ask: Asks<Stamp, Note>): State
+  /** Now and then, while something waits for its turn. */
+  tick?(state: State, ask: Asks<Stamp, Note>): State
+  /**
+   * The view ends. Every survivor has received the same messages, and delivers here what is left, in an order that all of
+   * them compute alike, whatever each had delivered before. Messages whose turn can't come any more (of a causal order: one
+   * that depends on a message that no survivor has) are left out, by all alike.
+   */
+  flush(state: State, ask: Asks<Stamp, Note>): void
+  /** How many messages wait for their turn: what the kernel's bound is about. */
+  waiting(state: State): number
+}
