@@ -130,3 +130,53 @@ describe("Dolev–Klawe–Rodeh (1982), algorithm B", () => {
     expect(Math.max(...counts)).toBe(45)
   })
 })
+
+/** Exchanges two nodes of the ring at a time, and keeps what costs no less. */
+const climb = (election: Parameters<typeof elect>[0], count: number, steps: number) => {
+  const random = chance(count)
+  const pick = () => Math.floor(random() * count)
+  let ring = shuffled(count, count)
+  let worst = elect(election, { ring }).electing
+  for (let step = 0; step < steps; step++) {
+    const [one, other] = [pick(), pick()]
+    const exchanged = ring.with(one, ring[other]!).with(other, ring[one]!)
+    const cost = elect(election, { ring: exchanged }).electing
+    if (cost < worst) continue
+    worst = cost
+    ring = exchanged
+  }
+  return worst
+}
+
+describe("Higham–Przytycka (1996)", () => {
+  const election = named("HighamPrzytycka")
+  const bound = (count: number) => 1.271 * count * Math.log2(count) + count
+
+  it("is at most 1.271 N log₂N + N on all orders of up to 8 nodes", () => {
+    const worst = [2, 3, 4, 5, 6, 7, 8].map((count) =>
+      Math.max(...rings(nodesOf(count)).map((ring) => elect(election, { ring }).electing))
+    )
+    expect(worst).toEqual([4, 8, 11, 18, 22, 26, 34])
+    worst.forEach((cost, at) => expect(cost).toBeLessThanOrEqual(bound(at + 2)))
+  })
+
+  it.each([16, 32, 64])("so is the worst order of %d nodes that a climb by exchanges finds", (count) => {
+    const cost = climb(election, count, 16_000 / count)
+    expect(cost).toBeLessThanOrEqual(bound(count))
+    expect(cost).toBeGreaterThan(1.15 * count * Math.log2(count))
+  })
+
+  it("so are orders by chance, and bit-reversed ones, of up to 1,024 nodes", () => {
+    for (const bits of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) {
+      const count = 2 ** bits
+      for (const ring of [
+        bitReversed(bits),
+        shuffled(count, 1),
+        shuffled(count, 2),
+        nodesOf(count),
+        highestFirst(count)
+      ])
+        expect(elect(election, { ring }).electing).toBeLessThanOrEqual(bound(count))
+    }
+  })
+})

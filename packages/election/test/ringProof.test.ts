@@ -53,7 +53,7 @@ describe.each(ringElections)("$name, every interleaving", (election) => {
 })
 
 // Those of Hirschberg and Sinclair, and LeLann, have too many states for this.
-describe.each([named("Ring"), named("ChangRoberts"), named("DolevKlaweRodeh")])(
+describe.each([named("Ring"), named("ChangRoberts"), named("DolevKlaweRodeh"), named("HighamPrzytycka")])(
   "$name, every interleaving, with a failure detector that errs",
   (election) => {
     const stopAtViolation = false

@@ -1,5 +1,5 @@
 import { Protocol } from "@troupe/actor"
-import { ChangRoberts, DolevKlaweRodeh, HirschbergSinclair, LeLann, Ring } from "@troupe/election"
+import { ChangRoberts, DolevKlaweRodeh, HighamPrzytycka, HirschbergSinclair, LeLann, Ring } from "@troupe/election"
 import { describe, expect, it } from "@effect/vitest"
 import { type Command, type Machine, nodesOf } from "./rings.ts"
 
@@ -283,5 +283,52 @@ describe("LeLann (1977)", () => {
 
   it("the token of a node that has died does not go round for ever", () => {
     expect(at("P5", suspect("P9"), start, from("P4", token("P9"))).sent).toEqual([])
+  })
+})
+
+describe("Higham–Przytycka (1996), ELECT", () => {
+  const at = (id: string, ...inputs: ReadonlyArray<Input>) => node(HighamPrzytycka.protocol, id, ...inputs)
+  const envelope = (id: string, phase: number, hops = 0, highest = id) => ({
+    ...{ _tag: "Envelope", round: 1 },
+    ...{ id, phase, hops, highest }
+  })
+
+  it("a node sends an envelope with its id, in phase 1: it may go F₃ = 2 nodes far", () => {
+    expect(at("P5", start).sent).toEqual([send("P6", envelope("P5", 1, 1))])
+  })
+
+  it("in an odd phase the lower lives on, and goes into the next", () => {
+    expect(at("P5", start, from("P4", envelope("P4", 1, 1))).sent).toEqual([
+      send("P6", { ...envelope("P4", 2), highest: "P5" })
+    ])
+    expect(at("P5", start, from("P4", envelope("P9", 1, 1))).sent).toEqual([])
+  })
+
+  it("in an even phase the higher lives on", () => {
+    const passed = [start, from("P4", envelope("P4", 1, 1))]
+    expect(at("P5", ...passed, from("P4", envelope("P3", 2))).sent).toEqual([])
+    // It goes F₅ = 5 nodes far in phase 3.
+    expect(at("P5", ...passed, from("P4", envelope("P9", 2))).sent).toEqual([send("P6", envelope("P9", 3, 4))])
+  })
+
+  it("promotion by witness: in an even phase, at a node whose last was lower, in the phase before", () => {
+    expect(at("P5", start, from("P4", envelope("P9", 2))).sent).toEqual([send("P6", envelope("P9", 3, 4))])
+    expect(at("P9", start, from("P8", envelope("P5", 2))).sent).toEqual([send("P10", envelope("P5", 2, 0, "P9"))])
+  })
+
+  it("promotion by distance: in an odd phase, at the end of its way", () => {
+    expect(at("P5", start, from("P4", envelope("P9", 3, 1))).sent).toEqual([send("P6", envelope("P9", 3))])
+    expect(at("P5", start, from("P4", envelope("P9", 3, 0))).sent).toEqual([send("P6", envelope("P9", 4))])
+  })
+
+  it("an envelope that comes to where its phase began is the last: the highest on its way leads", () => {
+    const { sent, told } = at("P5", start, from("P4", envelope("P5", 1, 0, "P10")))
+    expect(sent).toEqual([send("P6", coordinator(1, "P10"))])
+    expect(told).toEqual([{ id: "P10", epoch: 19 }])
+  })
+
+  it("a node that does not stand for election hands on, and is not noted", () => {
+    const resigned = { ...envelope("P4", 1, 1), round: 2 }
+    expect(at("P5", resign, from("P4", resigned)).sent).toEqual([send("P6", { ...resigned, hops: 0 })])
   })
 })

@@ -1,6 +1,6 @@
 /** The elections round a ring, as tests that go for each of them see one; and a ring without a driver, to count on. */
 import { type Card, Protocol } from "@troupe/actor"
-import { ChangRoberts, DolevKlaweRodeh, HirschbergSinclair, LeLann, Ring } from "@troupe/election"
+import { ChangRoberts, DolevKlaweRodeh, HighamPrzytycka, HirschbergSinclair, LeLann, Ring } from "@troupe/election"
 
 export type State = Ring.State
 export type Command = Ring.Command
@@ -13,7 +13,7 @@ export interface RingElection {
   readonly layer: typeof Ring.layer
 }
 
-const modules = { Ring, ChangRoberts, HirschbergSinclair, DolevKlaweRodeh, LeLann }
+const modules = { Ring, ChangRoberts, HirschbergSinclair, DolevKlaweRodeh, HighamPrzytycka, LeLann }
 
 export const ringElections: ReadonlyArray<RingElection> = Object.entries(modules).map(
   ([name, { card, layer, protocol }]) => ({ name, card, layer, protocol: protocol as Machine })

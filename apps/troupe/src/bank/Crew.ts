@@ -33,6 +33,7 @@ const remedies: Readonly<Record<string, Remedy>> = {
   "election/invitation": "itself",
   "election/chang-roberts": "detector",
   "election/dolev-klawe-rodeh": "detector",
+  "election/higham-przytycka": "detector",
   "election/hirschberg-sinclair": "detector",
   "election/le-lann": "detector",
   "election/ring": "detector"
