@@ -6,6 +6,8 @@
  */
 import type { Card } from "@troupe/actor"
 import { type Model, type Parallel, type Property, System } from "@troupe/model-checker"
+import type { TokenRing } from "@troupe/mutex"
+import type { Lease } from "@troupe/register"
 import { examples } from "@troupe/model-checker/examples/index"
 import { named } from "./algorithms.ts"
 import type { Demonstration, Service } from "./Demonstration.ts"
@@ -53,21 +55,60 @@ export const build = (request: Request): Model.Checkable<any> => {
 /** Whether users of the service do something that is counted. */
 export const hasEntries = ({ service }: Demonstration): boolean => service === "mutex" || service === "clock"
 
-/** As many as there are few enough orders of. */
-export const defaultEntries = (nodes: number): number => (nodes > 3 ? 1 : 2)
+/** What is checked where nobody asks for more: nothing goes wrong, and all is as the card assumes it, but for duplication. */
+export const usual = ({ card, name }: Demonstration, nodes = 3): Bounds => ({
+  nodes,
+  // As many as there are few enough orders of.
+  entries: own(name).entries ?? (nodes > 3 ? 1 : 2),
+  order: card.assumes.channels.order,
+  duplication: false,
+  loss: false,
+  split: false,
+  crashes: 0,
+  restart: false,
+  timeouts: own(name).timeouts ?? (card.assumes.timing === "synchronous" ? "synchronous" : "any"),
+  draws: 1,
+  symmetric: false,
+  partialOrder: false
+})
 
-/** As the card assumes them. */
-export const defaultTimeouts = ({ card }: Demonstration): Bounds["timeouts"] =>
-  card.assumes.timing === "synchronous" ? "synchronous" : "any"
+/** How an algorithm is checked that has too many states, or is not what its card assumes, in the bounds of all others. */
+interface Own {
+  readonly entries?: number
+  /** Clocks that keep to their bound are seen as timers in their order. */
+  readonly timeouts?: Bounds["timeouts"]
+  /** States of nodes beyond are not gone on from: numbers grow without end. What holds in the end is then not decided. */
+  readonly within?: { readonly description: string; readonly holds: (state: any) => boolean }
+}
 
-/** As the card assumes it, but for duplication. */
-export const defaultNetwork = ({ card }: Demonstration): "ordered" | "unordered" =>
-  card.assumes.channels.order === "fifo" ? "ordered" : "unordered"
+const asking = (calls: number): Required<Own>["within"] => ({
+  description: `up to ${calls} questions of each to the register`,
+  holds: ({ lease }: { readonly lease: Lease.State }) => lease.calls <= calls
+})
+
+const ownBounds: Readonly<Record<string, Own>> = {
+  "mutex/lamport-queue": { entries: 1 },
+  "mutex/token-ring": {
+    entries: 1,
+    within: {
+      description: "up to 6 generations of 3 hops",
+      holds: ({ generation, last }: TokenRing.State) => generation <= 6 && last.hops <= 3
+    }
+  },
+  "mutex/lease-lock": { entries: 1, timeouts: "synchronous", within: asking(6) },
+  "election/lease": { timeouts: "synchronous", within: asking(8) },
+  "election/invitation": { timeouts: "synchronous" }
+}
+
+const own = (name: string): Own => ownBounds[name] ?? {}
 
 const model = (demonstration: Demonstration, bounds: Bounds): Model.Checkable<any> => {
   const nodes = names(bounds.nodes)
   const { card, name, options, protocol, service } = demonstration
   const user = users[service](nodes, bounds.entries)
+  const { within } = own(name)
+  // Where the search is cut off, nothing is seen of what comes in the end.
+  const guarantees = System.guarantees(card).filter(({ kind }) => within === undefined || kind !== "infinitely often")
   return System.make<any, any, any, any, any, number, undefined>({
     name: [name, ...describe(demonstration, bounds)].join(", "),
     members: System.members(protocol, nodes, options),
@@ -82,8 +123,9 @@ const model = (demonstration: Demonstration, bounds: Bounds): Model.Checkable<an
     timeouts: bounds.timeouts,
     random: Array.from({ length: bounds.draws }, (_, i) => i / bounds.draws),
     ...(bounds.symmetric ? { symmetry: [nodes] } : {}),
-    ...(bounds.partialOrder ? { visible: visible(service) } : {}),
-    properties: bounds.partialOrder ? System.guarantees(card).map(guarded(service)) : System.guarantees(card)
+    ...(within === undefined ? {} : { within: ({ nodes }) => nodes.every(({ state }) => within.holds(state)) }),
+    ...(bounds.partialOrder ? { visible: visible(service, within) } : {}),
+    properties: bounds.partialOrder ? guarantees.map(guarded(service)) : guarantees
   })
 }
 
@@ -98,8 +140,12 @@ const seen: Readonly<Record<Service, ReadonlyArray<string>>> = {
 }
 
 const visible =
-  (service: Service) =>
-  ({ alive, state }: Card.Snapshot<any>[number]) => [alive, seen[service].map((field) => state[field])]
+  (service: Service, within: Own["within"]) =>
+  ({ alive, state }: Card.Snapshot<any>[number]) => [
+    alive,
+    seen[service].map((field) => state[field]),
+    within?.holds(state) ?? true
+  ]
 
 /** A guarantee that sees more of a state than is taken for visible would be held against too few orders of steps. */
 const guarded =
@@ -191,12 +237,18 @@ const describe = (demonstration: Demonstration, bounds: Bounds): ReadonlyArray<s
   ...(bounds.crashes === 0
     ? []
     : [`${counted(bounds.crashes, "crash", "crashes")}${bounds.restart ? " and restart" : ""}`]),
-  ...(bounds.draws > 1 ? [`${bounds.draws} ways of each draw`] : [])
+  ...(bounds.draws > 1 ? [`${bounds.draws} ways of each draw`] : []),
+  ...[own(demonstration.name).within?.description ?? []].flat()
 ]
 
 /** The presets of faults that a card speaks about, as far as these bounds let them happen. */
-export const faults = ({ crashes, loss, split }: Bounds): ReadonlyArray<Card.Faults> => {
+export const faults = (
+  demonstration: Demonstration,
+  { crashes, loss, split, timeouts }: Bounds
+): ReadonlyArray<Card.Faults> => {
   const happen: Array<Card.Faults> = []
+  // Timers that run out in any order are clocks that run at any rate.
+  if (timeouts === "any" && usual(demonstration).timeouts === "synchronous") happen.push("chaos")
   if (crashes > 0) happen.push("crash")
   if (loss) happen.push("lossy")
   if (split) happen.push("partition")

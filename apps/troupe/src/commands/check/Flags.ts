@@ -17,7 +17,7 @@ export const bounds = {
   nodes: size("nodes", 1, 32).pipe(Flag.withDescription("How many nodes there are. Default: 3"), Flag.optional),
   entries: size("entries", 1, 1000).pipe(
     Flag.withDescription(
-      "How often each node enters, or how many messages it sends. Default: 2, of more than 3 nodes 1"
+      "How often each node enters, or how many messages it sends. Default: 2; of more than 3 nodes, or where there would be too many states, 1"
     ),
     Flag.optional
   ),

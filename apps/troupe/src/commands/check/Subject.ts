@@ -55,22 +55,23 @@ const algorithmOf = (given: Given) =>
     if (all.split && nodes === 1) {
       return yield* new Usage({ reason: "--split: one node cannot be split. Give --nodes 2 or more." })
     }
-    const network: Network = Option.getOrElse(all.network, () => Checks.defaultNetwork(demonstration))
+    const usual = Checks.usual(demonstration, nodes)
+    const network = Option.getOrElse(all.network, (): Network => (usual.order === "fifo" ? "ordered" : "unordered"))
     const within: Checks.Bounds = {
       nodes,
-      entries: Option.getOrElse(all.entries, () => Checks.defaultEntries(nodes)),
+      entries: Option.getOrElse(all.entries, () => usual.entries),
       order: network === "ordered" ? "fifo" : "any",
       duplication: network === "unordered-duplicating",
       loss: all.lossy,
       split: all.split,
       crashes,
       restart: all.restart,
-      timeouts: Option.getOrElse(all.timeouts, () => Checks.defaultTimeouts(demonstration)),
-      draws: Option.getOrElse(all.draws, () => 1),
+      timeouts: Option.getOrElse(all.timeouts, () => usual.timeouts),
+      draws: Option.getOrElse(all.draws, () => usual.draws),
       symmetric: all.symmetric,
       partialOrder: all["partial-order"]
     }
-    const faults = Checks.faults(within)
+    const faults = Checks.faults(demonstration, within)
     const { card, name } = demonstration
     return {
       source: Checks.source({ _tag: "Algorithm", name, bounds: within }),
