@@ -4,12 +4,14 @@
  * A node that has the token enters without a message. Any other numbers its request and sends it to all others. Each node
  * remembers the highest request number of every node (RN); the token carries the number of each node's request that was
  * served last (LN), and a queue (Q). A holder that leaves appends to Q whoever has RN above LN, and sends the token to the
- * first. A holder that does not use it sends it to whoever asks. So an entry costs N messages, or none.
+ * first. A holder that does not use it sends it to whoever asks. So an entry costs N messages, or none. A node that has
+ * forgotten its numbers is told the highest that is known of it, and asks with the next.
  *
  * The token is lost with a node that crashes. With a `FailureDetector` in the context, the lowest node that is not
- * suspected, or whoever passed the token to the dead, begins a new generation: it asks all others to take no token of an older one any more. Who has the token
- * gives it up; who is inside answers when it has left. Only when all have answered is there a new token; an old one, still
- * on its way, is refused. Each says which request it waits for, and so the new token's LN is known.
+ * suspected, or whoever passed the token to the dead, begins a new generation: it asks all others to take no token of an
+ * older one any more. Who has the token gives it up; who is inside answers when it has left. Only when all have answered
+ * is there a new token; an old one, still on its way, is refused. Each says which request it waits for, and so the new
+ * token's LN is known.
  *
  * Source: I. Suzuki, T. Kasami, "A Distributed Mutual Exclusion Algorithm", ACM TOCS 3(4), 1985. For the regeneration:
  * S. Nishio, K. F. Li, E. G. Manning, "A Resilient Mutual Exclusion Algorithm for Computer Networks", IEEE TPDS 1(3), 1990
@@ -44,6 +46,8 @@ type Token = typeof Token.Type
 export const Message = Schema.Union([
   /** "I want the token, for the `number`th time." */
   Schema.TaggedStruct("Request", { number: Natural }),
+  /** "I know a request of yours of that number, and so took your request, `asked`, for an old one." */
+  Schema.TaggedStruct("Known", { asked: Natural, number: Natural }),
   /** "It is yours." */
   Schema.TaggedStruct("Token", { token: Token }),
   /** "Take no token of an older generation, and give up the one that you have." */
@@ -155,7 +159,9 @@ export const card: Card.Card<State> = {
     },
     {
       name: "a node that forgets",
-      description: "The lowest node comes back as it began: with a token.",
+      description:
+        "The lowest node comes back as it began: with a token. Another is told from which number on to count, and is " +
+        "served; who asked while it was down waits until the token has left it.",
       faults: "crash",
       breaks: "mutual exclusion"
     }
@@ -212,8 +218,17 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event> = {
     switch (message._tag) {
       case "Request": {
         const rank = act.self.nodes.indexOf(from)
-        if (message.number <= state.requested[rank]!) return state
-        return offer({ ...state, requested: state.requested.with(rank, message.number) }, act)
+        const known = state.requested[rank]!
+        if (message.number > known)
+          return offer({ ...state, requested: state.requested.with(rank, message.number) }, act)
+        // It comes late, or of a node that counts anew because it has forgotten.
+        act.send(from, { _tag: "Known", asked: message.number, number: known })
+        return state
+      }
+      case "Known": {
+        const rank = rankOf(act.self)
+        if (!state.pending || message.asked !== state.requested[rank]) return state
+        return request({ ...state, requested: state.requested.with(rank, message.number) }, act)
       }
       case "Token":
         return message.token.generation < state.generation ? state : take(state, message.token, act)

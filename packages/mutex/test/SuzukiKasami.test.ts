@@ -29,6 +29,21 @@ describe("requests and the token (Suzuki & Kasami 1985; the notes, §3.2.B)", ()
     expect(site("S2", nodes, request("S3", 2), request("S3", 1)).state.requested).toEqual([0, 0, 2])
   })
 
+  it("who asks with a number that is known is told, and asks with the next: it has forgotten its numbers", () => {
+    const known = site("S1", nodes, request("S2", 1), request("S2", 3), request("S2", 2))
+    expect(known.actions).toEqual([send("S2", { _tag: "Known", asked: 2, number: 3 })])
+    const told = (asked: number) => from("S1", { _tag: "Known", asked, number: 3 } as const)
+    expect(site("S2", nodes, acquire, told(1)).actions).toEqual([
+      send("S1", { _tag: "Request", number: 4 }),
+      send("S3", { _tag: "Request", number: 4 })
+    ])
+    // What was withdrawn is asked for too: the token is to come, and to go on.
+    expect(site("S2", nodes, acquire, release, told(1)).state.requested).toEqual([0, 4, 0])
+    // Of an earlier request, which was overtaken, and of one that is served, it is not to ask again.
+    expect(site("S2", nodes, acquire, told(1), told(1)).actions).toEqual([])
+    expect(site("S2", nodes, acquire, from("S1", tokenOf([0, 0, 0])), release, told(1)).actions).toEqual([])
+  })
+
   it("an idle holder sends the token to whoever asks, when RN is above LN", () => {
     expect(site("S1", nodes, request("S2", 1))).toMatchObject({
       state: { token: undefined },

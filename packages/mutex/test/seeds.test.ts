@@ -108,6 +108,28 @@ const withLock = <E>(
     Effect.provideService(References.MinimumLogLevel, "None")
   )
 
+describe("a node comes back, and has forgotten its numbers", () => {
+  it("Suzuki–Kasami: it counts on from the number that the others know, and is served", async () => {
+    // The last of three enters thrice, and hands the token on; it crashes, and enters again.
+    const { violations } = await Effect.runPromise(
+      Simulation.run({
+        seed: 1,
+        nodes: nodesOf(3),
+        program: (node) =>
+          withLock(token.layer({ resource: "orders" }), (mutex) =>
+            node === "n3"
+              ? enter(mutex, 3, 10)
+              : Effect.andThen(Effect.sleep(node === "n1" ? "1 second" : "4 seconds"), enter(mutex, 1, 10))
+          ),
+        scheduled: [{ _tag: "Crash", node: "n3", atMillis: 2_000, forMillis: 1_000 }],
+        duration: "1 minute",
+        properties: guaranteesOf(token)
+      })
+    )
+    expect(violations).toEqual([])
+  })
+})
+
 describe("with a failure detector the others go on when a node is dead", () => {
   const detector = Heartbeat.layer({ interval: "200 millis", deadline: "600 millis" })
 
