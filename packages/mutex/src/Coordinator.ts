@@ -23,7 +23,7 @@ import type { Reading } from "./internal/acquisition.ts"
 import { fencingToken, isStranger, without } from "./internal/generations.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
 import { inGroup, locking } from "./internal/locking.ts"
-import { end, enqueue, newOffice, type Office } from "./internal/office.ts"
+import { type Claim, end, enqueue, laterThan, newOffice, type Office } from "./internal/office.ts"
 import { type FencingToken, InvalidOptions, Mutex } from "./Mutex.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
@@ -41,6 +41,8 @@ export const Message = Schema.Union([
   Schema.TaggedStruct("Release", { number: Natural }),
   /** From a new coordinator: "how is it with you? Take no grants of earlier epochs." */
   Schema.TaggedStruct("Inquire", { epoch: Natural }),
+  /** From the coordinator: "I know a later request of yours than `asked`, or that it is over: count on from there". */
+  Schema.TaggedStruct("Known", { asked: Natural, number: Natural }),
   /** To a new coordinator: "my latest request is at this". */
   Schema.TaggedStruct("Report", { epoch: Natural, number: Natural, phase: Phase })
 ])
@@ -166,8 +168,8 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, never, 
       case "Elected":
         if (command.epoch <= state.epoch) return state
         if (command.leader === act.self.id) return takeOffice(state, command.epoch, act)
-        // The new coordinator takes over who waits here.
-        return state.office === undefined ? state : { ...state, office: undefined, coordinator: undefined }
+        // Its Inquire may be lost on a node that was down.
+        return answer(state, command.leader, command.epoch, act)
       case "Suspect":
         return suspect({ ...state, suspects: Suspicion.applied(state.suspects, command) }, command.node, act)
       case "Trust":
@@ -179,6 +181,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, never, 
     if (isStranger(from, act.self)) return state
     switch (message._tag) {
       case "Request":
+        tellKnown(state, { node: from, number: message.number }, act)
         return change(state, (office) => enqueue(office, { node: from, number: message.number }, act.self), act)
       case "Release":
         return change(state, (office) => end(office, { node: from, number: message.number }, act.self), act)
@@ -188,6 +191,9 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, never, 
         return answer(state, from, message.epoch, act)
       case "Grant":
         return hearGrant(state, from, message, act)
+      case "Known":
+        if (state.phase !== "waiting" || message.asked !== state.number) return state
+        return request({ ...state, number: message.number + 1 }, act)
     }
   }
 }
@@ -243,6 +249,12 @@ const change = (state: State, how: (office: Office) => Office, act: Act): State 
   return office === state.office ? state : grant({ ...state, office }, act)
 }
 
+/** A request of the past came late, or is of a node that counts anew because it has forgotten. */
+const tellKnown = ({ office }: State, claim: Claim, act: Act): void => {
+  const number = office === undefined ? undefined : laterThan(office, claim, act.self)
+  if (number !== undefined) act.send(claim.node, { _tag: "Known", asked: claim.number, number })
+}
+
 const grant = (state: State, act: Act): State => {
   const { epoch, office, suspects } = state
   if (office === undefined || office.holder !== undefined || office.awaiting.length > 0) return state
@@ -276,8 +288,9 @@ const hearReport = (
   from: NodeId.NodeId,
   { number, phase }: Omit<Extract<Message, { readonly _tag: "Report" }>, "_tag">,
   act: Act
-): State =>
-  change(
+): State => {
+  if (phase === "waiting") tellKnown(state, { node: from, number }, act)
+  return change(
     state,
     (before) => {
       const office = { ...before, awaiting: without(before.awaiting, from) }
@@ -296,6 +309,7 @@ const hearReport = (
     },
     act
   )
+}
 
 /** The lock of a suspect is taken back, and its answer is not awaited. Its request stays, for when it is trusted again. */
 const suspect = (state: State, node: NodeId.NodeId, act: Act): State =>

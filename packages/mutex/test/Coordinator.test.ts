@@ -15,6 +15,7 @@ const inquires = (node: string, epoch: number) => from(node, { _tag: "Inquire", 
 const elected = (leader: string, epoch: number) => command({ _tag: "Elected", leader, epoch })
 const granted = (node: string, epoch: number, number: number, token: number) =>
   from(node, { _tag: "Grant", epoch, number, token })
+const knows = (node: string, asked: number, number: number) => from(node, { _tag: "Known", asked, number })
 const token = (epoch: number, grants: number) => epoch * 2 ** 30 + grants
 const grants = (to: string, epoch: number, number: number, count: number) =>
   send(to, { _tag: "Grant", epoch, number, token: token(epoch, count) })
@@ -51,7 +52,9 @@ describe("the coordinator", () => {
 
   it("messages may come twice, and overtake", () => {
     // A release before its request, and a later request before the release of the one before.
-    expect(site("n1", nodes, releases("n2", 1), requests("n2", 1)).actions).toEqual([])
+    const late = site("n1", nodes, releases("n2", 1), requests("n2", 1))
+    expect(late).toMatchObject({ state: { office: { holder: undefined, queue: [] } } })
+    expect(site("n2", nodes, acquire, release, acquire, knows("n1", 1, 1)).actions).toEqual([])
     expect(site("n1", nodes, requests("n2", 1), requests("n2", 2)).actions).toEqual([grants("n2", 0, 2, 2)])
     const twice = [requests("n2", 1), requests("n3", 1), requests("n2", 1), requests("n3", 1)]
     expect(site("n1", nodes, ...twice).state.office).toMatchObject({
@@ -59,6 +62,16 @@ describe("the coordinator", () => {
       queue: [{ node: "n3", number: 1 }]
     })
     expect(site("n2", nodes, acquire, granted("n1", 0, 1, 1), granted("n1", 0, 1, 1)).actions).toEqual([])
+  })
+
+  it("a node that counts anew is told from where to go on, and its earlier requests are over", () => {
+    for (const before of [[requests("n2", 7)], [acquire, requests("n2", 7)], [requests("n2", 7), releases("n2", 7)]]) {
+      expect(site("n1", nodes, ...before, requests("n2", 1)).actions).toEqual([
+        send("n2", { _tag: "Known", asked: 1, number: 7 })
+      ])
+    }
+    expect(site("n2", nodes, acquire, knows("n1", 1, 7)).actions).toEqual([send("n1", { _tag: "Request", number: 8 })])
+    expect(site("n1", nodes, requests("n2", 7), requests("n2", 8)).actions).toEqual([grants("n2", 0, 8, 2)])
   })
 
   it("a node that is no coordinator hears no requests", () => {
@@ -135,6 +148,12 @@ describe("a new coordinator", () => {
     expect(site("n2", nodes, elected("n2", 4), reports("n1", 3, 0, "idle")).state.office!.awaiting).toEqual([
       "n1",
       "n3"
+    ])
+  })
+
+  it("who hears of an election reports, inquired or not: the Inquire may be lost on a node that was down", () => {
+    expect(electedSite("n3", nodes, acquire, elected("n2", 4)).actions).toEqual([
+      send("n2", { _tag: "Report", epoch: 4, number: 1, phase: "waiting" })
     ])
   })
 

@@ -134,6 +134,14 @@ describe("coordinators that take over", () => {
     { nodes: 3, entries: 1, askers: ["n1", "n3"], mortal: ["n2"], commands: leads({ n2: 4, n3: 8 }) }
   ])("from the first one, at any time, %o", async (bounds) => sound(await exhaustDying(coordinator, bounds)))
 
+  it("and of whom the others hear too, at any time", async () => {
+    const leader = () => [{ _tag: "Elected", leader: "n2", epoch: 4 }]
+    sound(await exhaustDying(coordinator, { nodes: 3, entries: 1, commands: leader }))
+    sound(
+      await exhaustDying(coordinator, { nodes: 3, entries: 1, askers: ["n2", "n3"], mortal: ["n1"], commands: leader })
+    )
+  })
+
   it("from nobody, at any time", async () => {
     sound(await exhaustDying(elected, { nodes: 3, entries: 1, commands: leads({ n1: 3, n3: 5 }) }))
   })

@@ -51,3 +51,15 @@ export const end = (office: Office, { node, number }: Claim, self: Protocol.Self
     queue: office.queue.filter((claim) => !isOver(claim))
   }
 }
+
+/** The highest number that is known of the node, where that says that the claim is of the past. */
+export const laterThan = (
+  { holder, over, queue }: Office,
+  { node, number }: Claim,
+  { nodes }: Protocol.Self
+): number | undefined => {
+  const ended = over[nodes.indexOf(node)]!
+  const current = holder?.node === node ? holder : queue.find((claim) => claim.node === node)
+  const known = Math.max(ended, current?.number ?? 0)
+  return number <= ended || number < known ? known : undefined
+}
