@@ -34,6 +34,9 @@ describe.each(ringElections)("$name, every interleaving", (election) => {
   it("all resign at any time, and stand again: every guarantee holds", async () =>
     holds(await check(election, { nodes: 2, resign: ["P1", "P2"] })))
 
+  it("two begin anew at any time: every guarantee holds, as elections that are later take the place of others", async () =>
+    holds(await check(election, { nodes: 3, retry: ["P1", "P3"] })))
+
   it.each(["P1", "P3"])("%s crashes, nobody notices, and the election starves", async (node) => {
     const report = await check(election, { nodes: 3, crash: { node }, options: { stopAtViolation: false } })
     expect(verdicts(report)).toEqual({ ...all, "the highest leads": "violated" })

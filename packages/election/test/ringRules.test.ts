@@ -160,6 +160,12 @@ describe("elections have numbers", () => {
     expect(told.at(-1)!.id).toBe("P5")
   })
 
+  it("an election that stands still is begun anew; one that is over is not", () => {
+    const retry: Input = { _tag: "Command", command: { _tag: "Retry" } }
+    expect(at("P5", start, retry).sent).toEqual([send("P6", candidate("P5", 2))])
+    expect(at("P5", ...led, retry).sent).toEqual([])
+  })
+
   it("a leader that resigns calls for another election", () => {
     const leads = [start, from("P9", candidate("P10", 1))]
     expect(at("P10", ...leads, resign).sent).toEqual([send("P1", { _tag: "Call", round: 2 })])

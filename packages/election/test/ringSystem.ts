@@ -16,19 +16,28 @@ export interface Checked {
   readonly trust?: boolean
   /** Who may resign once, at any time, and then stand again. */
   readonly resign?: ReadonlyArray<string>
+  /** Who may begin anew once, at any time while an election is under way. */
+  readonly retry?: ReadonlyArray<string>
   readonly options?: Checker.Options
   /** In place of the election's own. */
   readonly protocol?: RingElection["protocol"]
 }
 
-/** What its user has done: how often it changed its mind about standing, and about the node that crashes. */
+/** What its user has done: how often it changed its mind about standing, and about the node that crashes; and began anew. */
 interface Memo {
   readonly stand: number
   readonly suspect: number
+  readonly retry: number
 }
 
-const user = ({ crash, resign = [], suspect = [], trust = false }: Checked): System.User<State, Command, Memo> => ({
-  memo: { stand: 0, suspect: 0 },
+const user = ({
+  crash,
+  resign = [],
+  retry = [],
+  suspect = [],
+  trust = false
+}: Checked): System.User<State, Command, Memo> => ({
+  memo: { stand: 0, suspect: 0, retry: 0 },
   moves: ({ memo, node }) => {
     const moves: Array<System.Move<Command, Memo>> = []
     if (resign.includes(node) && memo.stand < 2) {
@@ -39,6 +48,8 @@ const user = ({ crash, resign = [], suspect = [], trust = false }: Checked): Sys
       const command = { _tag: memo.suspect === 0 ? "Suspect" : "Trust", node: crash!.node } as const
       moves.push({ _tag: "Command", command, memo: { ...memo, suspect: memo.suspect + 1 } })
     }
+    if (retry.includes(node) && memo.retry < 1)
+      moves.push({ _tag: "Command", command: { _tag: "Retry" }, memo: { ...memo, retry: 1 } })
     return moves
   }
 })

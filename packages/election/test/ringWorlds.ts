@@ -34,8 +34,11 @@ const world = (election: RingElection, { change, detector, faults = "none", node
     )
 })
 
-export const search = (election: RingElection, given: World & { readonly seeds: number }) =>
-  Simulation.search({ ...world(election, given), seeds: { first: 1, last: given.seeds } })
+/** The seeds from `first` on, or from 1, to `seeds`. */
+export const search = (
+  election: RingElection,
+  { first = 1, seeds, ...given }: World & { readonly first?: number; readonly seeds: number }
+) => Simulation.search({ ...world(election, given), seeds: { first, last: seeds } })
 
 /** Nothing but `test` disturbs the world. */
 export const run = <A>(

@@ -8,7 +8,8 @@
  * The epoch of a leader is (number of its election) · N + (its rank): two leaders never share one, whatever goes wrong.
  *
  * Where a failure detector says who is dead, each node skips the dead, and begins anew when its leader has died, or, while
- * an election is under way, a neighbour: only there can a message have been lost.
+ * an election is under way, a neighbour: only there can a message have been lost. What a detector does not see, a node
+ * that is back before it was suspected, shows by an election that stands still: that is begun anew as well.
  */
 import type { Card, Protocol } from "@troupe/actor"
 import type { Suspicion } from "@troupe/failure-detection"
@@ -42,6 +43,8 @@ export type Command =
   | { readonly _tag: "Resign" }
   /** A failure detector takes a node for dead, or no longer. */
   | Suspicion.Suspicion
+  /** Begins anew, if an election is under way: it has stood still for so long that a message must have been lost. */
+  | { readonly _tag: "Retry" }
 
 export type Event = { readonly _tag: "LeaderChanged"; readonly leader: Leader | undefined }
 
@@ -210,6 +213,8 @@ export const electingBy = <S extends State, Token extends { readonly _tag: strin
         case "Suspect":
         case "Trust":
           return onSuspicion(state, command, act)
+        case "Retry":
+          return state.leader === undefined ? beginAnew(state, act) : state
       }
     },
 

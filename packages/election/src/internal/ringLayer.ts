@@ -2,9 +2,9 @@
  * The `Election` service by an algorithm round a ring: what the layers of those algorithms share.
  */
 import { Actor, type Protocol } from "@troupe/actor"
-import { Suspicion } from "@troupe/failure-detection"
+import { FailureDetector, Suspicion } from "@troupe/failure-detection"
 import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { Election, InvalidOptions } from "../Election.ts"
 import { electing } from "./electing.ts"
 import type { Command, Event, Options, State } from "./ring.ts"
@@ -29,9 +29,27 @@ export const ringLayer = <S extends State, Message>(
       })
       const service = yield* election(actor)
       suspectAgain = yield* Suspicion.follow(actor)
+      if (Option.isSome(yield* Effect.serviceOption(FailureDetector))) yield* Effect.forkScoped(watch(actor))
       return service
     })
   )
+
+/** How long an election may stand still, where nodes may crash, before it is begun anew: twice as long each time. */
+export const patienceMillis = 2_000
+
+/** Looks time and again whether an election stands still: there is no leader, and no later election has begun. */
+const watch = Effect.fnUntraced(function* ({ state, tell }: Actor.Actor<State, Command, Event>) {
+  for (let patience = patienceMillis; ;) {
+    const { round } = state()
+    yield* Effect.sleep(patience)
+    const now = state()
+    if (now.leader !== undefined) patience = patienceMillis
+    else if (now.round === round) {
+      tell({ _tag: "Retry" })
+      patience = Math.min(2 * patience, 2 ** 31)
+    }
+  }
+})
 
 /** A ring has each node of the group once. */
 const checkRing = (ring: Options["ring"], nodes: ReadonlyArray<NodeId.NodeId>): Effect.Effect<void, InvalidOptions> => {
