@@ -1,5 +1,6 @@
 export * as Cache from "./Cache.ts"
 export * as Causal from "./Causal.ts"
+export * as Delivery from "./Delivery.ts"
 export * as Eventual from "./Eventual.ts"
 export * as History from "./History.ts"
 export * as Linearizable from "./Linearizable.ts"
