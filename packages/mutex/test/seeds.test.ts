@@ -31,8 +31,8 @@ const persistent = (mutex: Lock): Effect.Effect<void> =>
 
 describe("inside its assumptions every guarantee of the card holds", () => {
   it.each<[string, number, number, Locking<any, any>]>([
-    ["coordinator", 3, 500, coordinator],
-    ["coordinator", 5, 200, coordinator],
+    ["coordinator", 3, 200, coordinator],
+    ["coordinator", 5, 60, coordinator],
     ["Lamport's queue", 3, 200, queue],
     ["Lamport's queue", 5, 50, queue],
     ["Suzuki–Kasami", 3, 300, token],
