@@ -6,9 +6,9 @@
  */
 import type { Card, Protocol } from "@troupe/actor"
 import { LogicalClock, NodeClock } from "@troupe/clocks"
-import { Election } from "@troupe/election"
+import { Election, type Leader } from "@troupe/election"
 import { FailureDetector, FailureNotification, type Status } from "@troupe/failure-detection"
-import { Mutex } from "@troupe/mutex"
+import { type Delay, Mutex } from "@troupe/mutex"
 import { type NodeId, Transport } from "@troupe/transport"
 import { Context, Effect, Layer, Option, type Scope, Stream } from "effect"
 
@@ -24,9 +24,23 @@ export interface Stage {
   /** This node has finished an operation. */
   readonly finished: Effect.Effect<void>
   /** `leader`: whom this node follows, of one that elects. */
-  readonly show: (role: Role, detail?: string, leader?: NodeId.NodeId) => Effect.Effect<void>
+  readonly show: (role: Role, detail?: string, leader?: Leader) => Effect.Effect<void>
   /** This node thinks this of another from now on; of somebody, where it can't tell of whom. */
   readonly says: (status: Status, about?: NodeId.NodeId) => Effect.Effect<void>
+  /** A request of this node has been waiting for long. Without it, nobody listens. */
+  readonly delayed?: (delay: Delay) => Effect.Effect<void>
+  /** Whether this node stands for election. */
+  readonly stands: boolean
+}
+
+/** Where there is always more to do, and nobody watches. */
+export const unwatched: Stage = {
+  next: Effect.succeed(true),
+  work: Effect.void,
+  finished: Effect.void,
+  show: () => Effect.void,
+  says: () => Effect.void,
+  stands: true
 }
 
 /** What an algorithm is a layer for. */
@@ -111,6 +125,7 @@ const entries = ({ card, defaults, facts, layer, protocol }: Lock): Demonstratio
   lock: layer,
   program: Effect.fnUntraced(function* (stage) {
     const mutex = yield* build(Mutex, layer({ resource: "demo" }))
+    if (stage.delayed !== undefined) yield* Effect.forkScoped(Stream.runForEach(mutex.delays, stage.delayed))
     while (yield* stage.next) {
       yield* stage.show("waits")
       yield* mutex.withLock((token) => Effect.andThen(stage.show("holds", `token ${token}`), stage.work))
@@ -135,12 +150,15 @@ export const election = ({ card, defaults, layer, protocol }: Electing): Demonst
   elects: layer,
   program: Effect.fnUntraced(function* (stage) {
     const election = yield* build(Election, layer())
+    if (!stage.stands) yield* election.resign
     const shown = Stream.runForEach(
       election.changes,
       Option.match({
         onNone: () => stage.show("waits", "for a leader"),
-        onSome: ({ epoch, id }) =>
-          id === election.self ? stage.show("leads", `epoch ${epoch}`, id) : stage.show("rests", `follows ${id}`, id)
+        onSome: (leader) =>
+          leader.id === election.self
+            ? stage.show("leads", `epoch ${leader.epoch}`, leader)
+            : stage.show("rests", `follows ${leader.id}`, leader)
       })
     )
     yield* Effect.forkScoped(shown)

@@ -5,10 +5,12 @@
  * by their times (see `worlds/Tcp.ts`): all clocks of one machine that count from its start agree.
  */
 import { Observer } from "@troupe/actor"
-import type { Status } from "@troupe/failure-detection"
+import { FailureDetector, Heartbeat, type Status } from "@troupe/failure-detection"
 import { type NodeId, Transport } from "@troupe/transport"
-import { Clock, Effect, Random, type Scope } from "effect"
-import type { Demonstration, Role } from "./Demonstration.ts"
+import { Clock, Context, Effect, Layer, Random, type Scope } from "effect"
+import { crashOf } from "./Crashes.ts"
+import type { Demonstration, Role, Stage } from "./Demonstration.ts"
+import { type Staged, victimOf } from "./worlds/World.ts"
 
 export type Sighting = { readonly node: NodeId.NodeId; readonly atNanos: number } & What
 
@@ -22,9 +24,17 @@ type What =
       readonly received: string | undefined
       readonly failure?: string
     }
-  | { readonly _tag: "Shows"; readonly role: Role; readonly detail: string }
+  | {
+      readonly _tag: "Shows"
+      readonly role: Role
+      readonly detail: string
+      /** Whom it follows, of an election. */
+      readonly leader?: { readonly id: NodeId.NodeId; readonly epoch: number }
+    }
   /** It thinks this of another node; of some node, where it can't tell which. */
   | { readonly _tag: "Says"; readonly status: Status; readonly about: NodeId.NodeId | undefined }
+  /** Its request has waited for so long, on these. */
+  | { readonly _tag: "Delayed"; readonly millis: number; readonly waitsFor: ReadonlyArray<NodeId.NodeId> }
   /** The run has killed the node. */
   | { readonly _tag: "Killed" }
   | { readonly _tag: "Finished" }
@@ -41,21 +51,36 @@ export interface Pace {
 export const perform = Effect.fnUntraced(function* (
   demonstration: Demonstration,
   pace: Pace,
-  tell: (sighting: Sighting) => void
+  tell: (sighting: Sighting) => void,
+  crash?: Staged
 ): Effect.fn.Return<void, Error, Transport | Scope.Scope> {
-  const { self: node } = yield* Transport
+  const { nodes, self: node } = yield* Transport
   const clock = yield* Clock.Clock
   const seen = () => ({ node, atNanos: Number(clock.monotonicTimeNanosUnsafe()) })
-  const stage = {
+  const stage: Stage = {
     next: pace.next,
     work: pace.work,
     finished: Effect.sync(() => tell({ ...seen(), _tag: "Finished" })),
-    show: (role: Role, detail = "") => Effect.sync(() => tell({ ...seen(), _tag: "Shows", role, detail })),
-    says: (status: Status, about?: NodeId.NodeId) => Effect.sync(() => tell({ ...seen(), _tag: "Says", status, about }))
+    show: (role, detail = "", leader) =>
+      Effect.sync(() => {
+        const followed = leader === undefined ? {} : { leader: { id: leader.id, epoch: leader.epoch } }
+        tell({ ...seen(), _tag: "Shows", role, detail, ...followed })
+      }),
+    says: (status, about) => Effect.sync(() => tell({ ...seen(), _tag: "Says", status, about })),
+    ...(crash === undefined
+      ? {}
+      : { delayed: (delay) => Effect.sync(() => tell({ ...seen(), _tag: "Delayed", ...delay })) }),
+    // Who leads is killed: not the one that the others cannot do without.
+    stands: crash === undefined || node !== nodes[0] || crashOf(demonstration)?.restsOnLowest !== true
   }
-  yield* demonstration
+  const program = demonstration
     .program(stage)
     .pipe(Effect.provideService(Observer, observe(demonstration.actor, seen, tell, yield* Observer)))
+  yield* crash?.detector === true
+    ? Effect.flatMap(Layer.build(Heartbeat.layer()), (context) =>
+        Effect.provideService(program, FailureDetector, Context.get(context, FailureDetector))
+      )
+    : program
   tell({ ...seen(), _tag: "Done" })
 })
 
@@ -119,8 +144,19 @@ export const share = ({
   }
 }
 
+/** Where a crash is staged: again and again, after a breath, until the run is stopped. The victim does not leave again. */
+const untilKilled = ({ node, nodes, workMillis }: Parameters<typeof share>[0]): Pace => {
+  let times = 0
+  const isVictim = node === victimOf(nodes)
+  return {
+    next: Effect.as(Effect.sleep("20 millis"), true),
+    work: Effect.suspend(() => (isVictim && ++times === 2 ? Effect.never : Effect.sleep(workMillis)))
+  }
+}
+
 /** So many seconds, of what is ongoing; of all else, a node's share of so many operations. */
-export const paceOf = (demonstration: Demonstration, given: Parameters<typeof share>[0]): Pace => {
+export const paceOf = (demonstration: Demonstration, given: Parameters<typeof share>[0], crash?: Staged): Pace => {
+  if (crash !== undefined) return untilKilled(given)
   if (!demonstration.isOngoing) return share(given)
   let left = given.entries
   return { next: Effect.sync(() => left-- > 0), work: Effect.sleep("1 second") }

@@ -5,6 +5,7 @@
 import type { Card } from "@troupe/actor"
 import type { NodeId } from "@troupe/transport"
 import type { Demonstration, Role } from "./Demonstration.ts"
+import { Aftermath } from "./Aftermath.ts"
 import { Detection } from "./Detection.ts"
 import type { Sighting } from "./Sighting.ts"
 
@@ -37,6 +38,7 @@ export class Tally {
   readonly status = new Map<NodeId.NodeId, { readonly role: Role; readonly detail: string }>()
   readonly failures: Array<Violation> = []
   readonly detection = new Detection()
+  readonly aftermath: Aftermath
   private received = 0
   private done = 0
   private readonly nodes: ReadonlyArray<NodeId.NodeId>
@@ -60,6 +62,7 @@ export class Tally {
     } = {}
   ) {
     this.nodes = nodes
+    this.aftermath = new Aftermath(nodes)
     this.isOngoing = isOngoing
     this.guarantees = card.guarantees
     this.backgroundTags = new Set(card.cost.background)
@@ -69,6 +72,7 @@ export class Tally {
 
   readonly see = (sighting: Sighting): void => {
     this.detection.see(sighting)
+    this.aftermath.see(sighting)
     switch (sighting._tag) {
       case "Step":
         this.step(sighting)

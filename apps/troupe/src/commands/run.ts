@@ -2,6 +2,7 @@
 import type { Card } from "@troupe/actor"
 import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
+import { crashOf } from "../Crashes.ts"
 import { CannotRun, Usage, Violated } from "../Problem.ts"
 import type { Sighting } from "../Sighting.ts"
 import { type Outcome, Tally } from "../Tally.ts"
@@ -13,12 +14,15 @@ import { processes } from "../worlds/processes.ts"
 import { simulated } from "../worlds/simulated.ts"
 import { names, type Run } from "../worlds/World.ts"
 import { algorithm, findVariant, isBetween, json, maximumNodes, nodes, variant } from "./arguments.ts"
+import { crashAsJson, crashAsText, judge } from "./run/Crashed.ts"
 import { detectionAsJson, detectionAsText } from "./run/Detected.ts"
 import { type Report, type Transport, transports, verdicts, type Watched } from "./run/Report.ts"
 
 const maximumProcesses = 64
 const maximumEntries = 1_000_000
 const maximumSeconds = 3_600
+
+const isRole = (text: string): text is "holder" | "leader" => text === "holder" || text === "leader"
 
 const flags = {
   algorithm,
@@ -50,10 +54,23 @@ const flags = {
     Flag.withDescription("How long nodes watch each other, where the algorithm detects failures. Default: 30"),
     Flag.optional
   ),
-  kill: Flag.Int("kill").pipe(
-    Flag.filter(isBetween(0, maximumNodes), () => `a number of nodes from 0 to ${maximumNodes}`),
-    Flag.withDescription("How many of them die when half of that time is over; says who noticed when. Default: 0"),
-    Flag.withDefault(0)
+  kill: Flag.String("kill").pipe(
+    Flag.withMetavar("holder|leader|N"),
+    Flag.filter(
+      (text) => isRole(text) || (/^\d+$/.test(text) && isBetween(0, maximumNodes)(Number(text))),
+      () => `holder, leader, or a number of nodes from 0 to ${maximumNodes}`
+    ),
+    Flag.withDescription(
+      "holder, leader: who holds the lock or leads is killed; says what the others do, and whether the card said so. " +
+        "N: so many nodes die when half of the seconds are over; says who noticed when. Default: 0"
+    ),
+    Flag.withDefault("0")
+  ),
+  detector: Flag.Boolean("detector").pipe(
+    Flag.withDescription(
+      "With --kill holder or leader: whether nodes have a failure detector, where the algorithm listens to one. Default: they have"
+    ),
+    Flag.withDefault(true)
   ),
   json
 }
@@ -63,21 +80,29 @@ export const run = Command.make(
   flags,
   Effect.fnUntraced(function* (given) {
     const demonstration = yield* findVariant(given.algorithm, given.variant)
-    const refusal = refuse(demonstration, given.transport, given.nodes) ?? refuseKilling(demonstration, given)
+    const refusal =
+      refuse(demonstration, given.transport, given.nodes) ??
+      (isRole(given.kill) ? refuseCrash(demonstration, given, given.kill) : refuseKilling(demonstration, given))
     if (refusal !== undefined) return yield* new Usage({ reason: refusal })
     const terminal = yield* screen
     const isLive = terminal.canRedraw && !given.json
     const seconds = Option.getOrElse(given.seconds, () => 30)
+    const dying = isRole(given.kill) ? 0 : Number(given.kill)
     const plan: Run = {
       demonstration,
       nodes: names(given.nodes),
       entries: demonstration.isOngoing ? seconds : given.entries,
       seed: given.seed,
-      workMillis: isLive ? watchable(given.entries, demonstration.inTurns ? 1 : given.nodes) : 0,
-      ...(given.kill === 0 ? {} : { kill: { nodes: victims(given.nodes, given.kill), afterMillis: 500 * seconds } })
+      workMillis: isLive && !isRole(given.kill) ? watchable(given.entries, demonstration.inTurns ? 1 : given.nodes) : 0,
+      ...(dying > 0 ? { kill: { nodes: victims(given.nodes, dying), afterMillis: 500 * seconds } } : {}),
+      ...(isRole(given.kill) ? { crash: { detector: given.detector && listens(demonstration) } } : {})
     }
-    const show = given.json ? silently : isLive ? live : inLines
-    const [toJson, toText] = demonstration.isOngoing ? [detectionAsJson, detectionAsText] : [asJson, asText]
+    const show = given.json ? silently : isLive ? live : isRole(given.kill) ? titled : inLines
+    const [toJson, toText] = isRole(given.kill)
+      ? [crashAsJson, crashAsText]
+      : demonstration.isOngoing
+        ? [detectionAsJson, detectionAsText]
+        : [asJson, asText]
     const tell = (watched: Watched) => {
       const report = { plan, transport: given.transport, ...watched }
       return print(given.json ? [JSON.stringify(toJson(report))] : toText(report, terminal))
@@ -93,8 +118,9 @@ export const run = Command.make(
     const showing = show(plan, given.transport, terminal, (tally) => (begun = tally))
     const watched = yield* Effect.onInterrupt(showing, () => tellBegun)
     yield* tell(watched)
-    const { outcome } = watched
-    if (outcome.violations.length > 0) return yield* new Violated()
+    const { violations } =
+      plan.crash === undefined ? watched.outcome : judge({ plan, transport: given.transport, ...watched })
+    if (violations.length > 0) return yield* new Violated()
   })
 ).pipe(
   Command.withDescription(
@@ -111,6 +137,10 @@ export const run = Command.make(
     {
       command: "troupe run failure-detection/phi-accrual --nodes 50 --transport sim --kill 3",
       description: "Three nodes die: who notices when"
+    },
+    {
+      command: "troupe run mutex/suzuki-kasami --transport tcp --kill holder",
+      description: "kill -9 of who holds the lock: what the others do, and what the card said"
     }
   ])
 )
@@ -127,22 +157,40 @@ const refuse = ({ card, name }: Demonstration, transport: Transport, nodes: numb
   return `The card of ${name} assumes channels ${assumed}, and UDP does not. Take --transport tcp.`
 }
 
-const refuseKilling = (
-  { isOngoing, name }: Demonstration,
-  {
-    kill,
-    nodes,
-    seconds,
-    transport
-  }: {
-    readonly kill: number
-    readonly nodes: number
-    readonly seconds: Option.Option<number>
-    readonly transport: Transport
-  }
+interface Killing {
+  readonly kill: string
+  readonly nodes: number
+  readonly seconds: Option.Option<number>
+  readonly transport: Transport
+  readonly detector: boolean
+}
+
+/** Whether a failure detector makes a difference to it. */
+const listens = (demonstration: Demonstration): boolean => crashOf(demonstration)?.remedy === "detector"
+
+const refuseCrash = (
+  demonstration: Demonstration,
+  { detector, nodes, seconds, transport }: Killing,
+  role: "holder" | "leader"
 ): string | undefined => {
+  const { name, service } = demonstration
+  if (service !== (role === "holder" ? "mutex" : "election")) {
+    return `--kill ${role}: ${name} has no ${role}. ${role === "holder" ? "Locks have" : "Elections have"}.`
+  }
+  if (Option.isSome(seconds)) return `--seconds: the run ends when it is clear what comes of the death.`
+  if (nodes === 1) return `--kill ${role}: nobody would be left. Give --nodes 2 or more.`
+  if (transport === "memory") return `--kill ${role}: in memory no node dies alone. Take --transport sim or tcp.`
+  return detector || listens(demonstration) ? undefined : `--no-detector: ${name} listens to no failure detector.`
+}
+
+const refuseKilling = ({ isOngoing, name }: Demonstration, given: Killing): string | undefined => {
+  const { nodes, seconds, transport } = given
+  const kill = Number(given.kill)
+  if (!given.detector) return "--no-detector: nobody is killed. Add --kill holder, or leader."
   if (!isOngoing && (kill > 0 || Option.isSome(seconds))) {
-    return `--${kill > 0 ? "kill" : "seconds"}: ${name} detects no failures. Those of failure-detection do.`
+    return kill > 0
+      ? `--kill ${kill}: ${name} detects no failures. Those of failure-detection do; of locks kill the holder, of elections the leader.`
+      : `--seconds: ${name} detects no failures. Those of failure-detection do.`
   }
   if (kill > 0 && kill >= nodes)
     return `--kill ${kill}: one of ${nodes} must be left to notice, so ${nodes - 1} at the most.`
@@ -187,6 +235,9 @@ const tallyOf = (
     checks: transport !== "sim",
     ...(onSighting === undefined ? {} : { onSighting })
   })
+
+const titled = (plan: Run, transport: Transport, _screen: Screen, begin: Begin) =>
+  Effect.andThen(print([title(plan, transport)]), perform(plan, transport, tallyOf(plan, transport), begin))
 
 const silently = (plan: Run, transport: Transport, _screen: Screen, begin: Begin) =>
   perform(plan, transport, tallyOf(plan, transport), begin)

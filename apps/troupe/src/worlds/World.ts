@@ -4,6 +4,15 @@ import { Effect, Schema } from "effect"
 import type { Demonstration } from "../Demonstration.ts"
 import type { Tally } from "../Tally.ts"
 
+/** That the holder of the lock, or the leader, is killed. */
+export interface Staged {
+  /** Whether each node has a failure detector. */
+  readonly detector: boolean
+}
+
+/** The node that stays inside until it is killed. The lowest has parts to play in some locks. */
+export const victimOf = (nodes: ReadonlyArray<NodeId.NodeId>): NodeId.NodeId => nodes.at(-1)!
+
 export interface Run {
   readonly demonstration: Demonstration
   /** In `NodeId.Order`. */
@@ -14,6 +23,7 @@ export interface Run {
   readonly workMillis: number
   /** Nodes that die for good at a time of the run. Not in one real process: nothing there dies alone. */
   readonly kill?: { readonly nodes: ReadonlyArray<NodeId.NodeId>; readonly afterMillis: number }
+  readonly crash?: Staged
 }
 
 /** A node of the run could not start, died, or fell silent. */

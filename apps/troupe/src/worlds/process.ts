@@ -82,7 +82,7 @@ const held = Effect.fnUntraced(function* (pace: Pace) {
 const node = Effect.gen(function* () {
   const { next } = yield* orders
   const order = yield* next("Begin")
-  const { algorithm, entries, nodes, over, seed, self, workMillis } = order
+  const { algorithm, crash, entries, nodes, over, seed, self, workMillis } = order
   const demonstration = named(algorithm)!
   const { connect, port, transport } = yield* join[over](order)
   yield* say({ _tag: "Listening", port })
@@ -90,10 +90,14 @@ const node = Effect.gen(function* () {
   yield* connect(ports)
 
   let batch: Array<Sighting> = []
-  const { pace, ready, start } = yield* held(paceOf(demonstration, { entries, node: self, nodes, workMillis }))
-  const work = perform(demonstration, pace, (sighting) =>
+  const { pace, ready, start } = yield* held(paceOf(demonstration, { entries, node: self, nodes, workMillis }, crash))
+  const tell = (sighting: Sighting): void => {
     batch.push("state" in sighting ? { ...sighting, state: pack(sighting.state) } : sighting)
-  ).pipe(Effect.provideService(Transport, transport), Random.withSeed(`${seed}/${self}`))
+  }
+  const work = perform(demonstration, pace, tell, crash).pipe(
+    Effect.provideService(Transport, transport),
+    Random.withSeed(`${seed}/${self}`)
+  )
   // What comes before its channel is open is kept over TCP, and lost over UDP: there, all open theirs before any begins.
   const early = over === "udp" ? yield* Effect.forkScoped(work, { startImmediately: true }) : undefined
   if (early !== undefined) yield* Effect.raceFirst(ready, Effect.sleep(openingMillis))

@@ -12,7 +12,8 @@ import { getCompileCacheDir } from "node:module"
 import type { Sighting } from "../Sighting.ts"
 import type { Tally } from "../Tally.ts"
 import { unpack } from "./Packing.ts"
-import { NodeFailed, type Run, settled } from "./World.ts"
+import { staged } from "./Staging.ts"
+import { NodeFailed, type Run, settled, type Staged } from "./World.ts"
 
 /** What the nodes are connected by. */
 export type Over = "tcp" | "udp"
@@ -27,6 +28,7 @@ export interface Begin {
   readonly entries: number
   readonly seed: number
   readonly workMillis: number
+  readonly crash: Staged | undefined
 }
 
 /** What a node is told. */
@@ -52,7 +54,7 @@ const silentAfterMillis = 10_000
 
 export const processes = (over: Over) => (run: Run, tally: Tally) =>
   Effect.gen(function* () {
-    const { demonstration, entries, kill, nodes, seed, workMillis } = run
+    const { crash, demonstration, entries, kill, nodes, seed, workMillis } = run
     const failed = yield* Deferred.make<never, NodeFailed>()
     const merge = new Merge(nodes)
     const staff = yield* Effect.forEach(nodes, (node) => employ(node, merge, failed))
@@ -70,7 +72,8 @@ export const processes = (over: Over) => (run: Run, tally: Tally) =>
         nodes,
         entries,
         seed,
-        workMillis
+        workMillis,
+        crash
       }))
       const ports = yield* allOf(staff, ({ listening }) => listening, "did not start")
       yield* tellAll(() => ({ _tag: "Connect", ports: Object.fromEntries(nodes.map((node, i) => [node, ports[i]!])) }))
@@ -78,7 +81,18 @@ export const processes = (over: Over) => (run: Run, tally: Tally) =>
       yield* tellAll(() => ({ _tag: "Start" }))
       merge.begin()
       if (kill !== undefined) yield* Effect.forkScoped(killing(kill, staff, merge))
-      yield* Effect.raceFirst(follow(merge, tally), settled(tally, workMillis, over === "udp"))
+      const end =
+        crash === undefined
+          ? settled(tally, workMillis, over === "udp")
+          : staged(run, tally, (node) =>
+              Effect.sync(() =>
+                slay(
+                  staff.find((each) => each.node === node)!,
+                  merge
+                )
+              )
+            )
+      yield* Effect.raceFirst(follow(merge, tally), end)
       return tally.outcome()
     })
     return yield* Effect.raceFirst(work, Deferred.await(failed))
@@ -140,12 +154,13 @@ const killing = (
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
     yield* Effect.sleep(afterMillis)
-    for (const { child, node } of staff) {
-      if (!nodes.includes(node)) continue
-      merge.bury(node, Number(process.hrtime.bigint()))
-      child.kill("SIGKILL")
-    }
+    for (const employee of staff) if (nodes.includes(employee.node)) slay(employee, merge)
   })
+
+const slay = ({ child, node }: Employee, merge: Merge): void => {
+  merge.bury(node, Number(process.hrtime.bigint()))
+  child.kill("SIGKILL")
+}
 
 const dismiss = (child: ChildProcess): Effect.Effect<void> =>
   Effect.callback((resume) => {

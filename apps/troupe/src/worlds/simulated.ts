@@ -1,8 +1,10 @@
 /** All nodes in a simulated world, on virtual time: the same run for the same seed. */
 import { type Property, Simulation } from "@troupe/simulation"
+import type { NodeId } from "@troupe/transport"
 import { Effect } from "effect"
 import { paceOf, perform } from "../Sighting.ts"
 import type { Outcome, Tally } from "../Tally.ts"
+import { staged } from "./Staging.ts"
 import { type Run, settled } from "./World.ts"
 
 export interface Simulated extends Outcome {
@@ -10,20 +12,20 @@ export interface Simulated extends Outcome {
 }
 
 /** `tally` sees the run, but leaves it to the simulator to hold the guarantees against it. */
-export const simulated = (
-  { demonstration, entries, kill, nodes, seed, workMillis }: Run,
-  tally: Tally
-): Effect.Effect<Simulated, Simulation.SimulationError> =>
+export const simulated = (run: Run, tally: Tally): Effect.Effect<Simulated, Simulation.SimulationError> =>
   Effect.gen(function* () {
+    const { crash, demonstration, entries, kill, nodes, seed, workMillis } = run
     const result = yield* Simulation.run({
       seed,
       nodes,
-      program: (node) => perform(demonstration, paceOf(demonstration, { entries, node, nodes, workMillis }), tally.see),
+      program: (node) =>
+        perform(demonstration, paceOf(demonstration, { entries, node, nodes, workMillis }, crash), tally.see, crash),
       properties: Simulation.fromCard(demonstration.card, demonstration.actor).map((property) =>
         onChange(property, tally)
       ),
       test: (simulator) =>
         Effect.gen(function* () {
+          if (crash !== undefined) return yield* staged(run, tally, (node) => slay(node, simulator, tally))
           if (kill !== undefined) yield* Effect.forkChild(killing(kill, simulator, tally))
           yield* settled(tally, workMillis)
         }),
@@ -45,11 +47,14 @@ export const simulated = (
 const killing = ({ afterMillis, nodes }: NonNullable<Run["kill"]>, simulator: Simulation.Simulator, tally: Tally) =>
   Effect.gen(function* () {
     yield* Effect.sleep(afterMillis)
-    for (const node of nodes) {
-      yield* simulator.crash(node)
-      tally.see({ _tag: "Killed", node, atNanos: simulator.world.nowMillis * 1e6 })
-    }
+    for (const node of nodes) yield* slay(node, simulator, tally)
   })
+
+const slay = (node: NodeId.NodeId, simulator: Simulation.Simulator, tally: Tally) =>
+  Effect.andThen(
+    simulator.crash(node),
+    Effect.sync(() => tally.see({ _tag: "Killed", node, atNanos: simulator.world.nowMillis * 1e6 }))
+  )
 
 /** Guarantees speak of states alone: no change, no second look. With many nodes a look takes its time. */
 const onChange = (property: Property, tally: Tally): Property => {

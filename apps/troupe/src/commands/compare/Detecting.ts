@@ -7,7 +7,7 @@
 import { Faults, Simulation } from "@troupe/simulation"
 import { Transport } from "@troupe/transport"
 import { Clock, Effect } from "effect"
-import type { Demonstration, Stage } from "../../Demonstration.ts"
+import { type Demonstration, type Stage, unwatched } from "../../Demonstration.ts"
 import { Detection, quantile } from "../../Detection.ts"
 import { number } from "../../terminal/Screen.ts"
 import { names } from "../../worlds/World.ts"
@@ -42,10 +42,8 @@ const program = (demonstration: Demonstration, detection: Detection, sent: Sent)
         sent.bytes += bytesOf(message)
       }
       const stage: Stage = {
-        next: Effect.succeed(true),
+        ...unwatched,
         work: Effect.sleep("1 hour"),
-        finished: Effect.void,
-        show: () => Effect.void,
         says: (status, about) =>
           Effect.sync(() => detection.see({ _tag: "Says", node, atNanos: atNanos(), status, about }))
       }

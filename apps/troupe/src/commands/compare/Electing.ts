@@ -9,7 +9,7 @@ import { FailureDetector, Heartbeat } from "@troupe/failure-detection"
 import { Simulation } from "@troupe/simulation"
 import { type NodeId, Transport } from "@troupe/transport"
 import { Clock, Context, Effect, Layer } from "effect"
-import type { Demonstration, Stage } from "../../Demonstration.ts"
+import { type Demonstration, type Stage, unwatched } from "../../Demonstration.ts"
 import { number } from "../../terminal/Screen.ts"
 import { names } from "../../worlds/World.ts"
 import { counted, type Sent, sizing } from "./Counted.ts"
@@ -76,11 +76,8 @@ const program = (demonstration: Demonstration, followers: Followers) => {
       const transport = yield* Transport
       const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
       const stage: Stage = {
-        next: Effect.succeed(true),
-        work: Effect.void,
-        finished: Effect.void,
-        show: (_role, _detail, leader) => Effect.sync(() => followers.follow(node, leader, now())),
-        says: () => Effect.void
+        ...unwatched,
+        show: (_role, _detail, leader) => Effect.sync(() => followers.follow(node, leader?.id, now()))
       }
       const count = (message: unknown): void => {
         if (background.has((message as { readonly _tag: string })._tag)) {

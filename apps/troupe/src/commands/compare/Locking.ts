@@ -8,7 +8,7 @@
 import { Faults, Simulation } from "@troupe/simulation"
 import { type NodeId, Transport } from "@troupe/transport"
 import { Clock, Duration, Effect, Random } from "effect"
-import type { Demonstration, Stage } from "../../Demonstration.ts"
+import { type Demonstration, type Stage, unwatched } from "../../Demonstration.ts"
 import { quantile } from "../../Detection.ts"
 import { number } from "../../terminal/Screen.ts"
 import { names } from "../../worlds/World.ts"
@@ -96,6 +96,7 @@ const program = (demonstration: Demonstration, { contention, nodes }: Asked, ent
       const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
       let isFirst = true
       const stage: Stage = {
+        ...unwatched,
         next: Effect.gen(function* () {
           if (isFirst) yield* Effect.sleep(Duration.millis((yield* Random.next) * nodes * delayMillis))
           isFirst = false
@@ -106,13 +107,11 @@ const program = (demonstration: Demonstration, { contention, nodes }: Asked, ent
           Effect.sleep(stayMillis),
           Effect.sync(() => entries.leave(node, now()))
         ),
-        finished: Effect.void,
         show: (role) =>
           Effect.sync(() => {
             if (role === "waits") entries.ask(node, now())
             if (role === "holds") entries.enter(node, now())
-          }),
-        says: () => Effect.void
+          })
       }
       const count = (message: unknown): void => {
         if (!entries.isMeasured) return
