@@ -31,6 +31,7 @@
  *   await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(Memory.layer(network, "n1"))))
  * ) // 2
  */
+import { Storage, type StorageError } from "@troupe/storage"
 import { Channel, type Codec, type NodeId, type Send, Transport, type ChannelInUse } from "@troupe/transport"
 import {
   Cause,
@@ -47,12 +48,15 @@ import {
   type Scope,
   Stream
 } from "effect"
+import { Journal } from "./internal/Journal.ts"
 import { Timers } from "./internal/Timers.ts"
 import { Membership } from "./Membership.ts"
 import { Observer } from "./Observer.ts"
 import {
   type Action,
-  type Actions,
+  type Act,
+  type Any,
+  type DurableActions,
   handle,
   type Input,
   type Protocol,
@@ -66,7 +70,7 @@ export interface Actor<out State, in Command, out Event> {
   /** The channel that it speaks on. */
   readonly name: string
   readonly self: Self
-  /** The state after the latest step. */
+  /** The state after the latest step. Of a protocol that persists, a crash may yet undo some of it. */
   readonly state: () => State
   /**
    * Gives the protocol a command. The step is done on return, unless one of this actor is under way: then it waits for
@@ -135,6 +139,8 @@ export interface SpawnOptions<State> {
   readonly onRestart?: (state: State, failure: unknown) => void
   /** The codec of its messages. Default: `Codec.binary`. */
   readonly codec?: (schema: Codec.MessageSchema<any>) => Codec.Codec<any>
+  /** Of a protocol that persists: the bytes of log above which it is compacted. Default: 64 MiB. */
+  readonly compactAbove?: number
 }
 
 /** Hosts a protocol on the node of the `Transport`, for as long as the scope lives. */
@@ -147,16 +153,50 @@ export const spawn: {
     protocol: Protocol<State, Message, Command, Event, Timer, Options>,
     options: SpawnOptions<State> & { readonly options: NoInfer<Options> }
   ): Effect.Effect<Actor<State, Command, Event>, ChannelInUse, Transport | Scope.Scope>
-} = Effect.fnUntraced(function* (
-  protocol: Protocol<any, any, any, any, any, any>,
-  options: SpawnOptions<any> & { readonly options?: unknown } = {}
-) {
+} = Effect.fnUntraced(function* (protocol: Any, options: SpawnOptions<any> & { readonly options?: unknown } = {}) {
+  if (protocol.durable !== undefined) {
+    return yield* Effect.die(new TypeError(`Protocol "${protocol.name}" persists: use Actor.spawnDurable`))
+  }
+  return yield* host(protocol, options, undefined)
+})
+
+/**
+ * Hosts a protocol that persists: with what its node persisted in earlier lives, from the log of the actor's name. Comes
+ * back when that is read; messages that arrive meanwhile wait. When the disk fails, the actor stops for good: see `failed`.
+ */
+export const spawnDurable: {
+  <State, Message, Command, Event, Timer extends string, Persisted>(
+    protocol: Protocol<State, Message, Command, Event, Timer, void, Persisted>,
+    options?: SpawnOptions<State>
+  ): Effect.Effect<Actor<State, Command, Event>, ChannelInUse | StorageError, Transport | Storage | Scope.Scope>
+  <State, Message, Command, Event, Timer extends string, Options, Persisted>(
+    protocol: Protocol<State, Message, Command, Event, Timer, Options, Persisted>,
+    options: SpawnOptions<State> & { readonly options: NoInfer<Options> }
+  ): Effect.Effect<Actor<State, Command, Event>, ChannelInUse | StorageError, Transport | Storage | Scope.Scope>
+} = Effect.fnUntraced(function* (protocol: Any, options: SpawnOptions<any> & { readonly options?: unknown } = {}) {
+  const { durable } = protocol
+  if (durable === undefined) return yield* host(protocol, options, undefined)
+  const storage = yield* Storage
+  const { nodes, self: id } = yield* Transport
+  const log = yield* storage.log(options.name ?? protocol.name)
+  const journal = new Journal(durable, log, options.compactAbove)
+  const self = makeSelf(id, nodes, options.options)
+  yield* journal.recover(protocol.init(self), self)
+  return yield* host(protocol, options, journal)
+})
+
+/** `journal` has been read. */
+const host = Effect.fnUntraced(function* (
+  protocol: Any,
+  options: SpawnOptions<any> & { readonly options?: unknown },
+  journal: Journal<any, any> | undefined
+): Effect.fn.Return<Actor<any, any, any>, ChannelInUse, Transport | Scope.Scope> {
   const transport = yield* Transport
   const membership = yield* Effect.serviceOption(Membership)
   const context = yield* Effect.context<never>()
   const name = options.name ?? protocol.name
   const self = makeSelf(transport.self, transport.nodes, options.options)
-  const driver = new Driver(protocol, name, self, options, context, {
+  const driver = new Driver(protocol, name, self, options, context, journal, {
     clock: yield* Clock.Clock,
     random: yield* Random.Random,
     observer: yield* Observer
@@ -183,41 +223,44 @@ export const spawn: {
   return driver
 })
 
-class Driver<State, Message, Command, Event, Timer extends string, Options>
-  implements Actor<State, Command, Event>, Actions<Message, Event, Timer, Options>
+class Driver<State, Message, Command, Event, Timer extends string, Options, Persisted>
+  implements Actor<State, Command, Event>, DurableActions<Message, Event, Timer, Options, Persisted>
 {
   readonly node: NodeId.NodeId
   readonly name: string
   readonly self: Self<Options>
   readonly counters: Counters = { steps: 0, sent: 0, received: 0, commands: 0, timeouts: 0, events: 0, restarts: 0 }
-  private readonly protocol: Protocol<State, Message, Command, Event, Timer, Options>
+  private readonly protocol: Protocol<State, Message, Command, Event, Timer, Options, Persisted>
   private readonly options: SpawnOptions<State>
   private readonly clock: Clock.Clock
   private readonly chance: Random.Random
   private readonly observer: Observer | undefined
   private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  private readonly act = this as unknown as Act<Message, Event, Timer, Options, Persisted>
   private readonly timers: Timers
+  private readonly journal: Journal<State, Persisted> | undefined
   private transmit: Send<Message> = () => {}
   private current: State
   /** The latest, for a protocol that starts again. */
   private view: View | undefined = undefined
   /** What the handler under way has asked for: the first `askedCount`. An array that is emptied would grow anew each step. */
-  private readonly asked: Array<Action<Message, Event, Timer>> = []
+  private readonly asked: Array<Action<Message, Event, Timer, Persisted>> = []
   private askedCount = 0
   /** What arrived while a step was under way. */
   private waiting: Array<Input<Message, Command, Timer>> = []
-  private status: "idle" | "busy" | "stopped" = "busy"
+  private status: "idle" | "busy" | "recovering" | "stopped" = "busy"
   private listeners: ReadonlyArray<(event: Event) => void> = []
   private restartTimes: Array<number> = []
   private failure: ActorFailed | undefined = undefined
   private failureListeners: Array<(failure: ActorFailed) => void> = []
 
   constructor(
-    protocol: Protocol<State, Message, Command, Event, Timer, Options>,
+    protocol: Protocol<State, Message, Command, Event, Timer, Options, Persisted>,
     name: string,
     self: Self<Options>,
     options: SpawnOptions<State>,
     context: Context.Context<never>,
+    journal: Journal<State, Persisted> | undefined,
     seams: { readonly clock: Clock.Clock; readonly random: Random.Random; readonly observer: Observer | undefined }
   ) {
     this.protocol = protocol
@@ -233,7 +276,13 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
       this.counters.timeouts++
       this.input({ _tag: "Timeout", timer: timer as Timer })
     })
-    this.current = protocol.init(self)
+    this.journal = journal
+    this.current = journal === undefined ? protocol.init(self) : journal.restored()
+    if (journal !== undefined) {
+      journal.fork = this.fork
+      journal.onDurable = () => this.release()
+      journal.onFailure = (failure) => this.giveUp(failure)
+    }
   }
 
   // ---------------------------------------------------------------------------------------------------- the actor
@@ -304,6 +353,15 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
     this.asked[this.askedCount++] = { _tag: "Emit", event }
   }
 
+  persist(record: Persisted): void {
+    if (this.journal === undefined) throw new TypeError(`"${this.protocol.name}" persists, but has no \`durable\``)
+    this.asked[this.askedCount++] = { _tag: "Persist", record }
+  }
+
+  sendNow(to: NodeId.NodeId, message: Message): void {
+    this.asked[this.askedCount++] = { _tag: "Send", to, message, now: true }
+  }
+
   now(): number {
     return this.clock.currentTimeMillisUnsafe()
   }
@@ -347,25 +405,43 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
       this.status = "busy"
       this.step(input)
       this.drain()
-    } else if (this.status === "busy") {
+    } else if (this.status !== "stopped") {
       if (this.waiting.length >= mailboxLimit) throw new MailboxFull({ node: this.node, actor: this.name })
       this.waiting.push(input)
     }
   }
 
   private drain(): void {
-    while (this.waiting.length > 0 && this.status === "busy") {
-      const batch = this.waiting
-      this.waiting = []
-      for (let i = 0; i < batch.length && this.status === "busy"; i++) this.step(batch[i]!)
-    }
+    do {
+      while (this.waiting.length > 0 && this.status === "busy") {
+        const batch = this.waiting
+        this.waiting = []
+        let done = 0
+        while (done < batch.length && this.status === "busy") this.step(batch[done++]!)
+        // It reads its log before it goes on.
+        if (this.isRecovering()) this.waiting = [...batch.slice(done), ...this.waiting]
+      }
+      if (this.journal !== undefined) this.carryOutDurable(this.journal)
+    } while (this.waiting.length > 0 && this.status === "busy")
     if (this.status === "busy") this.status = "idle"
+  }
+
+  private isRecovering(): boolean {
+    return this.status === "recovering"
+  }
+
+  private carryOutDurable(journal: Journal<State, Persisted>): void {
+    while (this.status === "busy") {
+      const action = journal.take()
+      if (action === undefined) return
+      this.carryOut(action as Action<Message, Event, Timer, Persisted>)
+    }
   }
 
   private step(input: Input<Message, Command, Timer>): void {
     this.counters.steps++
     try {
-      this.current = handle(this.protocol, this.current, input, this)
+      this.current = handle(this.protocol, this.current, input, this.act)
     } catch (failure) {
       return this.restart(input, failure)
     }
@@ -374,10 +450,24 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
     // Nothing is asked for while this runs: the actor is busy, and its handlers alone ask. A listener may stop it.
     for (let i = 0; i < askedCount && this.status === "busy"; i++) this.perform(asked[i]!)
     this.askedCount = 0
+    this.journal?.commit(this.current)
   }
 
-  private perform(action: Action<Message, Event, Timer>): void {
+  private perform(action: Action<Message, Event, Timer, Persisted>): void {
+    if (this.journal === undefined || !this.journal.holds(action)) this.carryOut(action)
+  }
+
+  /** Something that was asked for is durable. Whoever is busy comes to it by itself. */
+  private release(): void {
+    if (this.status !== "idle") return
+    this.status = "busy"
+    this.drain()
+  }
+
+  private carryOut(action: Action<Message, Event, Timer, Persisted>): void {
     switch (action._tag) {
+      case "Persist":
+        return
       case "Send":
         this.counters.sent++
         return this.transmit(action.to, action.message)
@@ -426,11 +516,35 @@ class Driver<State, Message, Command, Event, Timer extends string, Options>
     this.restartTimes = [...this.restartTimes.filter((time) => time > since), now]
     if (this.restartTimes.length > Math.min(limit, restartLimit)) return this.giveUp(failure)
     this.counters.restarts++
+    if (this.journal !== undefined) return this.restartFromDisk(this.journal, input, failure)
     try {
       this.current = this.protocol.init(this.self)
     } catch (again) {
       return this.giveUp(again)
     }
+    this.beginAgain(input, failure)
+  }
+
+  /** What was asked before it threw is kept, and carried out as it becomes durable; inputs wait until the log is read. */
+  private restartFromDisk(journal: Journal<State, Persisted>, input: Input, failure: unknown): void {
+    this.status = "recovering"
+    this.fork(
+      Effect.suspend(() => journal.recover(this.protocol.init(this.self), this.self)).pipe(
+        Effect.matchCause({
+          onFailure: (cause) => this.giveUp(Cause.squash(cause)),
+          onSuccess: (state) => {
+            if (this.status !== "recovering") return
+            this.status = "busy"
+            this.current = state
+            this.beginAgain(input, failure)
+            this.drain()
+          }
+        })
+      )
+    )
+  }
+
+  private beginAgain(input: Input, failure: unknown): void {
     if (this.observer !== undefined) this.observe(input, [], { failure })
     const { onRestart } = this.options
     if (onRestart !== undefined) this.call("onRestart", (state) => onRestart(state, failure), this.current)

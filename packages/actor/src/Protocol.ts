@@ -7,11 +7,12 @@
  * The contract, which the driver keeps and a handler may rely on:
  *
  * 1. One input at a time. A handler runs to its end before the next input of its node, whatever sends it.
- * 2. What a handler asked for is done after it has returned and its state is stored, in the order of asking.
+ * 2. What a handler asked for is done after it has returned and its state is stored, in the order of asking; what follows
+ *    a `persist`, after that is durable.
  * 3. Messages reach a peer at most once and, while the link lives, in order; the card says what else must hold.
  * 4. Time and chance come in from outside: timers through `onTimeout`, readings through `act.now`, `act.monotonic` and
  *    `act.random`.
- * 5. A handler that throws changes nothing: the node restarts from `init`, as after a crash.
+ * 5. A handler that throws changes nothing: the node restarts from `init` and what it persisted, as after a crash.
  *
  * In return a handler does no I/O, keeps no variable outside its state, and never changes the state that it was given.
  *
@@ -49,6 +50,7 @@ import type { Card } from "./Card.ts"
  * @typeParam Event what the local user is told
  * @typeParam Timer the names of the timers
  * @typeParam Options settings, the same on every node unless the protocol says otherwise
+ * @typeParam Persisted the records that survive a crash
  */
 export interface Protocol<
   in out State,
@@ -56,24 +58,48 @@ export interface Protocol<
   in out Command = never,
   in out Event = never,
   in out Timer extends string = never,
-  in out Options = void
+  in out Options = void,
+  in out Persisted = void
 > {
   /** `package/algorithm`, such as `mutex/ricart-agrawala`. Names its channel and its metrics. */
   readonly name: string
   readonly card?: Card<State>
   readonly message: Codec.MessageSchema<Message>
+  /** What of a node's state survives its crash. Without it nothing does. */
+  readonly durable?: Durable<State, Persisted, Options>
   /** The state of a node that knows nothing yet. */
   init(self: Self<Options>): State
-  /** The node starts, for the first time or again. */
-  onStart?(state: State, act: Actions<Message, Event, Timer, Options>): State
+  /** The node starts, for the first time or again; what it persisted in an earlier life is in its state. */
+  onStart?(state: State, act: Act<Message, Event, Timer, Options, Persisted>): State
   /** The local user asks for something. */
-  onCommand(state: State, command: Command, act: Actions<Message, Event, Timer, Options>): State
+  onCommand(state: State, command: Command, act: Act<Message, Event, Timer, Options, Persisted>): State
   /** A message of a peer (or of this node to itself) arrives. */
-  onMessage(state: State, from: NodeId.NodeId, message: Message, act: Actions<Message, Event, Timer, Options>): State
+  onMessage(
+    state: State,
+    from: NodeId.NodeId,
+    message: Message,
+    act: Act<Message, Event, Timer, Options, Persisted>
+  ): State
   /** A timer that was set runs out. */
-  onTimeout?(state: State, timer: Timer, act: Actions<Message, Event, Timer, Options>): State
+  onTimeout?(state: State, timer: Timer, act: Act<Message, Event, Timer, Options, Persisted>): State
   /** The group has new members. Views arrive in the order of their numbers. */
-  onView?(state: State, view: View, act: Actions<Message, Event, Timer, Options>): State
+  onView?(state: State, view: View, act: Act<Message, Event, Timer, Options, Persisted>): State
+}
+
+/**
+ * How a state is made durable: as records, each appended by `act.persist` to the node's log in `Storage`. A step's records
+ * are durable before anything that was asked for after them, in that step or later, goes out: no peer and no user ever
+ * hears of what a crash can undo. Steps go on meanwhile, so that many share one write to the disk.
+ */
+export interface Durable<in out State, in out Persisted, in Options = unknown> {
+  readonly record: Codec.MessageSchema<Persisted>
+  /** What a node knows that comes back: `init`, with each record in turn. */
+  restore(state: State, record: Persisted, self: Self<Options>): State
+  /**
+   * Records that restore to all that is durable of `state`, in place of those persisted so far; for a log that has grown.
+   * They are taken bit by bit while the node goes on. Without it the log grows for ever.
+   */
+  compact?(state: State): Iterable<Persisted>
 }
 
 /** Who a node is. */
@@ -101,7 +127,7 @@ export interface View {
 /** What a handler may ask for. */
 export interface Actions<in Message, in Event, in Timer extends string, out Options = unknown> {
   readonly self: Self<Options>
-  /** Sends a message to one node. */
+  /** Sends a message to one node, once all that was persisted before is durable. */
   send(to: NodeId.NodeId, message: Message): void
   /** Sends a message to each of these nodes. */
   sendAll(to: ReadonlyArray<NodeId.NodeId>, message: Message): void
@@ -109,7 +135,7 @@ export interface Actions<in Message, in Event, in Timer extends string, out Opti
   setTimer(timer: Timer, delayMillis: number): void
   /** Stops a timer. One that is not running stays so. */
   clearTimer(timer: Timer): void
-  /** Tells the local user. */
+  /** Tells the local user, once all that was persisted before is durable. */
   emit(event: Event): void
   /** The time of day by this node's clock, in milliseconds since 1970. It may jump; timers don't follow it. */
   now(): number
@@ -118,6 +144,28 @@ export interface Actions<in Message, in Event, in Timer extends string, out Opti
   /** A number from 0 (included) to 1 (excluded). */
   random(): number
 }
+
+/** What a handler of a protocol with `durable` may ask for besides. */
+export interface DurableActions<
+  in Message,
+  in Event,
+  in Timer extends string,
+  out Options,
+  in Persisted
+> extends Actions<Message, Event, Timer, Options> {
+  /** Makes a record durable. */
+  persist(record: Persisted): void
+  /**
+   * Sends a message without waiting for the disk. For one that promises nothing: the node may have forgotten what it said
+   * when it comes back.
+   */
+  sendNow(to: NodeId.NodeId, message: Message): void
+}
+
+/** What the handlers of a protocol are given. */
+export type Act<Message, Event, Timer extends string, Options, Persisted> = [Persisted] extends [void]
+  ? Actions<Message, Event, Timer, Options>
+  : DurableActions<Message, Event, Timer, Options, Persisted>
 
 /** What can happen to a node. */
 export type Input<Message = unknown, Command = unknown, Timer = string> =
@@ -128,21 +176,23 @@ export type Input<Message = unknown, Command = unknown, Timer = string> =
   | { readonly _tag: "View"; readonly view: View }
 
 /** What a node asked for in a step. */
-export type Action<Message = unknown, Event = unknown, Timer = string> =
-  | { readonly _tag: "Send"; readonly to: NodeId.NodeId; readonly message: Message }
+export type Action<Message = unknown, Event = unknown, Timer = string, Persisted = unknown> =
+  /** `now`: by `sendNow`. */
+  | { readonly _tag: "Send"; readonly to: NodeId.NodeId; readonly message: Message; readonly now?: true }
+  | { readonly _tag: "Persist"; readonly record: Persisted }
   | { readonly _tag: "SetTimer"; readonly timer: Timer; readonly delayMillis: number }
   | { readonly _tag: "ClearTimer"; readonly timer: Timer }
   | { readonly _tag: "Emit"; readonly event: Event }
 
 /** A protocol of which only the outside matters. */
-export type Any = Protocol<any, any, any, any, any, any>
+export type Any = Protocol<any, any, any, any, any, any, any>
 
 /** Applies an input to a state: the one place where the kinds of input meet their handlers. */
-export const handle = <State, Message, Command, Event, Timer extends string, Options>(
-  protocol: Protocol<State, Message, Command, Event, Timer, Options>,
+export const handle = <State, Message, Command, Event, Timer extends string, Options, Persisted>(
+  protocol: Protocol<State, Message, Command, Event, Timer, Options, Persisted>,
   state: State,
   input: Input<Message, Command, Timer>,
-  act: Actions<Message, Event, Timer, Options>
+  act: Act<Message, Event, Timer, Options, Persisted>
 ): State => {
   switch (input._tag) {
     case "Start":
@@ -159,26 +209,29 @@ export const handle = <State, Message, Command, Event, Timer extends string, Opt
 }
 
 /** Runs one step without a driver: the next state, and what was asked for. For tests and model checkers. */
-export const step = <State, Message, Command, Event, Timer extends string, Options>(
-  protocol: Protocol<State, Message, Command, Event, Timer, Options>,
+export const step = <State, Message, Command, Event, Timer extends string, Options, Persisted = void>(
+  protocol: Protocol<State, Message, Command, Event, Timer, Options, Persisted>,
   self: Self<Options>,
   state: State,
   input: Input<Message, Command, Timer>,
   from: { readonly now?: () => number; readonly monotonic?: () => number; readonly random?: () => number } = {}
-): { readonly state: State; readonly actions: ReadonlyArray<Action<Message, Event, Timer>> } => {
-  const actions: Array<Action<Message, Event, Timer>> = []
+): { readonly state: State; readonly actions: ReadonlyArray<Action<Message, Event, Timer, Persisted>> } => {
+  const actions: Array<Action<Message, Event, Timer, Persisted>> = []
   const send = (to: NodeId.NodeId, message: Message): void => void actions.push({ _tag: "Send", to, message })
-  const next = handle(protocol, state, input, {
+  const act: DurableActions<Message, Event, Timer, Options, Persisted> = {
     self,
     send,
     sendAll: (all, message) => all.forEach((to) => send(to, message)),
     setTimer: (timer, delayMillis) => void actions.push({ _tag: "SetTimer", timer, delayMillis }),
     clearTimer: (timer) => void actions.push({ _tag: "ClearTimer", timer }),
     emit: (event) => void actions.push({ _tag: "Emit", event }),
+    persist: (record) => void actions.push({ _tag: "Persist", record }),
+    sendNow: (to, message) => void actions.push({ _tag: "Send", to, message, now: true }),
     now: from.now ?? (() => 0),
     monotonic: from.monotonic ?? (() => 0),
     random: from.random ?? (() => 0)
-  })
+  }
+  const next = handle(protocol, state, input, act as Act<Message, Event, Timer, Options, Persisted>)
   return { state: next, actions }
 }
 

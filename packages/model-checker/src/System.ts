@@ -35,15 +35,15 @@ import type * as Property from "./Property.ts"
 /** One node, and the protocol that it runs. */
 export interface Member<State = any, Message = any, Command = any, Event = any, Timer extends string = any> {
   readonly node: NodeId.NodeId
-  readonly protocol: Protocol.Protocol<State, Message, Command, Event, Timer, any>
+  readonly protocol: Protocol.Protocol<State, Message, Command, Event, Timer, any, any>
   readonly options: unknown
   /** Whom it takes for the nodes of its system. Default: all members. */
   readonly among?: ReadonlyArray<NodeId.NodeId>
 }
 
 /** These nodes, each running `protocol`. */
-export const members = <State, Message, Command, Event, Timer extends string, Options>(
-  protocol: Protocol.Protocol<State, Message, Command, Event, Timer, Options>,
+export const members = <State, Message, Command, Event, Timer extends string, Options, Persisted = void>(
+  protocol: Protocol.Protocol<State, Message, Command, Event, Timer, Options, Persisted>,
   nodes: ReadonlyArray<NodeId.NodeId>,
   options: NoInfer<Options>
 ): ReadonlyArray<Member<State, Message, Command, Event, Timer>> => nodes.map((node) => ({ node, protocol, options }))
@@ -84,7 +84,7 @@ export interface Network {
 export interface Crashes {
   /** How many there may be in a run, all nodes together. */
   readonly max: number
-  /** Whether a node may come back, having forgotten everything. Default: false. */
+  /** Whether a node may come back, having forgotten everything but what it persisted. Default: false. */
   readonly restart?: boolean
   /** Which nodes may crash. Default: all. */
   readonly nodes?: ReadonlyArray<NodeId.NodeId>

@@ -49,7 +49,8 @@ export const Action = Schema.Union([
   Schema.TaggedStruct("Send", { id: Schema.Int, to: Schema.String, message: Schema.Unknown }),
   Schema.TaggedStruct("SetTimer", { timer: Schema.String, delayMillis: Schema.Number }),
   Schema.TaggedStruct("ClearTimer", { timer: Schema.String }),
-  Schema.TaggedStruct("Emit", { event: Schema.Unknown })
+  Schema.TaggedStruct("Emit", { event: Schema.Unknown }),
+  Schema.TaggedStruct("Persist", { record: Schema.Unknown })
 ])
 export type Action = typeof Action.Type
 

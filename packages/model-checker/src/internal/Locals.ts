@@ -18,6 +18,8 @@ export interface Local {
   readonly id: number
   readonly member: number
   readonly state: unknown
+  /** The state that it comes back with after a crash; none of a protocol that persists nothing. */
+  readonly durable: unknown
   readonly timers: ReadonlyArray<Running>
   readonly alive: boolean
   readonly memo: unknown
@@ -127,7 +129,9 @@ export class Locals {
 
   /** A node that has just been made, before its start. */
   initial(member: number, memo: unknown): Local {
-    return this.local(member, this.members[member]!.protocol.init(this.selves[member]!), [], true, memo)
+    const { protocol } = this.members[member]!
+    const state = protocol.init(this.selves[member]!)
+    return this.local(member, state, protocol.durable === undefined ? undefined : state, [], true, memo)
   }
 
   /** What comes of a first start, or of one after a crash. */
@@ -136,23 +140,28 @@ export class Locals {
   }
 
   crashed(local: Local): Local {
-    return this.local(local.member, local.state, [], false, local.memo)
+    return this.local(local.member, local.state, local.durable, [], false, local.memo)
   }
 
   restarted(local: Local): ReadonlyArray<Outcome> {
     let outcomes = this.restarts.get(local.id)
     if (outcomes === undefined) {
-      outcomes = this.start(this.initial(local.member, local.memo))
+      outcomes = this.start(this.recovered(local))
       this.restarts.set(local.id, outcomes)
     }
     return outcomes
+  }
+
+  /** As it comes back, before its start: with what it persisted. */
+  private recovered({ durable, member, memo }: Local): Local {
+    return durable === undefined ? this.initial(member, memo) : this.local(member, durable, durable, [], true, memo)
   }
 
   /** Time has passed. */
   elapsed(local: Local, millis: number): Local {
     if (millis === 0 || local.timers.length === 0) return local
     const timers = local.timers.map(({ left, timer }) => ({ timer, left: left - millis }))
-    return this.local(local.member, local.state, timers, local.alive, local.memo)
+    return this.local(local.member, local.state, local.durable, timers, local.alive, local.memo)
   }
 
   deliver(local: Local, message: Message): ReadonlyArray<Outcome> {
@@ -247,7 +256,7 @@ export class Locals {
     const { actions, state } = Protocol.step(protocol, self, local.state, input, { random })
     const sends: Array<number> = []
     const occurrences = [...before]
-    let timers = local.timers
+    let { durable, timers } = local
     for (const action of actions) {
       switch (action._tag) {
         case "Send": {
@@ -270,22 +279,34 @@ export class Locals {
           break
         case "Emit":
           occurrences.push({ _tag: "Emitted", node, event: action.event })
+          break
+        // A step is durable as a whole: what a crash may undo of it, nobody was told.
+        case "Persist":
+          durable = protocol.durable!.restore(durable, action.record, self)
       }
     }
-    const next = this.local(member, state, timers, true, memo)
+    const next = this.local(member, state, durable, timers, true, memo)
     const isIdle = next.id === local.id && sends.length === 0 && occurrences.length === before.length
     const outcome = { id: this.outcomes.length, next, sends, input, actions, occurrences, isIdle }
     this.outcomes.push(outcome)
     return outcome
   }
 
-  local(member: number, state: unknown, timers: ReadonlyArray<Running>, alive: boolean, memo: unknown): Local {
+  local(
+    member: number,
+    state: unknown,
+    durable: unknown,
+    timers: ReadonlyArray<Running>,
+    alive: boolean,
+    memo: unknown
+  ): Local {
     const sorted = timers.length < 2 ? timers : timers.toSorted((a, b) => (a.timer < b.timer ? -1 : 1))
-    const id = this.localNumbers.number([member, state, sorted, alive, memo])
+    const known = [member, state, sorted, alive, memo]
+    const id = this.localNumbers.number(durable === undefined ? known : [...known, durable])
     if (id === this.locals.length) {
       const { high, low } = Fingerprint
       const cell = { node: this.members[member]!.node, alive, state }
-      this.locals.push({ id, member, state, timers: sorted, alive, memo, high, low, cell, own: undefined })
+      this.locals.push({ id, member, state, durable, timers: sorted, alive, memo, high, low, cell, own: undefined })
     }
     return this.locals[id]!
   }

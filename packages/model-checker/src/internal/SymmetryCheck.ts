@@ -94,9 +94,10 @@ export class SymmetryCheck {
     const size = members.length
     const image = numbers.slice()
     for (const [from, to] of members.entries()) {
-      const { alive, memo, state, timers } = locals.locals[numbers[from]!]!
+      const { alive, durable, memo, state, timers } = locals.locals[numbers[from]!]!
       const running = timers.map(({ left, timer }) => ({ timer: names.get(timer) ?? timer, left }))
-      image[to] = locals.local(to, renamed(state, names), running, alive, renamed(memo, names)).id
+      const [knows, keeps, remembers] = [renamed(state, names), renamed(durable, names), renamed(memo, names)]
+      image[to] = locals.local(to, knows, keeps, running, alive, remembers).id
     }
     const around = surroundings.all[numbers[size]!]!.value
     image[size] = surroundings.number({ ...around, split: splits[around.split] ?? around.split })

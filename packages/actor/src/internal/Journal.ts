@@ -1,0 +1,186 @@
+/**
+ * What an actor persists, and what it asked for that waits for the disk: one log, and a queue of actions that are carried
+ * out in the order of asking as the log becomes durable.
+ */
+import type { Log, StorageError } from "@troupe/storage"
+import { Codec } from "@troupe/transport"
+import { Cause, Effect, Exit, Option, Stream } from "effect"
+import type { Action, Durable, Self } from "../Protocol.ts"
+
+interface Held {
+  readonly action: Action<any, any, any, any>
+  /** Durable when the log is up to here. */
+  readonly at: number
+}
+
+/** Bytes of a chunk of a snapshot, and some. */
+const chunkBytes = 64 * 1024
+
+/** Of records that replace others: below it no log is worth its compaction. */
+export const compactAboveDefault = 64 * 1024 * 1024
+
+export class Journal<State, Persisted> {
+  private readonly durable: Durable<State, Persisted>
+  private readonly log: Log
+  private readonly codec: Codec.Codec<Persisted>
+  private readonly compactAbove: number
+  private held: Array<Held> = []
+  private heldFrom = 0
+  private appended: number
+  private durableUpTo: number
+  private flushing = false
+  private dirty = false
+  private compacting = false
+  /** What the log held when it was last compacted: again when it is twice that. */
+  private snapshotBytes = 0
+  private state: State | undefined = undefined
+  onDurable: () => void = () => {}
+  onFailure: (failure: StorageError) => void = () => {}
+  fork: (effect: Effect.Effect<void>) => void = () => {}
+
+  constructor(durable: Durable<State, Persisted>, log: Log, compactAbove = compactAboveDefault) {
+    this.durable = durable
+    this.log = log
+    this.codec = Codec.binary(durable.record)
+    this.compactAbove = compactAbove
+    this.appended = this.durableUpTo = log.next
+  }
+
+  /** Reads what was persisted, on top of `init`. */
+  recover(init: State, self: Self<any>): Effect.Effect<State, StorageError> {
+    const { codec, durable, log } = this
+    return Effect.gen({ self: this }, function* () {
+      let state = init
+      const restore = (bytes: Uint8Array): void => {
+        state = durable.restore(state, Codec.decode(codec, bytes), self)
+      }
+      let snapshotBytes = 0
+      yield* Stream.runForEach(log.snapshot, (chunk) =>
+        Effect.sync(() => {
+          snapshotBytes += chunk.length
+          for (const record of unpack(chunk)) restore(record)
+        })
+      )
+      yield* Stream.runForEach(log.read(log.first), (record) => Effect.sync(() => restore(record)))
+      this.snapshotBytes = snapshotBytes
+      this.state = state
+      return state
+    })
+  }
+
+  /** What `recover` has read. */
+  restored(): State {
+    const state = this.state as State
+    this.state = undefined
+    return state
+  }
+
+  /** Takes a record, or what must wait for one; `false`: it is for the driver, at once. */
+  holds(action: Action<any, any, any, any>): boolean {
+    switch (action._tag) {
+      case "Persist":
+        this.log.append(Codec.encode(this.codec, action.record))
+        this.appended++
+        this.dirty = true
+        return true
+      case "Send":
+        if (action.now === true) return false
+        break
+      case "SetTimer":
+      case "ClearTimer":
+        return false
+    }
+    if (this.appended === this.durableUpTo) return false
+    this.held.push({ action, at: this.appended })
+    return true
+  }
+
+  /** The next action whose records are durable by now. */
+  take(): Action<any, any, any, any> | undefined {
+    const next = this.held[this.heldFrom]
+    if (next === undefined || next.at > this.durableUpTo) return undefined
+    this.heldFrom++
+    if (this.heldFrom === this.held.length) {
+      this.held = []
+      this.heldFrom = 0
+    }
+    return next.action
+  }
+
+  /** A step is done, and `state` is what it came to. */
+  commit(state: State): void {
+    if (!this.dirty) return
+    this.flush()
+    const { bytes } = this.log
+    if (bytes > this.compactAbove && bytes > 2 * this.snapshotBytes && !this.compacting) this.compact(state)
+  }
+
+  /** One at a time: what is persisted meanwhile shares the next. */
+  private flush(): void {
+    if (this.flushing) return
+    this.flushing = true
+    this.dirty = false
+    const upTo = this.appended
+    this.log.flush((failure) => {
+      this.flushing = false
+      if (failure !== undefined) return this.onFailure(failure)
+      this.durableUpTo = upTo
+      if (this.dirty) this.flush()
+      this.onDurable()
+    })
+  }
+
+  private compact(state: State): void {
+    const records = this.durable.compact?.(state)
+    if (records === undefined) return
+    this.compacting = true
+    let bytes = 0
+    const chunks = this.pack(records, (chunk) => (bytes += chunk.length))
+    this.fork(
+      Effect.map(Effect.exit(this.log.compact(this.log.next, chunks)), (exit) => {
+        this.compacting = false
+        this.snapshotBytes = bytes
+        if (Exit.isFailure(exit)) {
+          const failure = Cause.findErrorOption(exit.cause)
+          if (Option.isSome(failure)) this.onFailure(failure.value)
+        }
+      })
+    )
+  }
+
+  /** Records as chunks, each of as many as fill it: their lengths before them. */
+  private *pack(records: Iterable<Persisted>, made: (chunk: Uint8Array) => void): Iterable<Uint8Array> {
+    let parts: Array<Uint8Array> = []
+    let size = 0
+    const chunk = (): Uint8Array => {
+      const whole = new Uint8Array(size)
+      const view = new DataView(whole.buffer)
+      let at = 0
+      for (const part of parts) {
+        view.setUint32(at, part.length, true)
+        whole.set(part, at + 4)
+        at += 4 + part.length
+      }
+      parts = []
+      size = 0
+      made(whole)
+      return whole
+    }
+    for (const record of records) {
+      const part = Codec.encode(this.codec, record)
+      parts.push(part)
+      size += 4 + part.length
+      if (size >= chunkBytes) yield chunk()
+    }
+    if (size > 0) yield chunk()
+  }
+}
+
+const unpack = function* (chunk: Uint8Array): Iterable<Uint8Array> {
+  const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+  for (let at = 0; at < chunk.length;) {
+    const length = view.getUint32(at, true)
+    yield chunk.subarray(at + 4, at + 4 + length)
+    at += 4 + length
+  }
+}

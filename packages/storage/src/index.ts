@@ -1,0 +1,2 @@
+export * as MemoryStorage from "./MemoryStorage.ts"
+export * from "./Storage.ts"
