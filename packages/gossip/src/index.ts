@@ -1,2 +1,16 @@
+export * from "./Crdt.ts"
+export * as BoundedCounter from "./crdt/BoundedCounter.ts"
+export * as EnableWinsFlag from "./crdt/EnableWinsFlag.ts"
+export * as GCounter from "./crdt/GCounter.ts"
+export * as GSet from "./crdt/GSet.ts"
+export * as LwwRegister from "./crdt/LwwRegister.ts"
+export * as MvRegister from "./crdt/MvRegister.ts"
+export * as OrMap from "./crdt/OrMap.ts"
+export * as OrSet from "./crdt/OrSet.ts"
+export * as PNCounter from "./crdt/PNCounter.ts"
+export * as TwoPhaseSet from "./crdt/TwoPhaseSet.ts"
+export * from "./Gossip.ts"
+export * from "./Overlay.ts"
+export * as PushPull from "./PushPull.ts"
 // new:algorithm adds here
 export {}
