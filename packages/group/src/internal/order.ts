@@ -8,33 +8,37 @@
  * What an order needs said to everybody (who comes next, a timestamp that was agreed) it multicasts through the kernel:
  * such control messages arrive as reliably and in the same stream of their sender as the application's, so that a change
  * of the view finds all survivors knowing the same.
+ *
+ * Within a view a member is its rank: the index in `members`.
  */
 import type { Codec, NodeId } from "@troupe/transport"
 
-/** Names a message within a view. */
-export interface Id {
-  readonly from: NodeId.NodeId
+/** A message as an order sees it: without its payload. */
+export interface Received<out Stamp> {
   /** From 1, without gaps, over application and control messages of the sender together. */
   readonly sequence: number
-}
-
-/** A message as an order sees it: without its payload. */
-export interface Received<out Stamp> extends Id {
   /** What the sender's order gave it to carry. */
   readonly stamp: Stamp
 }
 
 /** What an order may ask for. */
 export interface Asks<in Stamp, in Note> {
-  readonly self: NodeId.NodeId
+  /** Of this node. */
+  readonly rank: number
   /** In `NodeId.Order`. */
   readonly members: ReadonlyArray<NodeId.NodeId>
   /** Lets the application have this message now. Each at most once, and only after it was received. */
-  deliver(id: Id): void
-  /** Multicasts a control message: it comes to every member's `receive`, this one's included, with `control` set. */
+  deliver(rank: number, sequence: number): void
+  /**
+   * Multicasts a control message: it comes to every member's `receive`, this one's included, with `control` set, after the
+   * call under way has returned. Once the view has begun to end, nothing is sent any more, and this does nothing.
+   */
   multicast(stamp: Stamp): void
-  /** Tells one member something that may get lost; what must not is told again at the next `tick`. */
-  note(to: NodeId.NodeId, note: Note): void
+  /**
+   * Tells one member something that may get lost; what must not is told again at the next `tick`. A note is no part of what
+   * survivors of a view know alike: what it leads to must not decide the order of deliveries, unless by a control message.
+   */
+  note(rank: number, note: Note): void
 }
 
 /**
@@ -45,13 +49,18 @@ export interface Asks<in Stamp, in Note> {
 export interface Order<in out State, in out Stamp, in out Note = never> {
   readonly stamp: Codec.MessageSchema<Stamp>
   readonly note?: Codec.MessageSchema<Note>
-  /** At the beginning of a view. */
-  init(self: NodeId.NodeId, members: ReadonlyArray<NodeId.NodeId>): State
-  /** This node multicasts its message of that sequence number, which it receives itself right after. */
+  /** At the beginning of a view of so many members. */
+  init(rank: number, members: number): State
+  /**
+   * This node multicasts its message of that sequence number, which it receives itself right after. A control message that
+   * is asked for here follows it.
+   */
   send(state: State, sequence: number, ask: Asks<Stamp, Note>): { readonly state: State; readonly stamp: Stamp }
   /** A message is there: the next of its sender. `control`: one that an order multicast, which is never delivered. */
-  receive(state: State, message: Received<Stamp>, control: boolean, ask: Asks<Stamp, Note>): State
-  receiveNote?(state: State, from: NodeId.NodeId, note: Note, ask: Asks<Stamp, Note>): State
+  receive(state: State, rank: number, message: Received<Stamp>, control: boolean, ask: Asks<Stamp, Note>): State
+  receiveNote?(state: State, rank: number, note: Note, ask: Asks<Stamp, Note>): State
+  /** The view has begun, and whatever `init` could not ask for can be asked for here. */
+  begin?(state: State, ask: Asks<Stamp, Note>): State
   /** Now and then, while something waits for its turn. */
   tick?(state: State, ask: Asks<Stamp, Note>): State
   /**

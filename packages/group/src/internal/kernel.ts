@@ -1,0 +1,136 @@
+/**
+ * Reliable multicast with negative acknowledgements, under any order.
+ *
+ * Each member numbers its messages. A receiver that sees a gap asks for what is missing; all members report from time to
+ * time what they have, and keep what others may still ask for. A message that all have is stable, and forgotten. An `Order`
+ * says when a message may be delivered.
+ */
+import type { Card, Protocol } from "@troupe/actor"
+import type { Codec, NodeId } from "@troupe/transport"
+import type { Command } from "../Multicast.ts"
+import type { Options } from "./options.ts"
+import type { Order } from "./order.ts"
+import { onAskTimeout, onMissing, onNumbered, onRepair, onReport, onTick, reportDue, reportMuch } from "./repair.ts"
+import { initial, newStream, type State } from "./state.ts"
+import { type Event, room, Step, type Timer } from "./step.ts"
+import { type Message, messageSchema } from "./wire.ts"
+
+export interface Settings<Payload, OrderState> {
+  readonly name: string
+  readonly card?: Card.Card<State<any, any>>
+  readonly order: Order<OrderState, any, any>
+  readonly payload: Codec.MessageSchema<Payload>
+}
+
+export type Kernel<Payload, OrderState = unknown> = Protocol.Protocol<
+  State<Payload, OrderState>,
+  Message<Payload>,
+  Command<Payload>,
+  Event<Payload>,
+  Timer,
+  Options
+>
+
+export const kernel = <Payload, OrderState>({
+  card,
+  name,
+  order,
+  payload
+}: Settings<Payload, OrderState>): Kernel<Payload, OrderState> => {
+  type Act = Protocol.Actions<Message<Payload>, Event<Payload>, Timer, Options>
+  type Each = State<Payload, OrderState>
+  const step = (state: Each, act: Act, run: (step: Step<Payload>) => void): Each => {
+    const now = new Step<Payload>(order, state, act)
+    run(now)
+    reportMuch(now)
+    return now.end()
+  }
+  return {
+    name,
+    ...(card === undefined ? {} : { card }),
+    message: messageSchema(order, payload),
+    init: () => initial as State<any, any>,
+    onStart: (state, act) =>
+      step(state, act, (step) => {
+        step.s.life = 1 + Math.floor(act.random() * 0xffff_fffe)
+        if (step.options.members === "static") install(step, { number: 0, members: act.self.nodes })
+      }),
+    onCommand: (state, command, act) => step(state, act, (step) => multicast(step, command.payload)),
+    onMessage: (state, from, message, act) => step(state, act, (step) => receive(step, from, message)),
+    onTimeout: (state, timer, act) =>
+      state.failed !== undefined || state.view === undefined
+        ? state
+        : step(state, act, (step) => {
+            if (timer === "report") reportDue(step)
+            else if (timer === "ask") onAskTimeout(step)
+            else onTick(step)
+          })
+  }
+}
+
+const multicast = <P>(step: Step<P>, payload: P): void => {
+  const { options, s } = step
+  if (room(s, options) === 0) {
+    s.full = true
+    return
+  }
+  if (step.mayUse()) step.send(payload)
+  else s.queue = [...s.queue, payload]
+}
+
+const receive = <P>(step: Step<P>, from: NodeId.NodeId, message: Message<P>): void => {
+  const { s } = step
+  if (s.failed !== undefined) return
+  if (s.view === undefined || message.view > s.view.number) return hold(step, from, message)
+  if (message.view < s.view.number) {
+    s.refused = { ...s.refused, past: s.refused.past + 1 }
+    return
+  }
+  const rank = s.view.members.indexOf(from)
+  if (rank < 0) {
+    s.refused = { ...s.refused, strangers: s.refused.strangers + 1 }
+    return
+  }
+  switch (message._tag) {
+    case "Data":
+    case "Control":
+      return onNumbered(step, rank, message, false)
+    case "Report":
+      return onReport(step, rank, message)
+    case "Missing":
+      return onMissing(step, rank, message)
+    case "Repair":
+      return onRepair(step, message)
+    case "Gone":
+      return step.fail(
+        `${from} does not keep messages of ${s.view.members[message.rank]} that this node lacks: ` +
+          `an earlier life of this node had them. Let it join anew.`
+      )
+    case "Stranger":
+      if (message.life !== s.life) return
+      return step.fail(`${from} knows an earlier life of this node as the member of its view. Let it join anew.`)
+    case "Note":
+      s.order = step.orders.receiveNote?.(s.order, rank, message.note, step) ?? s.order
+      return step.sendControls()
+  }
+}
+
+const hold = <P>(step: Step<P>, from: NodeId.NodeId, message: Message<P>): void => {
+  const { options, s } = step
+  if (s.held.length < options.maxHeld) s.held = [...s.held, { from, message }]
+  else s.refused = { ...s.refused, overflow: s.refused.overflow + 1 }
+}
+
+const install = (step: Step<any>, view: Protocol.View): void => {
+  const { act, orders, s } = step
+  const self = act.self.id
+  s.view = view
+  s.rank = view.members.indexOf(self)
+  s.others = view.members.filter((node) => node !== self)
+  s.streams = view.members.map((node) => newStream(node === self ? s.life : 0))
+  s.reports = view.members.map(() => [])
+  s.order = orders.init(s.rank, view.members.length)
+  act.emit({ _tag: "Viewed", view })
+  s.order = orders.begin?.(s.order, step) ?? s.order
+  step.sendControls()
+}

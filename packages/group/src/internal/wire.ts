@@ -1,0 +1,98 @@
+/**
+ * What the nodes of a kernel say to each other. Members are ranks: indexes in the members of the view that a message names.
+ */
+import type { Codec } from "@troupe/transport"
+import { Schema } from "effect"
+import type { Order } from "./order.ts"
+
+interface Sent {
+  readonly view: number
+  /** Of the sender: a node that comes back without its memory has another. */
+  readonly life: number
+  readonly sequence: number
+  readonly stamp: unknown
+}
+
+/** "To everybody." */
+export interface Data<out Payload> extends Sent {
+  readonly _tag: "Data"
+  readonly payload: Payload
+}
+
+/** "To everybody, for the order's sake." */
+export interface Control extends Sent {
+  readonly _tag: "Control"
+}
+
+/** What a member numbers, keeps until all have it, and sends again. */
+export type Numbered<Payload> = Data<Payload> | Control
+
+/** "So many of each member's messages have I received." */
+export interface Report {
+  readonly _tag: "Report"
+  readonly view: number
+  readonly received: ReadonlyArray<number>
+  /** "And you?" */
+  readonly asks: boolean
+}
+
+/** "I lack these messages of `rank`, both numbers included." */
+export interface Missing {
+  readonly _tag: "Missing"
+  readonly view: number
+  readonly rank: number
+  readonly from: number
+  readonly to: number
+}
+
+/** "Here is what you lack of `rank`." */
+export interface Repair<out Payload> {
+  readonly _tag: "Repair"
+  readonly view: number
+  readonly rank: number
+  readonly message: Numbered<Payload>
+}
+
+/** "You lack what you have said that you had: I don't keep it any more." */
+export interface Gone {
+  readonly _tag: "Gone"
+  readonly view: number
+  readonly rank: number
+}
+
+/** "I know another life of yours as the member of this view." */
+export interface Stranger {
+  readonly _tag: "Stranger"
+  readonly view: number
+  readonly life: number
+}
+
+/** What one order says to another. */
+export interface Note {
+  readonly _tag: "Note"
+  readonly view: number
+  readonly note: unknown
+}
+
+export type Message<Payload> = Numbered<Payload> | Report | Missing | Repair<Payload> | Gone | Stranger | Note
+
+const Natural = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+
+export const messageSchema = <Payload>(
+  order: Order<any, any, any>,
+  payload: Codec.MessageSchema<Payload>
+): Codec.MessageSchema<Message<Payload>> => {
+  const sent = { view: Natural, life: Natural, sequence: Natural, stamp: order.stamp }
+  const data = Schema.TaggedStruct("Data", { ...sent, payload })
+  const control = Schema.TaggedStruct("Control", sent)
+  return Schema.Union([
+    data,
+    control,
+    Schema.TaggedStruct("Report", { view: Natural, received: Schema.Array(Natural), asks: Schema.Boolean }),
+    Schema.TaggedStruct("Missing", { view: Natural, rank: Natural, from: Natural, to: Natural }),
+    Schema.TaggedStruct("Repair", { view: Natural, rank: Natural, message: Schema.Union([data, control]) }),
+    Schema.TaggedStruct("Gone", { view: Natural, rank: Natural }),
+    Schema.TaggedStruct("Stranger", { view: Natural, life: Natural }),
+    Schema.TaggedStruct("Note", { view: Natural, note: order.note ?? Schema.Null })
+  ]) as unknown as Codec.MessageSchema<Message<Payload>>
+}
