@@ -1,0 +1,191 @@
+/**
+ * What a node has heard: of each source the numbers of its items, and the items themselves for as long as they are kept.
+ *
+ * Bounds: items and bytes that are kept, for a time; sources that are remembered; gaps of a source. What is over a bound
+ * goes, the oldest first.
+ */
+import * as Intervals from "./intervals.ts"
+import { gapsMax, type Item, itemBytes, type ItemId, keyOf, type Known } from "./items.ts"
+import * as Queue from "./queue.ts"
+
+/** Of one source. */
+export interface Log {
+  readonly key: string
+  readonly known: Known
+  /** Ascending by number: those that are kept. */
+  readonly items: ReadonlyArray<Item>
+  /** When it was last heard of, and since when its first gap has been there, by the monotonic clock. */
+  readonly atMillis: number
+  readonly gapMillis: number
+}
+
+export interface Store {
+  /** Ascending by key. */
+  readonly logs: ReadonlyArray<Log>
+  /** The items that are kept, in the order of hearing. */
+  readonly kept: Queue.Queue<Kept>
+  readonly bytes: number
+}
+
+interface Kept {
+  readonly key: string
+  readonly sequence: number
+  readonly atMillis: number
+  readonly bytes: number
+}
+
+export interface Bounds {
+  /** How many items are kept, and how many bytes of them. */
+  readonly keptItems: number
+  readonly keptBytes: number
+  /** How long an item is kept, and how long a gap may wait to be filled. */
+  readonly keepMillis: number
+  /** How many sources are remembered. */
+  readonly sources: number
+  /** For how long one is remembered that is silent. */
+  readonly forgetMillis: number
+}
+
+/** Items of a source that are given up: nobody had them any more, or too many others were missing. */
+export interface Missed {
+  readonly origin: string
+  readonly life: number
+  readonly from: number
+  readonly to: number
+}
+
+export const empty: Store = { logs: [], kept: Queue.empty, bytes: 0 }
+
+/** Where the log of this key is, or would be. */
+const place = (logs: ReadonlyArray<Log>, key: string): number => {
+  let low = 0
+  let high = logs.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (logs[middle]!.key < key) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+export const find = ({ logs }: Store, key: string): Log | undefined => {
+  const log = logs[place(logs, key)]
+  return log?.key === key ? log : undefined
+}
+
+export const has = (store: Store, id: ItemId): boolean => {
+  const log = find(store, keyOf(id))
+  return log !== undefined && Intervals.has(log.known.heard, id.sequence)
+}
+
+/** The item of this name, if it is kept. */
+export const get = (store: Store, id: ItemId): Item | undefined => {
+  const items = find(store, keyOf(id))?.items ?? []
+  const at = itemPlace(items, id.sequence)
+  return items[at]?.sequence === id.sequence ? items[at] : undefined
+}
+
+/** Where the item of this number is, or would be. */
+export const itemPlace = (items: ReadonlyArray<Item>, sequence: number): number => {
+  let low = 0
+  let high = items.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (items[middle]!.sequence < sequence) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** With one more item, which the store has not heard. */
+export const put = (store: Store, item: Item, atMillis: number, bounds: Bounds): Store => {
+  const key = keyOf(item)
+  const at = place(store.logs, key)
+  const before = store.logs[at]?.key === key ? store.logs[at] : undefined
+  const heard = Intervals.add(before?.known.heard ?? Intervals.empty, item.sequence)
+  const items = before === undefined ? [item] : inserted(before.items, item)
+  const gapMillis =
+    before !== undefined && Intervals.firstGap(before.known.heard) !== undefined ? before.gapMillis : atMillis
+  const { life, origin } = item
+  const log: Log = { key, known: { origin, life, heard, holds: items[0]!.sequence }, items, atMillis, gapMillis }
+  const logs = store.logs.slice()
+  if (before === undefined) logs.splice(at, 0, log)
+  else logs[at] = log
+  const bytes = itemBytes(item)
+  return trim(
+    {
+      logs,
+      kept: Queue.add(store.kept, { key, sequence: item.sequence, atMillis, bytes }),
+      bytes: store.bytes + bytes
+    },
+    bounds
+  )
+}
+
+const inserted = (items: ReadonlyArray<Item>, item: Item): ReadonlyArray<Item> => {
+  if (items.length === 0 || items[items.length - 1]!.sequence < item.sequence) return [...items, item]
+  const at = itemPlace(items, item.sequence)
+  return [...items.slice(0, at), item, ...items.slice(at)]
+}
+
+/** Down to the bounds of items, bytes and sources. */
+const trim = (store: Store, { keptBytes, keptItems, sources }: Bounds): Store => {
+  let next = store
+  while (next.kept.size > keptItems || (next.bytes > keptBytes && next.kept.size > 1)) next = dropOldest(next)
+  if (next.logs.length <= sources) return next
+  let idlest = 0
+  for (let i = 1; i < next.logs.length; i++) if (next.logs[i]!.atMillis < next.logs[idlest]!.atMillis) idlest = i
+  return forget(next, idlest)
+}
+
+/** The items of a source that is forgotten go out of the queue in their turn. */
+const forget = (store: Store, at: number): Store => ({ ...store, logs: store.logs.toSpliced(at, 1) })
+
+const dropOldest = (store: Store): Store => {
+  const { bytes, key, sequence } = Queue.first(store.kept)!
+  const shorter = { ...store, kept: Queue.rest(store.kept), bytes: store.bytes - bytes }
+  const at = place(store.logs, key)
+  const log = store.logs[at]
+  if (log?.key !== key) return shorter
+  const gone = itemPlace(log.items, sequence)
+  if (log.items[gone]?.sequence !== sequence) return shorter
+  const items = gone === 0 ? log.items.slice(1) : log.items.toSpliced(gone, 1)
+  return {
+    ...shorter,
+    logs: store.logs.with(at, { ...log, items, known: { ...log.known, holds: items[0]?.sequence ?? 0 } })
+  }
+}
+
+/** What time takes away: items, gaps and sources that are too old; too many gaps. */
+export const expire = (
+  store: Store,
+  nowMillis: number,
+  { forgetMillis, keepMillis }: Bounds
+): { readonly store: Store; readonly missed: ReadonlyArray<Missed> } => {
+  let next = store
+  for (let first = Queue.first(next.kept); first !== undefined; first = Queue.first(next.kept)) {
+    if (nowMillis - first.atMillis < keepMillis) break
+    next = dropOldest(next)
+  }
+  const missed: Array<Missed> = []
+  const { logs } = next
+  let changed: Array<Log> | undefined
+  let silent = false
+  for (let i = 0; i < logs.length; i++) {
+    const log = logs[i]!
+    if (nowMillis - log.atMillis >= forgetMillis && log.items.length === 0) silent = true
+    let { gapMillis } = log
+    let { heard } = log.known
+    for (let gap = Intervals.firstGap(heard); gap !== undefined; gap = Intervals.firstGap(heard)) {
+      if (heard.length <= 2 * gapsMax && nowMillis - gapMillis < keepMillis) break
+      missed.push({ origin: log.known.origin, life: log.known.life, from: gap[0], to: gap[1] })
+      heard = Intervals.closeFirstGap(heard)
+      gapMillis = nowMillis
+    }
+    if (heard !== log.known.heard) (changed ??= logs.slice())[i] = { ...log, known: { ...log.known, heard }, gapMillis }
+  }
+  if (changed !== undefined) next = { ...next, logs: changed }
+  if (!silent) return { store: next, missed }
+  const kept = next.logs.filter(({ atMillis, items }) => nowMillis - atMillis < forgetMillis || items.length > 0)
+  return { store: { ...next, logs: kept }, missed }
+}
