@@ -124,9 +124,37 @@ describe("inside its assumptions every guarantee of the card holds, of states an
   )
   it.live("and where it is not, two are inside at once, and fencing refuses the first of them", () =>
     Effect.gen(function* () {
-      const world = { nodes: 4, settings: { driftBound: 0, stop: 0 } }
-      const all = yield* Effect.forEach(seedsTo(60), (seed) => run(seed, world, drifting, []))
-      const broken = all.filter(({ most }) => most > 1)
+      const world = { nodes: 3, settings: { driftBound: 0, stop: 0 } }
+      /** n2 is inside, cut off, for almost as long as its lease; n3 asks. */
+      const cutOff = (seed: number, seen: ReturnType<typeof guarded>) =>
+        Simulation.run({
+          seed,
+          nodes: nodesOf(world.nodes),
+          faults: { clockDriftPpmMax: drifting.clockDriftPpmMax },
+          program: (node) =>
+            locked(world, MemoryRegister.make(), (mutex) =>
+              node === "n1"
+                ? Effect.void
+                : Effect.andThen(
+                    Effect.sleep(node === "n2" ? 0 : 1_000),
+                    Effect.flatMap(
+                      Effect.forkChild(mutex.withLock((token) => seen.visit(node, token, 4_900))),
+                      Fiber.await
+                    )
+                  )
+            ),
+          test: ({ split }) =>
+            Effect.gen(function* () {
+              yield* Effect.sleep("500 millis")
+              yield* split([["n2"], ["n1", "n3"]])
+              yield* Effect.sleep("20 seconds")
+            })
+        })
+      const found = yield* Effect.forEach(seedsTo(40), (seed) => {
+        const seen = guarded()
+        return Effect.as(cutOff(seed, seen), seen)
+      })
+      const broken = found.filter(({ most }) => most() > 1)
       expect(broken.length).toBeGreaterThan(0)
       expect(broken.some(({ refused }) => refused.includes("StaleToken"))).toBe(true)
     })
@@ -268,7 +296,8 @@ describe("its cost in messages, where one node serves the register", () => {
       Effect.sleep(Duration.seconds(nodesOf(nodes).indexOf(node))),
       mutex.withLock(() => Effect.void)
     )
-  it.live.each([1, 2, 3, 4, 7, 10, 25, 49])("6 an entry after another node's, 0 on the host: N = %d", (nodes) =>
+  const sizes = [...Array.from({ length: 25 }, (_, i) => i + 1), 49]
+  it.live.each(sizes)("6 an entry after another node's, 0 on the host: N = %d", (nodes) =>
     Effect.gen(function* () {
       expect((yield* quiet({ nodes }, inTurns(nodes))).counts.sent).toBe(6 * (nodes - 1))
     })
@@ -289,7 +318,7 @@ describe("its cost in messages, where one node serves the register", () => {
     })
   )
 
-  it.live.each([2, 3, 7, 10, 25])("8 an entry that is waited for, told by who leaves: %d contenders", (contenders) =>
+  it.live.each(sizes.slice(1, -1))("8 an entry that is waited for, told by who leaves: %d contenders", (contenders) =>
     Effect.gen(function* () {
       const entered: Array<number> = []
       const together = (mutex: Lock, node: string) =>
@@ -315,21 +344,23 @@ describe("its cost in messages, where one node serves the register", () => {
   it.live("who waits is served in the order of asking, 5 message delays after the last has left", () =>
     Effect.gen(function* () {
       const entered: Array<string> = []
-      const lastMillis = 0
+      let lastMillis = 0
       yield* quiet({ nodes: 8 }, (mutex, node) =>
         Effect.andThen(
           Effect.sleep(Duration.millis(20 * nodesOf(8).indexOf(node))),
           mutex.withLock(() =>
-            Effect.andThen(
-              Effect.sync(() => entered.push(node)),
-              Effect.sleep("200 millis")
-            )
+            Effect.gen(function* () {
+              entered.push(node)
+              yield* Effect.sleep("200 millis")
+              lastMillis = yield* now
+            })
           )
         )
       )
       expect(entered).toEqual(nodesOf(8))
       // To free it, to tell the next, who takes it: 5 messages of 10 ms at the most.
-      expect(lastMillis).toBeLessThan(7 * (200 + 5 * 10))
+      expect(lastMillis).toBeGreaterThan(8 * 200)
+      expect(lastMillis).toBeLessThan(8 * 200 + 7 * 5 * 10)
     })
   )
 })

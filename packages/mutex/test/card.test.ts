@@ -96,16 +96,11 @@ describe("each weakness of the card is reproduced", () => {
 })
 
 describe("it costs 2(N−1) messages an entry (Ricart & Agrawala 1981)", () => {
-  it.live.each([
-    [2, 2],
-    [3, 4],
-    [5, 8],
-    [10, 18],
-    [49, 96]
-  ] as const)("%o (nodes, messages)", ([nodes, messages]) =>
+  it.live.each([...Array.from({ length: 24 }, (_, i) => i + 2), 49])("N = %i", (nodes) =>
     Effect.gen(function* () {
+      const messages = 2 * (nodes - 1)
       expect([card.cost.best.of(nodes), card.cost.worst.of(nodes)]).toEqual([messages, messages])
-      const entries = 4
+      const entries = 2
       const { counts, violations } = yield* Simulation.run({
         seed: nodes,
         nodes: nodesOf(nodes),

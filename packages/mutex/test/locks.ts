@@ -56,7 +56,7 @@ const record = (hasTokens: boolean) => ({
 
 /** Every interleaving of nodes that enter and may withdraw. Adds "tokens increase" and "deadlock freedom" to the card. */
 export const exhaust = <State extends Phased, Options>(
-  { card, options, protocol }: Locking<State, Options>,
+  { card, options, protocol }: Omit<Locking<State, Options>, "layer">,
   bounds: Bounds
 ): Promise<Checker.Report> => {
   const nodes = nodesOf(bounds.nodes)
