@@ -19,7 +19,7 @@
  * })
  */
 import type { Protocol } from "@troupe/actor"
-import type { Channel, ChannelInUse, NodeId } from "@troupe/transport"
+import type { Channel, ChannelInUse, Codec, NodeId } from "@troupe/transport"
 import { Context, Effect, Schema, type Scope, type Stream } from "effect"
 
 /**
@@ -30,7 +30,7 @@ import { Context, Effect, Schema, type Scope, type Stream } from "effect"
  * - `uniform`: if any member delivers it, be it one that crashes right after, every correct member does.
  * - `fifo`: of one sender's messages, each member delivers the earlier first.
  * - `causal`: what was delivered or sent by its sender before it, each member delivers before it.
- * - `total`: any two members deliver the messages that both deliver in the same order.
+ * - `total`: any two correct members deliver the messages that both deliver in the same order; with `uniform`, any two.
  * - `view-synchronous`: members that go from a view to the next together have delivered the same messages in it, and a
  *   message is delivered in the view that it was sent in.
  */
@@ -47,23 +47,57 @@ export interface Service<out G extends Guarantee = Guarantee> {
   readonly guarantees: ReadonlyArray<G>
   /** The members now. */
   readonly view: Effect.Effect<Protocol.View>
-  /** The current view, then each later one, each after the last delivery of the view before. */
+  /** The current view, then each later one. A slow reader misses the oldest, beyond 1,024. */
   readonly views: Stream.Stream<Protocol.View>
   /**
+   * Calls `listener` with each later view for as long as the scope lives: after the last delivery of the view before, and
+   * before the first of its own. What it throws is logged.
+   */
+  readonly onView: (listener: (view: Protocol.View) => void) => Effect.Effect<void, never, Scope.Scope>
+  /**
    * Takes a topic for as long as the scope lives. The guarantees hold over all topics of a service together. Messages that
-   * arrive before their topic is open wait for it, within the bound of the layer.
+   * arrive before their topic is open wait for it, `maxHeld` of them in all; one more is dropped and counted.
    *
    * `deliver` runs to its end before the next delivery; what it throws is logged. One who can't keep up, or has to wait,
-   * takes `deliveries` in its place: what it hasn't taken slows down the senders.
+   * takes `deliveries` in its place: what it hasn't taken slows down the senders, where the layer says that it does, and
+   * ends this node's part, as a crash would, where it comes to more than `maxBacklog` messages.
+   *
+   * `state` is for layers that are view-synchronous: what a member that joins gets in place of the messages before.
    */
-  readonly open: <Message>(
+  readonly open: <Message, State = never>(
     topic: Channel.Channel<Message>,
-    deliver?: (delivery: Delivery<Message>) => void
+    deliver?: (delivery: Delivery<Message>) => void,
+    state?: Transfer<State>
   ) => Effect.Effect<Topic<Message>, ChannelInUse, Scope.Scope>
+  readonly counters: Readonly<Counters>
+}
+
+/** How the state of an application comes to a member that joins. */
+export interface Transfer<in out State> {
+  readonly schema: Codec.MessageSchema<State>
+  /** What all deliveries so far have made: called between the last delivery of a view and the first of the next. */
+  readonly snapshot: () => State
+  /** Called at a member that joins, before its first delivery. */
+  readonly install: (state: State) => void
+}
+
+/** What a service has done since it was made. */
+export interface Counters {
+  /** Messages that were sent. */
+  sent: number
+  /** Messages that were given to a handler or a reader. */
+  delivered: number
+  /** Messages that their topic's codec could not read, or whose topic is open with another codec: not delivered. */
+  undecodable: number
+  /** Messages of topics that are not open, beyond those that may wait: not delivered. */
+  unopened: number
 }
 
 export interface Topic<in out Message> {
-  /** Sends to every member, this node included. Waits while too much of this node's is under way. */
+  /**
+   * Sends to every member, this node included. Waits while too much of this node's is under way. Fails where the message
+   * can't be encoded or has too many bytes, and once the node takes no part any more.
+   */
   readonly send: (message: Message) => Effect.Effect<void, SendFailed>
   /** Sends at once, or does nothing and says `false` where `send` would wait or fail. */
   readonly trySend: (message: Message) => boolean
@@ -73,11 +107,26 @@ export interface Topic<in out Message> {
 
 export interface Delivery<out Message> {
   readonly from: NodeId.NodeId
-  /** Counts the messages of `from` over all topics, from 1 in each view; with `from` and `view` it names the message. */
+  /**
+   * Counts the messages of `from` over all topics: with `from` and `view` it names the message. Those of views count from
+   * 1 in each view.
+   */
   readonly sequence: number
   /** The number of the view that it was sent in. */
   readonly view: number
   readonly message: Message
+}
+
+/** A message of a topic that can't be read: what is logged of it. Others are delivered as ever. */
+export class Undecodable extends Schema.TaggedError<Undecodable>()("Undecodable", {
+  node: Schema.String,
+  from: Schema.String,
+  topic: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `${this.node} cannot read a message of ${this.from} on topic "${this.topic}": ${this.reason}. Open the topic with one codec on all members.`
+  }
 }
 
 /** The message was not sent. */
@@ -115,8 +164,14 @@ export const of = <const G extends ReadonlyArray<Guarantee>>(
 // ------------------------------------------------------------------------- what every protocol of a multicast understands
 
 export type Command<Payload> =
-  /** Sends to the group. Ignored where the state has no room for one more: see `Reading`. */
+  /** Sends to the group. Ignored where the state has no room for one more. */
   { readonly _tag: "Multicast"; readonly payload: Payload }
+
+/** So many deliveries wait for the application to take them. Told now and then, to protocols with flow control. */
+export type Lag = { readonly _tag: "Lag"; readonly count: number }
+
+/** The answer to the event `Snapshot`, as bytes that the protocol brings to those who join. */
+export type Snapshot = { readonly _tag: "Snapshot"; readonly view: number; readonly state: Uint8Array }
 
 export type Event<Payload> =
   | {
@@ -132,3 +187,10 @@ export type Event<Payload> =
   | { readonly _tag: "Room" }
   /** This node takes no part any more, and why. */
   | { readonly _tag: "Failed"; readonly reason: string }
+
+/** Of a protocol that transfers state. */
+export type TransferEvent =
+  /** A snapshot of the application is wanted as it is at this point: before anything of this view is delivered. */
+  | { readonly _tag: "Snapshot"; readonly view: number }
+  /** The application is to begin with this state: before any delivery. */
+  | { readonly _tag: "Install"; readonly state: Uint8Array }
