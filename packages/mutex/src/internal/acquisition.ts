@@ -26,6 +26,7 @@ export interface Reading<in State> {
 
 /** A request of a fiber of this node, from its asking to its leaving. */
 interface Request {
+  readonly lock: object
   readonly fiber: Fiber.Fiber<unknown, unknown>
   /** With the token, or without where it was given up. */
   resume: (granted: Effect.Effect<FencingToken | undefined>) => void
@@ -34,9 +35,7 @@ interface Request {
 }
 
 /** The requests under whose grants a fiber runs. */
-const Held = Context.Reference<ReadonlyArray<{ readonly done: boolean; readonly lock: object }>>("@troupe/mutex/Held", {
-  defaultValue: () => []
-})
+const Held = Context.Reference<ReadonlyArray<Request>>("@troupe/mutex/Held", { defaultValue: () => [] })
 
 /** How often a request that waits says so. */
 const patienceMillis = 5_000
@@ -121,16 +120,8 @@ export const acquisition = <State>(reading: Reading<State>) =>
           if (held.some((each) => each.lock === lock && !each.done)) {
             return Effect.die(new Reentrant({ node: lock.node, lock: lock.name }))
           }
-          const request: Request = { fiber, resume: () => {}, granted: false, done: false }
-          const holding = [
-            ...held,
-            {
-              lock,
-              get done() {
-                return request.done
-              }
-            }
-          ]
+          const request: Request = { lock, fiber, resume: () => {}, granted: false, done: false }
+          const holding = [...held, request]
           return Effect.onExit(
             Effect.flatMap(restore(waiting(request)), (token) =>
               token === undefined
