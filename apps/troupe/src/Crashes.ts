@@ -48,6 +48,7 @@ const crashes: Readonly<Record<string, Crash>> = {
   "election/invitation": { remedy: "itself", takesBack: true },
   "election/chang-roberts": rings,
   "election/dolev-klawe-rodeh": rings,
+  "election/higham-przytycka": rings,
   "election/hirschberg-sinclair": rings,
   "election/le-lann": rings,
   "election/ring": rings,

@@ -34,14 +34,23 @@ const mistakes: ReadonlyArray<readonly [string, string]> = [
   ["simulate election/bully --trace /no/such/directory/t", "it cannot be written, there is no such file or directory"],
   ["run election/bully --nodes 1.5", "--nodes 1.5: expected a whole number"],
   ["run election/bully --nodes 5 --nodes 6", "--nodes given 2 times: expected it once"],
-  ["run election/bully --kill 1", "--kill: election/bully detects no failures. Those of failure-detection do"],
+  [
+    "run election/bully --kill 1",
+    "--kill 1: election/bully detects no failures. Those of failure-detection do; of locks kill the holder"
+  ],
+  ["run election/bully --kill holder --transport tcp", "--kill holder: election/bully has no holder. Locks have."],
+  ["run mutex/raymond --kill leader --transport tcp", "--kill leader: mutex/raymond has no leader. Elections have."],
+  ["run election/bully --kill leader", "in memory no node dies alone. Take --transport sim or tcp."],
+  ["run election/bully --kill leader --nodes 1 --transport sim", "nobody would be left. Give --nodes 2 or more."],
+  ["run mutex/raymond --kill holder --no-detector --transport sim", "mutex/raymond listens to no failure detector."],
+  ["run mutex/raymond --no-detector", "--no-detector: nobody is killed. Add --kill holder, or leader."],
   ["run election/bully --seconds 9", "--seconds: election/bully detects no failures"],
   ["run failure-detection/ping --kill 1", "--kill 1: in memory no node dies alone. Take --transport sim, tcp or udp"],
   [
     "run failure-detection/ping --kill 5 --transport sim",
     "--kill 5: one of 5 must be left to notice, so 4 at the most"
   ],
-  ["run failure-detection/ping --kill -1", "--kill -1: expected a number of nodes from 0 to 1000"],
+  ["run failure-detection/ping --kill -1", "--kill -1: expected holder, leader, or a number of nodes from 0 to 1000"],
   ["run failure-detection/ping --seconds 1", "--seconds 1: expected a number of seconds from 2 to 3600"],
   ["compare", "Missing required argument: package"],
   ["compare rain", 'There is no package "rain". It can be: election, failure-detection, mutex.'],
@@ -58,15 +67,6 @@ const mistakes: ReadonlyArray<readonly [string, string]> = [
   ["bank --opening -1", "--opening -1: expected an amount in cents from 0 to 1000000000000"],
   ["bank --mutex tokenring", "--mutex tokenring: there is no such mutex. It can be: ricart-agrawala, coordinator, "],
   ["bank --election election/lamport", "--election election/lamport: there is no such election. It can be: bully, "],
-  [
-    "bank --mutex maekawa",
-    "--mutex maekawa: the job kills its leader, which Maekawa does not get over. Its card says: "
-  ],
-  ["bank --mutex lease-lock --election invitation", "does not get over the death of the lowest teller"],
-  [
-    "bank --election lease",
-    "which Lease election does not get over. Its card says: A register that is served by a node"
-  ],
   ["bank --input /no/such/file", "/no/such/file: cannot be read, there is no such file or directory"],
   ["bank --input /", "/: cannot be read, it is not a file"]
 ]

@@ -1,5 +1,6 @@
 /**
- * The main job: a bank of five tellers carries out a list of transfers while its leader is killed and comes back.
+ * The main job: a bank of five tellers carries out a list of transfers while its leader is killed and comes back; where
+ * the lock does not bear that, is killed for good, or resigns.
  *
  * This is the bank's own node. It keeps the ledger, hands the transfers to the tellers in turn, hands those of a teller
  * that died to others, prints what the leader publishes, and audits the run at its end. It knows no transport: `Staff`
@@ -7,8 +8,9 @@
  */
 import { LamportClock, LogicalClock } from "@troupe/clocks"
 import { type ChannelInUse, Transport } from "@troupe/transport"
-import { Clock, Context, Deferred, Effect, Schema } from "effect"
+import { Clock, Context, Deferred, Effect, Layer, Schema } from "effect"
 import * as Ledger from "./Ledger.ts"
+import { type Accident, accidentOf, type Crew, needsRegister, register } from "./Crew.ts"
 import { channel, type Message } from "./Office.ts"
 import type { Transfer } from "./Transfer.ts"
 
@@ -51,8 +53,10 @@ export interface Options {
   readonly openingCents: number
   /** Over how long the transfers are handed out. */
   readonly paceMillis: number
-  readonly killAtMillis: number
+  readonly accidentAtMillis: number
   readonly returnAtMillis: number
+  /** What the tellers use: what befalls the leader goes by that. */
+  readonly crew: Crew
   /** Takes each line of the run as it happens. */
   readonly say: (line: string) => Effect.Effect<void>
 }
@@ -69,8 +73,14 @@ export interface Run {
     readonly members: ReadonlyArray<string>
     readonly atMillis: number
   }>
-  readonly killed: { readonly teller: string; readonly atMillis: number; readonly returnedAtMillis: number }
-  /** The token of the killed teller's write that arrived late; none, if it had no entry before the latest. */
+  readonly accident: {
+    readonly kind: Accident
+    readonly teller: string
+    readonly atMillis: number
+    /** None of a teller that was killed for good. */
+    readonly returnedAtMillis: number | undefined
+  }
+  /** The token of that teller's write that arrived late; none, if it had no entry before the latest. */
   readonly late: number | undefined
   /** Stays inside the critical section, by the tellers' clocks; a killed teller's last one ends at its death. */
   readonly stays: ReadonlyArray<{ readonly token: number; readonly fromNanos: number; readonly toNanos: number }>
@@ -88,6 +98,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   const staff = yield* Staff
   const transport = yield* Transport
   const clock = yield* LogicalClock
+  if (needsRegister(options.crew)) yield* Layer.build(register)
   const ledger = Ledger.make(transfers, openingCents)
   const openingTotal = Ledger.total(ledger)
 
@@ -224,14 +235,11 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     yield* Effect.sleep("50 millis")
   }).pipe(Effect.forever)
 
-  // ------------------------------------------------------------------------------------------------- killing the leader
+  // ---------------------------------------------------------------------------------------- what befalls the leader
 
   let late: Ledger.Entry | undefined
-  let killed: Run["killed"] = { teller: "", atMillis: 0, returnedAtMillis: 0 }
-  const accident = Effect.gen(function* () {
-    yield* Effect.sleep(`${options.killAtMillis} millis`)
-    const victim = leaders.at(-1)!.id
-    const atMillis = sinceOpening()
+  let accident: Run["accident"]
+  const kill = Effect.fnUntraced(function* (victim: string) {
     up.delete(victim)
     yield* staff.kill(victim)
     tell(`${victim} is killed`)
@@ -243,11 +251,27 @@ export const run = Effect.fnUntraced(function* (options: Options) {
       stays.push({ token: last.token, fromNanos: takenNanos.get(last.token)!, toNanos: diedNanos })
     }
     again(({ teller }) => teller === victim)
-    yield* Effect.sleep(`${options.returnAtMillis - options.killAtMillis} millis`)
-    yield* staff.start(victim)
-    killed = { teller: victim, atMillis, returnedAtMillis: sinceOpening() }
-    tell(`${victim} is started again`)
-    // A write that the dead teller sent, held up in the network until now.
+  })
+  const order = (victim: string, message: Message, what: string) =>
+    Effect.sync(() => {
+      send(victim, message)
+      tell(`${victim} ${what}`)
+    })
+
+  const mishap = Effect.gen(function* () {
+    yield* Effect.sleep(`${options.accidentAtMillis} millis`)
+    const kind = accidentOf(options.crew)
+    const victim = leaders.at(-1)!.id
+    const atMillis = sinceOpening()
+    yield* kind === "resignation" ? order(victim, { _tag: "Resign" }, "resigns") : kill(victim)
+    yield* Effect.sleep(`${options.returnAtMillis - options.accidentAtMillis} millis`)
+    if (kind === "resignation") yield* order(victim, { _tag: "Campaign" }, "stands for election again")
+    else if (kind === "crash") {
+      yield* staff.start(victim)
+      tell(`${victim} is started again`)
+    }
+    accident = { kind, teller: victim, atMillis, returnedAtMillis: kind === "death" ? undefined : sinceOpening() }
+    // A write that it sent before, held up in the network until now.
     late = ledger.entries.findLast(({ node, token }) => node === victim && token < Ledger.highestToken(ledger))
     if (late !== undefined) {
       tell(`a write of ${victim} under its old token ${late.token} arrives late`)
@@ -268,7 +292,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     tell(
       `the bank opens: ${staff.tellers.length} tellers, ${transfers.length} transfers, ${cents(openingTotal)} in all`
     )
-    yield* Effect.all([handOut, accident, Deferred.await(finished)], { concurrency: "unbounded", discard: true })
+    yield* Effect.all([handOut, mishap, Deferred.await(finished)], { concurrency: "unbounded", discard: true })
     // The one that came back leads again, if it is the highest.
     yield* Effect.sleep("1500 millis")
   })
@@ -280,7 +304,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     tellers: staff.tellers,
     leaders,
     views,
-    killed,
+    accident: accident!,
     late: late?.token,
     stays,
     resubmitted,

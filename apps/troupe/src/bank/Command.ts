@@ -72,11 +72,14 @@ export const bankCommand = Command.make(
       transfers,
       openingCents: given.opening,
       paceMillis: 7_000,
-      killAtMillis: 3_000,
+      accidentAtMillis: 3_000,
       returnAtMillis: 6_000,
+      crew,
       say: (line) => (given.json ? Effect.void : Console.log(line))
     }
-    const run = yield* start(given.transport, given.seed, options, crew).pipe(
+    const notice = Crew.noticeOf(crew)
+    if (notice !== undefined && !given.json) yield* Effect.forEach(fold(notice, 110), (line) => Console.log(line))
+    const run = yield* start(given.transport, given.seed, options).pipe(
       Effect.mapError(({ message }) => new CannotRun({ reason: message }))
     )
     const checks = audit(run, transfers.length)
@@ -87,7 +90,8 @@ export const bankCommand = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Runs the bank: five tellers with a clock, an election and a lock apply transfers to a ledger while their leader is killed"
+    "Runs the bank: five tellers with a clock, an election and a lock apply transfers to a ledger while their leader is " +
+      "killed, or resigns where the lock gets over no death"
   ),
   Command.withShortDescription("Runs the main job: a bank whose leader is killed"),
   Command.withExamples([
@@ -105,16 +109,15 @@ export const bankCommand = Command.make(
 const start = (
   transport: "memory" | "tcp" | "sim",
   seed: number,
-  options: Bank.Options,
-  crew: Crew.Crew
+  options: Bank.Options
 ): Effect.Effect<Bank.Run, Bank.BankError | Tcp.TcpError> => {
   switch (transport) {
     case "memory":
-      return Effect.scoped(Effect.provide(Bank.run(options), InMemory.layer(tellers, crew)))
+      return Effect.scoped(Effect.provide(Bank.run(options), InMemory.layer(tellers, options.crew)))
     case "tcp":
-      return Effect.scoped(Effect.provide(Bank.run(options), Processes.layer(tellers, crew)))
+      return Effect.scoped(Effect.provide(Bank.run(options), Processes.layer(tellers, options.crew)))
     case "sim":
-      return Simulated.run(tellers, seed, options, crew)
+      return Simulated.run(tellers, seed, options)
   }
 }
 
@@ -146,6 +149,12 @@ const fold = (text: string, width: number): ReadonlyArray<string> => {
   return lines
 }
 
+const accidentAsJson = ({ accident: { atMillis, returnedAtMillis, teller } }: Bank.Run) => ({
+  teller,
+  atMillis,
+  returnedAtMillis: returnedAtMillis ?? null
+})
+
 const summary = (transport: string, run: Bank.Run, checks: ReadonlyArray<Check>, crew: Crew.Crew) => ({
   transport,
   ...crew,
@@ -153,7 +162,7 @@ const summary = (transport: string, run: Bank.Run, checks: ReadonlyArray<Check>,
   entries: run.ledger.entries.length,
   leaders: run.leaders,
   views: run.views,
-  killed: run.killed,
+  [run.accident.kind === "resignation" ? "resigned" : "killed"]: accidentAsJson(run),
   refused: run.ledger.refused,
   resubmitted: run.resubmitted,
   balanceLines: run.balances,

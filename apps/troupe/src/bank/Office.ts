@@ -12,6 +12,9 @@ export const bankNode = "bank"
 export const Message = Schema.Union([
   /** Bank to teller: please carry out this transfer. */
   Schema.TaggedStruct("Submit", { transfer: Transfer }),
+  /** Bank to teller: lead no longer; and stand for election again. */
+  Schema.TaggedStruct("Resign", {}),
+  Schema.TaggedStruct("Campaign", {}),
   /** Teller to bank: it is carried out. Times are those of the monotonic clock that all nodes of a machine share. */
   Schema.TaggedStruct("Done", {
     id: Schema.String,

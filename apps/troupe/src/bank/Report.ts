@@ -2,7 +2,7 @@
  * The audit of a run: what must hold, each with the figures that show it.
  */
 import type { Run } from "./Bank.ts"
-import { cardOf, type Crew, priceOf, remedyOf } from "./Crew.ts"
+import { cardOf, type Crew, noticeOf, remedyOf } from "./Crew.ts"
 import * as Ledger from "./Ledger.ts"
 
 export interface Check {
@@ -68,7 +68,7 @@ export const audit = (run: Run, transfers: number): ReadonlyArray<Check> => {
     {
       name: "leadership passes on",
       holds:
-        run.leaders.some(({ atMillis, id }) => id !== run.killed.teller && atMillis >= run.killed.atMillis) &&
+        run.leaders.some(({ atMillis, id }) => id !== run.accident.teller && atMillis >= run.accident.atMillis) &&
         run.leaders.every(({ epoch }, index) => index === 0 || epoch > run.leaders[index - 1]!.epoch),
       detail: run.leaders
         .map(({ atMillis, epoch, id }) => `${id} from ${seconds(atMillis)} (epoch ${epoch})`)
@@ -102,22 +102,32 @@ const remedy = (mutex: string, views: number): string => {
         `${title} would wait for a dead node. A failure detector therefore tells it who is not to be waited for: each ` +
         `node says to all others five times a second that it is there, and is taken for dead after a second of silence.`
       )
+    case "nothing":
+      return `${title} was spared a death.`
     case "itself":
       return `${title} waits for a dead holder until its lease runs out.`
   }
 }
 
-/** What keeping the lock alive through a crash took: the price of drawing membership from who is alive. */
+/** What keeping the lock alive took: the price of drawing membership from who is alive. */
 export const costs = (run: Run, crew: Crew): string => {
-  const { killed, leaders, views } = run
-  const successor = leaders.find(({ atMillis }) => atMillis >= killed.atMillis)
-  const view = views.find(({ atMillis, members }) => atMillis >= killed.atMillis && !members.includes(killed.teller))
-  const after = (at: number | undefined): string =>
-    at === undefined ? "never" : `${seconds(at - killed.atMillis)} after the kill`
-  return (
-    `${[remedy(crew.mutex, views.length), priceOf(crew.mutex)].join(" ").trim()} The pause: new leader ${after(successor?.atMillis)}, new view ` +
-    `${after(view?.atMillis)}. A node wrongly taken for dead could overlap the next holder; the fencing tokens make that harmless.`
-  )
+  const { accident, leaders, views } = run
+  const { atMillis: at, kind, teller } = accident
+  const successor = leaders.find(({ atMillis, id }) => atMillis >= at && id !== teller)
+  const view = views.find(({ atMillis, members }) => atMillis >= at && !members.includes(teller))
+  const after = (millis: number | undefined): string =>
+    millis === undefined
+      ? "never"
+      : `${seconds(millis - at)} after the ${kind === "resignation" ? "resignation" : "kill"}`
+  const group = kind === "resignation" ? "" : `, new view ${after(view?.atMillis)}`
+  return [
+    remedy(crew.mutex, views.length),
+    noticeOf(crew),
+    `The pause: new leader ${after(successor?.atMillis)}${group}.`,
+    "A node wrongly taken for dead could overlap the next holder; the fencing tokens make that harmless."
+  ]
+    .filter((sentence) => sentence !== undefined)
+    .join(" ")
 }
 
 const seconds = (millis: number): string => `${(millis / 1000).toFixed(1)} s`

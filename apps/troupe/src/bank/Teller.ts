@@ -9,7 +9,7 @@ import { Heartbeat } from "@troupe/failure-detection"
 import { type FencingToken, Mutex } from "@troupe/mutex"
 import { among, Transport } from "@troupe/transport"
 import { Clock, Deferred, Effect, Layer, Option, Queue, Stream } from "effect"
-import { type Crew, electing, lock, needsDetector } from "./Crew.ts"
+import { type Crew, electing, lock, needsDetector, needsRegister, register } from "./Crew.ts"
 import { bankNode, channel, type Message } from "./Office.ts"
 import * as Roster from "./Roster.ts"
 import type { Transfer } from "./Transfer.ts"
@@ -20,7 +20,9 @@ export const layers = (tellers: ReadonlyArray<string>, crew: Crew) =>
     Layer.provideMerge(Roster.layer),
     Layer.provideMerge(electing(crew)),
     Layer.provideMerge(needsDetector(crew) ? Heartbeat.layer(beats) : Layer.empty),
-    Layer.provideMerge(among(tellers))
+    Layer.provideMerge(among(tellers)),
+    // Served by the bank, which is not among the tellers.
+    Layer.provideMerge(needsRegister(crew) ? register : Layer.empty)
   )
 
 /** Of the failure detector, where the crew listens to one. */
@@ -37,6 +39,8 @@ export const program = Effect.gen(function* () {
   const mutex = yield* Mutex
   const clock = yield* LogicalClock
 
+  const orders = yield* Queue.unbounded<Effect.Effect<void>>()
+  yield* Effect.forkScoped(Effect.forever(Effect.flatten(Queue.take(orders))))
   const submitted = yield* Queue.make<Transfer>({ capacity: 65_536, strategy: "dropping" })
   let answer:
     | { readonly token: FencingToken; readonly arrived: Deferred.Deferred<Message & { _tag: "Answer" }> }
@@ -44,6 +48,8 @@ export const program = Effect.gen(function* () {
 
   const send = yield* transport.open(channel, (_from, message) => {
     if (message._tag === "Submit") Queue.offerUnsafe(submitted, message.transfer)
+    else if (message._tag === "Resign") Queue.offerUnsafe(orders, election.resign)
+    else if (message._tag === "Campaign") Queue.offerUnsafe(orders, election.campaign)
     else if (message._tag === "Answer" && answer?.token === message.token) {
       Deferred.doneUnsafe(answer.arrived, Effect.succeed(message))
     }

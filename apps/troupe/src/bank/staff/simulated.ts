@@ -2,15 +2,13 @@
 import { Simulation } from "@troupe/simulation"
 import { Deferred, Effect } from "effect"
 import * as Bank from "../Bank.ts"
-import { type Crew, usual } from "../Crew.ts"
 import { bankNode } from "../Office.ts"
 import { teller } from "../Teller.ts"
 
 export const run = (
   tellers: ReadonlyArray<string>,
   seed: number,
-  options: Bank.Options,
-  crew: Crew = usual
+  options: Bank.Options
 ): Effect.Effect<Bank.Run, Bank.BankError> =>
   Effect.gen(function* () {
     const simulator = yield* Deferred.make<Simulation.Simulator>()
@@ -33,7 +31,7 @@ export const run = (
               Effect.exit,
               Effect.flatMap((exit) => Deferred.done(outcome, exit))
             )
-          : teller(tellers, crew),
+          : teller(tellers, options.crew),
       test: (handle) => Effect.andThen(Deferred.succeed(simulator, handle), Effect.exit(Deferred.await(outcome)))
     }).pipe(Effect.orDie)
     if (result.value === undefined) return yield* Effect.die(new Error(JSON.stringify(result.violations)))
