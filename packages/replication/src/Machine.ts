@@ -1,0 +1,70 @@
+/**
+ * What is replicated: a value, requests that one replica executes, and updates that every replica applies.
+ *
+ * Whatever could come out differently at another replica or at another time (the time itself, chance, whether a key has
+ * expired) is decided once, in `execute`, and written into the updates as a fact. So replicas never disagree, and one that
+ * takes over goes on exactly where the other stopped.
+ *
+ * @example
+ * import type { Machine } from "@troupe/replication"
+ * import { Schema } from "effect"
+ *
+ * export const counter: Machine.Machine<number, { readonly add: number }, number, number> = {
+ *   name: "counter",
+ *   init: 0,
+ *   request: Schema.Struct({ add: Schema.Int }),
+ *   update: Schema.Int,
+ *   response: Schema.Int,
+ *   isRead: ({ add }) => add === 0,
+ *   execute: (sum, { add }) => ({ response: sum + add, updates: add === 0 ? [] : [sum + add] }),
+ *   apply: (_sum, update) => update,
+ *   dump: (sum) => [sum]
+ * }
+ */
+import type { Codec } from "@troupe/transport"
+
+/**
+ * @typeParam State the value: plain readonly data, persistent collections where it grows
+ * @typeParam Request what a client asks for
+ * @typeParam Update a fact that changes the value
+ * @typeParam Response what a client is told
+ */
+export interface Machine<in out State, in out Request, in out Update, in out Response> {
+  /** Names its channels and logs. */
+  readonly name: string
+  readonly init: State
+  readonly request: Codec.MessageSchema<Request>
+  readonly update: Codec.MessageSchema<Update>
+  readonly response: Codec.MessageSchema<Response>
+  /** Whether a request never updates, so that a replica other than the primary may answer it where that is allowed. */
+  isRead(request: Request): boolean
+  /** Decides what comes of a request. It changes nothing: its updates do, in their order, once they are safe. */
+  execute(state: State, request: Request, at: Moment): Execution<Update, Response>
+  apply(state: State, update: Update): State
+  /** Updates that bring `init` to `state`: for snapshots, and for a replica that joins. Taken bit by bit. */
+  dump(state: State): Iterable<Update>
+  /**
+   * What is to be done without a client's asking, at the primary, `everyMillis`: the updates that are due, such as of keys
+   * that have expired. Bounded work at a time.
+   */
+  readonly housekeeping?: {
+    readonly everyMillis: number
+    readonly due: (state: State, at: Moment) => ReadonlyArray<Update>
+  }
+}
+
+/** What differs from place to place and time to time. */
+export interface Moment {
+  /** The time of day at the replica that executes, in milliseconds since 1970. Never falls from request to request. */
+  readonly now: number
+  /** A number from 0 (included) to 1 (excluded). */
+  readonly random: () => number
+}
+
+export interface Execution<out Update, out Response> {
+  readonly response: Response
+  /** All of them take effect, or none. None at all: it was a read, or changed nothing. */
+  readonly updates: ReadonlyArray<Update>
+}
+
+export type Any = Machine<any, any, any, any>
