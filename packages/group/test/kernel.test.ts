@@ -21,7 +21,13 @@ describe("nothing is lost for good", () => {
         seed,
         nodes,
         duration: "30 seconds",
-        faults: { loss: 0.2, duplication: 0.1, delayMillisMin: 1, delayMillisMax: 50 },
+        faults: {
+          lossProbability: 0.2,
+          duplicationProbability: 0.1,
+          reorderProbability: 0.2,
+          delayMillisMin: 1,
+          delayMillisMax: 50
+        },
         program: (node) =>
           Effect.gen(function* () {
             const actor = yield* Actor.spawn(protocol, { options: defaults })

@@ -8,10 +8,12 @@
 import type { Card, Protocol } from "@troupe/actor"
 import type { Codec, NodeId } from "@troupe/transport"
 import type { Command } from "../Multicast.ts"
+import * as Log from "./log.ts"
 import type { Options } from "./options.ts"
 import type { Order } from "./order.ts"
+import { begin, declareAgain, goOn, onFlush, onInstalled, onView } from "./flush.ts"
 import { onAskTimeout, onMissing, onNumbered, onRepair, onReport, onTick, reportDue, reportMuch } from "./repair.ts"
-import { initial, newStream, type State } from "./state.ts"
+import { initial, type State } from "./state.ts"
 import { type Event, room, Step, type Timer } from "./step.ts"
 import { type Message, messageSchema } from "./wire.ts"
 
@@ -52,18 +54,29 @@ export const kernel = <Payload, OrderState>({
     init: () => initial as State<any, any>,
     onStart: (state, act) =>
       step(state, act, (step) => {
-        step.s.life = 1 + Math.floor(act.random() * 0xffff_fffe)
-        if (step.options.members === "static") install(step, { number: 0, members: act.self.nodes })
+        if (step.options.members === "static") begin(step, { number: 0, members: act.self.nodes })
+      }),
+    onView: (state, view, act) =>
+      step(state, act, (step) => {
+        if (step.options.members === "static") return
+        onView(step, view)
+        receiveHeld(step)
       }),
     onCommand: (state, command, act) => step(state, act, (step) => multicast(step, command.payload)),
-    onMessage: (state, from, message, act) => step(state, act, (step) => receive(step, from, message)),
+    onMessage: (state, from, message, act) =>
+      state.failed !== undefined
+        ? state
+        : step(state, act, (step) => {
+            receive(step, from, message)
+            if (step.s.view !== state.view) receiveHeld(step)
+          }),
     onTimeout: (state, timer, act) =>
       state.failed !== undefined || state.view === undefined
         ? state
         : step(state, act, (step) => {
             if (timer === "report") reportDue(step)
             else if (timer === "ask") onAskTimeout(step)
-            else onTick(step)
+            else onTick(step, declareAgain)
           })
   }
 }
@@ -80,9 +93,11 @@ const multicast = <P>(step: Step<P>, payload: P): void => {
 
 const receive = <P>(step: Step<P>, from: NodeId.NodeId, message: Message<P>): void => {
   const { s } = step
-  if (s.failed !== undefined) return
   if (s.view === undefined || message.view > s.view.number) return hold(step, from, message)
   if (message.view < s.view.number) {
+    if (message._tag === "Flush" && message.view >= s.since) {
+      return step.act.send(from, { _tag: "Installed", view: message.view })
+    }
     s.refused = { ...s.refused, past: s.refused.past + 1 }
     return
   }
@@ -94,13 +109,15 @@ const receive = <P>(step: Step<P>, from: NodeId.NodeId, message: Message<P>): vo
   switch (message._tag) {
     case "Data":
     case "Control":
-      return onNumbered(step, rank, message, false)
+      onNumbered(step, rank, message, false)
+      return goOn(step)
     case "Report":
       return onReport(step, rank, message)
     case "Missing":
       return onMissing(step, rank, message)
     case "Repair":
-      return onRepair(step, message)
+      onRepair(step, message)
+      return goOn(step)
     case "Gone":
       return step.fail(
         `${from} does not keep messages of ${s.view.members[message.rank]} that this node lacks: ` +
@@ -109,28 +126,31 @@ const receive = <P>(step: Step<P>, from: NodeId.NodeId, message: Message<P>): vo
     case "Stranger":
       if (message.life !== s.life) return
       return step.fail(`${from} knows an earlier life of this node as the member of its view. Let it join anew.`)
+    case "Flush":
+      return onFlush(step, rank, message)
+    case "Installed":
+      return onInstalled(step, message)
     case "Note":
+      if (!step.mayUse()) return
       s.order = step.orders.receiveNote?.(s.order, rank, message.note, step) ?? s.order
       return step.sendControls()
   }
 }
 
-const hold = <P>(step: Step<P>, from: NodeId.NodeId, message: Message<P>): void => {
-  const { options, s } = step
-  if (s.held.length < options.maxHeld) s.held = [...s.held, { from, message }]
-  else s.refused = { ...s.refused, overflow: s.refused.overflow + 1 }
+/** What came too early for the view before, as often as there is a next one. */
+const receiveHeld = (step: Step<any>): void => {
+  const { s } = step
+  let now: number | undefined
+  while (s.view !== undefined && s.view.number !== now && Log.size(s.held) > 0) {
+    now = s.view.number
+    const held = Log.items(s.held)
+    s.held = Log.empty(0)
+    for (const { from, message } of held) receive(step, from, message)
+  }
 }
 
-const install = (step: Step<any>, view: Protocol.View): void => {
-  const { act, orders, s } = step
-  const self = act.self.id
-  s.view = view
-  s.rank = view.members.indexOf(self)
-  s.others = view.members.filter((node) => node !== self)
-  s.streams = view.members.map((node) => newStream(node === self ? s.life : 0))
-  s.reports = view.members.map(() => [])
-  s.order = orders.init(s.rank, view.members.length)
-  act.emit({ _tag: "Viewed", view })
-  s.order = orders.begin?.(s.order, step) ?? s.order
-  step.sendControls()
+const hold = <P>(step: Step<P>, from: NodeId.NodeId, message: Message<P>): void => {
+  const { options, s } = step
+  if (Log.size(s.held) < options.maxHeld) s.held = Log.append(s.held, { from, message })
+  else s.refused = { ...s.refused, overflow: s.refused.overflow + 1 }
 }

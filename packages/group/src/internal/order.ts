@@ -46,7 +46,7 @@ export interface Asks<in Stamp, in Note> {
  * @typeParam Stamp what each message carries for the order's sake
  * @typeParam Note what is said to one member
  */
-export interface Order<in out State, in out Stamp, in out Note = never> {
+export interface Order<in out State, in out Stamp, in out Note = null> {
   readonly stamp: Codec.MessageSchema<Stamp>
   readonly note?: Codec.MessageSchema<Note>
   /** At the beginning of a view of so many members. */

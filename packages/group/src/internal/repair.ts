@@ -32,7 +32,7 @@ export const reportMuch = (step: Step<any>): void => {
 /** Says what this node has, unless it lags: senders go on when all members have said that they have what was sent. */
 export const reportDue = (step: Step<any>): void => {
   const { s } = step
-  if (s.unreported === 0 || s.view === undefined || isLagging(step)) return
+  if (s.unreported === 0 || !step.mayUse() || isLagging(step)) return
   step.act.sendAll(s.others, report(step, false))
 }
 
@@ -106,6 +106,17 @@ const refresh = (step: Step<any>, rank: number): void => {
   if (stream.known > received(stream)) look(step, rank)
 }
 
+/** A message is told of that is not on its way: asks for it at once. */
+export const askNow = (step: Step<any>, rank: number, sequence: number): void => {
+  const stream = step.stream(rank)
+  stream.known = sequence
+  if (sequence <= received(stream)) return
+  look(step, rank)
+  stream.looks = 2
+  stream.askingSince = step.act.monotonic()
+  askFor(step, rank, 0)
+}
+
 /** A gap that was there last time is asked about now. */
 export const onAskTimeout = (step: Step<any>): void => {
   const { act, options, s } = step
@@ -118,7 +129,9 @@ export const onAskTimeout = (step: Step<any>): void => {
     stream.looks = looks + 1
     if (looks <= 1) stream.askingSince = act.monotonic()
     if (looks === 0) continue
-    if (looks > 1 && act.monotonic() - askingSince >= options.gapTimeoutMillis) giveUp(step, rank)
+    const isLate = looks > 1 && act.monotonic() - askingSince >= options.gapTimeoutMillis
+    // At the end of a view another view comes, if nobody answers.
+    if (isLate && s.flush === undefined) giveUp(step, rank)
     else askFor(step, rank, looks - 1)
   }
   if (!isOpen || s.failed !== undefined) s.looking = 0
@@ -128,10 +141,13 @@ export const onAskTimeout = (step: Step<any>): void => {
   }
 }
 
-/** Who can be asked for the next message of a stream: its sender first. */
+/** Who can be asked for the next message of a stream: its sender first. At the end of a view, survivors who have it. */
 const providers = (step: Step<any>, rank: number): ReadonlyArray<number> => {
-  const { reports, rank: self, streams } = step.s
+  const { declared, flush, reports, rank: self, streams } = step.s
   const next = received(streams[rank]!) + 1
+  if (flush !== undefined) {
+    return flush.survivors.filter((i) => i !== self && (declared[i]?.received[rank] ?? 0) >= next)
+  }
   const others = reports.flatMap((has, i) => (i !== self && i !== rank && (has[rank] ?? 0) >= next ? [i] : []))
   return rank === self ? others : [rank, ...others]
 }
@@ -233,20 +249,23 @@ export const takeAhead = (step: Step<any>, rank: number): void => {
 
 export const isUnderWay = ({ streams }: State): boolean => streams.some((stream) => received(stream) > stream.stable)
 
-export const onTick = (step: Step<any>): void => {
+export const onTick = (step: Step<any>, declareAgain: (step: Step<any>) => void): void => {
   const { options, orders, s } = step
   const isWaiting = orders.waiting(s.order) > 0
-  s.ticking = isWaiting || isUnderWay(s)
+  s.ticking = isWaiting || isUnderWay(s) || s.flush !== undefined
   if (!s.ticking) {
     s.quiet = 0
     return
   }
   s.quiet++
-  if (s.quiet > 1) askForReports(step)
-  else reportDue(step)
-  if (isWaiting && orders.tick !== undefined) {
-    s.order = orders.tick(s.order, step)
-    step.sendControls()
+  if (s.flush !== undefined) declareAgain(step)
+  else {
+    if (s.quiet > 1) askForReports(step)
+    else reportDue(step)
+    if (isWaiting && orders.tick !== undefined) {
+      s.order = orders.tick(s.order, step)
+      step.sendControls()
+    }
   }
   step.act.setTimer("tick", options.tickMillis * Math.min(slowest, 2 ** Math.max(0, s.quiet - 2)))
 }

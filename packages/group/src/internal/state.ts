@@ -2,7 +2,7 @@
 import type { Protocol } from "@troupe/actor"
 import type { NodeId } from "@troupe/transport"
 import * as Log from "./log.ts"
-import type { Message, Numbered } from "./wire.ts"
+import type { Flush, Message, Numbered } from "./wire.ts"
 
 /** The messages of one member in this view, as far as this node has them. */
 export interface Stream<out Payload> {
@@ -45,6 +45,18 @@ export interface State<Payload = unknown, OrderState = unknown> {
   /** The other members. */
   readonly others: ReadonlyArray<NodeId.NodeId>
 
+  // How it ends.
+  /** The first that this life of the node has installed; `Infinity` before that. */
+  readonly since: number
+  /** Agreed on, and not installed yet, in their order. At most `maxPending`. */
+  readonly pending: ReadonlyArray<Protocol.View>
+  /** Exists exactly while a view is pending. */
+  readonly flush: Flushing | undefined
+  /** By rank, the latest that each member has declared. */
+  readonly declared: ReadonlyArray<Flush | undefined>
+  /** How the view before ended: what was received in it is what all survivors have delivered. */
+  readonly ended: { readonly view: number; readonly received: ReadonlyArray<number> } | undefined
+
   // What is under way in it.
   /** By rank. */
   readonly streams: ReadonlyArray<Stream<Payload>>
@@ -80,10 +92,20 @@ export interface State<Payload = unknown, OrderState = unknown> {
   readonly full: boolean
 
   /** Of views to come. At most `maxHeld`. */
-  readonly held: ReadonlyArray<{ readonly from: NodeId.NodeId; readonly message: Message<Payload> }>
+  readonly held: Log.Log<{ readonly from: NodeId.NodeId; readonly message: Message<Payload> }>
   readonly refused: Refused
   /** Why this node takes no part any more. */
   readonly failed: string | undefined
+}
+
+/** A view ends. */
+export interface Flushing {
+  /** The number of the latest view known. One that comes while a flush is under way begins it anew. */
+  readonly attempt: number
+  /** The ranks of those who go on, by all views that are pending. This node is one of them. */
+  readonly survivors: ReadonlyArray<number>
+  /** What any survivor had as the attempt began, once all have declared it: exactly this is delivered in the view. */
+  readonly cut: ReadonlyArray<number> | undefined
 }
 
 /** How many messages were not taken, and why. */
@@ -115,6 +137,11 @@ export const initial: State<never, undefined> = {
   view: undefined,
   rank: -1,
   others: [],
+  since: Infinity,
+  pending: [],
+  flush: undefined,
+  declared: [],
+  ended: undefined,
   streams: [],
   order: undefined,
   ahead: [],
@@ -129,7 +156,7 @@ export const initial: State<never, undefined> = {
   looking: 0,
   queue: [],
   full: false,
-  held: [],
+  held: Log.empty(0),
   refused: { strangers: 0, past: 0, overflow: 0 },
   failed: undefined
 }

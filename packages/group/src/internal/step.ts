@@ -9,7 +9,7 @@ import type { Event as MulticastEvent } from "../Multicast.ts"
 import * as Log from "./log.ts"
 import type { Options } from "./options.ts"
 import type { Asks, Order } from "./order.ts"
-import { received, type State, type Stream, vector } from "./state.ts"
+import { initial, received, type State, type Stream, vector } from "./state.ts"
 import type { Message, Numbered } from "./wire.ts"
 
 export type Event<Payload> =
@@ -34,6 +34,7 @@ export class Step<Payload> implements Asks<unknown, unknown> {
   private readonly before: State<Payload, unknown>
   /** What the order has asked to multicast, until the call to it has returned. */
   private controls: Array<unknown> = none
+  private isFlushing = false
 
   constructor(orders: Order<any, any, any>, state: State<Payload, any>, act: Act<Payload>) {
     this.orders = orders
@@ -74,7 +75,7 @@ export class Step<Payload> implements Asks<unknown, unknown> {
   }
 
   deliver(rank: number, sequence: number): void {
-    if (!this.options.uniform) return this.hand(rank, sequence)
+    if (!this.options.uniform || this.isFlushing) return this.hand(rank, sequence)
     this.s.decided = Log.append(this.s.decided, { rank, sequence, at: vector(this.s.streams) })
   }
 
@@ -90,14 +91,15 @@ export class Step<Payload> implements Asks<unknown, unknown> {
 
   // -------------------------------------------------------------------------------------------------- sending, receiving
 
-  /** Whether this node may send in its view. */
+  /** Whether this node may send: it has a view, which does not end yet. */
   mayUse(): boolean {
-    return this.s.view !== undefined
+    return this.s.view !== undefined && this.s.flush === undefined
   }
 
-  /** Whether message `sequence` of a stream may be received. */
-  admits(_rank: number, _sequence: number): boolean {
-    return this.mayUse()
+  /** Whether a message may be received: at the end of a view, no more than what survivors have told of. */
+  admits(rank: number, sequence: number): boolean {
+    const { flush } = this.s
+    return flush === undefined || (flush.cut !== undefined && sequence <= flush.cut[rank]!)
   }
 
   send(payload: Payload): void {
@@ -174,6 +176,16 @@ export class Step<Payload> implements Asks<unknown, unknown> {
     trim(stream)
   }
 
+  /** All survivors have received the same: gives the application what it has not been given. */
+  flush(): void {
+    const { s } = this
+    for (const { rank, sequence } of Log.items(s.decided)) this.hand(rank, sequence)
+    s.decided = Log.empty(0)
+    this.isFlushing = true
+    this.orders.flush(s.order, this)
+    this.isFlushing = false
+  }
+
   /** Gives the application what is decided and stable with all that decided it. */
   private settleUniform(): void {
     const { s } = this
@@ -224,9 +236,13 @@ export class Step<Payload> implements Asks<unknown, unknown> {
     this.act.emit({ _tag: "Room" })
   }
 
+  /** Takes no part any more, and keeps nothing. */
   fail(reason: string): void {
-    this.s.failed = reason
-    this.act.emit({ _tag: "Failed", reason })
+    const { act, s } = this
+    const { life, refused, view } = s
+    Object.assign(s, initial, { life, refused, view, failed: reason })
+    for (const timer of ["report", "ask", "tick"] as const) act.clearTimer(timer)
+    act.emit({ _tag: "Failed", reason })
   }
 }
 

@@ -74,7 +74,36 @@ export interface Note {
   readonly note: unknown
 }
 
-export type Message<Payload> = Numbered<Payload> | Report | Missing | Repair<Payload> | Gone | Stranger | Note
+/**
+ * "I send nothing more in this view. Of its messages I have these, and receive no others but what a survivor has told of in
+ * this attempt." `attempt` is the number of the latest view that the sender knows of.
+ */
+export interface Flush {
+  readonly _tag: "Flush"
+  readonly view: number
+  readonly attempt: number
+  /** As the attempt began. */
+  readonly received: ReadonlyArray<number>
+  /** "And by now I have all that any survivor has." */
+  readonly ready: boolean
+}
+
+/** "I have gone on from this view: so every survivor has all of it that is to be delivered." */
+export interface Installed {
+  readonly _tag: "Installed"
+  readonly view: number
+}
+
+export type Message<Payload> =
+  | Numbered<Payload>
+  | Report
+  | Missing
+  | Repair<Payload>
+  | Gone
+  | Stranger
+  | Note
+  | Flush
+  | Installed
 
 const Natural = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
@@ -93,6 +122,13 @@ export const messageSchema = <Payload>(
     Schema.TaggedStruct("Repair", { view: Natural, rank: Natural, message: Schema.Union([data, control]) }),
     Schema.TaggedStruct("Gone", { view: Natural, rank: Natural }),
     Schema.TaggedStruct("Stranger", { view: Natural, life: Natural }),
-    Schema.TaggedStruct("Note", { view: Natural, note: order.note ?? Schema.Null })
+    Schema.TaggedStruct("Note", { view: Natural, note: order.note ?? Schema.Null }),
+    Schema.TaggedStruct("Flush", {
+      view: Natural,
+      attempt: Natural,
+      received: Schema.Array(Natural),
+      ready: Schema.Boolean
+    }),
+    Schema.TaggedStruct("Installed", { view: Natural })
   ]) as unknown as Codec.MessageSchema<Message<Payload>>
 }
