@@ -12,5 +12,8 @@ export * as TwoPhaseSet from "./crdt/TwoPhaseSet.ts"
 export * from "./Gossip.ts"
 export * from "./Overlay.ts"
 export * as PushPull from "./PushPull.ts"
+export * as HyParView from "./HyParView.ts"
+export * as RumorMongering from "./RumorMongering.ts"
+export * as Plumtree from "./Plumtree.ts"
 // new:algorithm adds here
 export {}

@@ -146,6 +146,10 @@ const wanted = (store: Store.Store, sources: ReadonlyArray<Known>, act: Act): Re
   return wants ?? noWants
 }
 
+/** Sends these, as far as the budget of the round goes. */
+export const sendItems = <State extends Base>(state: State, to: string, items: ReadonlyArray<Item>, act: Act): State =>
+  sent(state, to, items, noWants, act)
+
 /** Sends these, in as many messages as they need and the round has left. What is left out waits for another round. */
 const sent = <State extends Base>(
   state: State,

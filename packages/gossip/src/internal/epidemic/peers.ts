@@ -44,3 +44,9 @@ export const sample = (
     ? Roster.sample(self, count, isSuspected, random)
     : Roster.pick(neighbours, count, isSuspected, random)
 }
+
+/** All of them: for who has few. */
+export const all = ({ neighbours, suspected }: Peers, self: Protocol.Self): ReadonlyArray<NodeId.NodeId> =>
+  HashSet.isEmpty(suspected)
+    ? (neighbours ?? self.peers)
+    : (neighbours ?? self.peers).filter((node) => !HashSet.has(suspected, node))
