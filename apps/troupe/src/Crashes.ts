@@ -16,7 +16,9 @@ export interface Crash {
   /** The weakness of the card that speaks of it. */
   readonly weakness?: string
   /** Whether a node that has crashed may come back with an empty memory, in a group that went on by that remedy. */
-  readonly takesBack: boolean
+  readonly takesBack: boolean | "but the lowest"
+  /** Of an election that any node may win; the others are won by a high one. */
+  readonly anyWins?: true
   /** The lowest node serves a register, where no other is provided: the others do not go on without it. */
   readonly restsOnLowest?: true
 }
@@ -28,7 +30,7 @@ const crashes: Readonly<Record<string, Crash>> = {
   "mutex/coordinator": { remedy: "detector", weakness: "a holder or a waiter crashes", takesBack: true },
   "mutex/token-ring": { remedy: "detector", weakness: "a node that stays down stops the ring", takesBack: true },
   "mutex/lamport-queue": { remedy: "detector", weakness: "one crash starves all", takesBack: false },
-  "mutex/suzuki-kasami": { remedy: "detector", weakness: "a holder that crashes", takesBack: false },
+  "mutex/suzuki-kasami": { remedy: "detector", weakness: "a holder that crashes", takesBack: "but the lowest" },
   "mutex/maekawa": { remedy: "nothing", weakness: "a crash starves whose quorum it is in", takesBack: false },
   "mutex/raymond": { remedy: "nothing", weakness: "a crash cuts the tree", takesBack: false },
   "mutex/carvalho-roucairol": {
@@ -45,14 +47,14 @@ const crashes: Readonly<Record<string, Crash>> = {
   "election/bully": { remedy: "itself", takesBack: true },
   "election/next-in-line": { remedy: "itself", takesBack: true },
   "election/candidate-ordinary": { remedy: "itself", takesBack: true },
-  "election/invitation": { remedy: "itself", takesBack: true },
+  "election/invitation": { remedy: "itself", takesBack: true, anyWins: true },
   "election/chang-roberts": rings,
   "election/dolev-klawe-rodeh": rings,
   "election/higham-przytycka": rings,
   "election/hirschberg-sinclair": rings,
   "election/le-lann": rings,
   "election/ring": rings,
-  "election/lease": { remedy: "itself", takesBack: true, restsOnLowest: true }
+  "election/lease": { remedy: "itself", takesBack: true, anyWins: true, restsOnLowest: true }
 }
 
 /** None of what is neither lock nor election. A variant fares as its default form. */

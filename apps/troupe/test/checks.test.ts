@@ -7,7 +7,13 @@ import * as Checks from "../src/Checks.ts"
 import { json } from "./command.ts"
 
 /** These take some seconds each. Their packages' tests explore them. */
-const slow = ["mutex/carvalho-roucairol", "mutex/maekawa", "mutex/agrawal-el-abbadi", "mutex/lease-lock", "mutex/lamport-queue"]
+const slow = [
+  "mutex/carvalho-roucairol",
+  "mutex/maekawa",
+  "mutex/agrawal-el-abbadi",
+  "mutex/lease-lock",
+  "mutex/lamport-queue"
+]
 
 const shown = algorithms.filter(
   ({ name, service }) => (service === "mutex" || service === "election") && !slow.includes(name)

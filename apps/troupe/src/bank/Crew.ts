@@ -5,7 +5,7 @@ import { type Register, ServedRegister } from "@troupe/register"
 import type { Transport } from "@troupe/transport"
 import { Effect, Layer } from "effect"
 import { algorithms } from "../algorithms.ts"
-import { cardSays, type Crash, crashOf } from "../Crashes.ts"
+import { type Crash, crashOf } from "../Crashes.ts"
 import type { Demonstration } from "../Demonstration.ts"
 import { Usage } from "../Problem.ts"
 import { bankNode } from "./Office.ts"
@@ -24,24 +24,27 @@ export const usual: Crew = { mutex: "mutex/ricart-agrawala", election: "election
  */
 export type Accident = "crash" | "death" | "resignation"
 
-export const accidentOf = ({ mutex }: Crew): Accident => {
+export const accidentOf = ({ election, mutex }: Crew): Accident => {
   const { remedy, takesBack } = crashOfNamed(mutex)
-  return remedy === "nothing" ? "resignation" : takesBack ? "crash" : "death"
+  if (remedy === "nothing") return "resignation"
+  const takesBackAny = takesBack === "but the lowest" ? crashOfNamed(election).anyWins !== true : takesBack
+  return takesBackAny ? "crash" : "death"
 }
 
 /** Why it is not killed and back, in a sentence. */
 export const noticeOf = (crew: Crew): string | undefined => {
-  const { card } = find(crew.mutex)
+  const { title } = cardOf(crew.mutex)
+  const known = crashOfNamed(crew.mutex).weakness
   switch (accidentOf(crew)) {
     case "crash":
       return undefined
     case "death":
-      return `The leader is killed for good: ${card.title} goes on without it, and cannot take back a node that forgot.`
-    case "resignation":
       return (
-        `The leader resigns, and is not killed: ${card.title} does not get over a death. Its card says of that: ` +
-        cardSays(find(crew.mutex))
+        `The leader is killed for good: ${title} goes on without it, and cannot take back ` +
+        `${crashOfNamed(crew.mutex).takesBack === "but the lowest" ? "the lowest node" : "a node"} that forgot.`
       )
+    case "resignation":
+      return `The leader resigns, and is not killed: ${title} gets over no death${known === undefined ? "" : ` ("${known}")`}.`
   }
 }
 

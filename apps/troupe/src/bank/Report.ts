@@ -88,7 +88,7 @@ const firstOverlap = ({ stays }: Run): string | undefined => {
   return undefined
 }
 
-const remedy = (mutex: string, views: number): string => {
+const remedy = (mutex: string, views: number): string | undefined => {
   const { title } = cardOf(mutex)
   switch (remedyOf(mutex)) {
     case "views":
@@ -103,7 +103,7 @@ const remedy = (mutex: string, views: number): string => {
         `node says to all others five times a second that it is there, and is taken for dead after a second of silence.`
       )
     case "nothing":
-      return `${title} was spared a death.`
+      return undefined
     case "itself":
       return `${title} waits for a dead holder until its lease runs out.`
   }
@@ -124,7 +124,9 @@ export const costs = (run: Run, crew: Crew): string => {
     remedy(crew.mutex, views.length),
     noticeOf(crew),
     `The pause: new leader ${after(successor?.atMillis)}${group}.`,
-    "A node wrongly taken for dead could overlap the next holder; the fencing tokens make that harmless."
+    kind === "resignation"
+      ? undefined
+      : "A node wrongly taken for dead could overlap the next holder; the fencing tokens make that harmless."
   ]
     .filter((sentence) => sentence !== undefined)
     .join(" ")
