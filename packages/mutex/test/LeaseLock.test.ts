@@ -341,6 +341,37 @@ describe("its cost in messages, where one node serves the register", () => {
     })
   )
 
+  it.live.each([
+    [9, "who are all away from the register's host", ["n1"]],
+    [8, "one of them on the register's host", []]
+  ] as const)("of %i nodes those that ask without pause enter equally often: %s", ([nodes, _where, idle]) =>
+    Effect.gen(function* () {
+      const entries = new Map<string, number>()
+      let worst = 0
+      yield* quiet({ nodes }, (mutex, node) =>
+        Effect.gen(function* () {
+          while (!idle.includes(node as never) && (yield* now) < 20_000) {
+            const asked = yield* now
+            yield* mutex.withLock(() =>
+              Effect.gen(function* () {
+                worst = Math.max(worst, (yield* now) - asked)
+                entries.set(node, (entries.get(node) ?? 0) + 1)
+                yield* Effect.sleep("5 millis")
+              })
+            )
+          }
+        })
+      )
+      const counts = [...entries.values()]
+      const sum = counts.reduce((all, count) => all + count, 0)
+      // Jain's index: 1 where all are served alike, 1/N where one is.
+      expect(counts).toHaveLength(8)
+      expect(sum ** 2 / (8 * counts.reduce((all, count) => all + count ** 2, 0))).toBeGreaterThan(0.99)
+      // Seven others, each with 5 ms inside and 5 messages of 10 ms at the most.
+      expect(worst).toBeLessThan(8 * (5 + 5 * 10))
+    })
+  )
+
   it.live("who waits is served in the order of asking, 5 message delays after the last has left", () =>
     Effect.gen(function* () {
       const entered: Array<string> = []

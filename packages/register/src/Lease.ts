@@ -12,7 +12,8 @@
  * at most one node holds it rests on them, and on no node standing still unawares.
  *
  * Who finds the lease taken tells its holder, and looks again now and then; whoever frees it tells the first of those who
- * wait, and hands it the others. These messages make it quick and fair, and may be lost: nothing else rests on them.
+ * wait, hands it the others, and lets it go first. These messages make it quick and fair, and may be lost: nothing else
+ * rests on them.
  *
  * Source: C. Gray, D. Cheriton, "Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache Consistency",
  * SOSP 1989 (§5 for clocks that drift).
@@ -106,7 +107,7 @@ export const onTimeout = (state: State, timer: Timer, act: Act): State => {
     case "outlast":
       return proceed({ ...state, outlasted: true }, act)
     case "poll":
-      return look(state, act)
+      return look({ ...state, left: undefined }, act)
     case "retry": {
       const { register: options } = act.self.options
       if (options === undefined) return state
@@ -125,7 +126,7 @@ export const onAnswered = (state: State, { answer, call }: Answered, act: Act): 
     case "Unavailable":
       return onUnavailable(over, purpose, act)
     case "Is":
-      return onSight(see(over, answer, act), act)
+      return onSight(see(purpose === "take" ? sendOn(over, answer, act) : over, latest(over, answer, act), act), act)
     case "Set":
       return purpose === "free"
         ? onFree(over, answer.version, act)
@@ -166,6 +167,18 @@ const onSign = (before: State, isRenewal: boolean, version: number, atMillis: nu
   return { ...state, held: { token } }
 }
 
+/** What was told while this was under way may be later. */
+const latest = ({ freed, held }: State, { record, version }: Sighting, act: Act): Sighting =>
+  freed > version && held === undefined ? { version: freed, record: free(act) } : { version, record }
+
+/** Another took it first: who waits here is told that it was free, finds out who has it, and waits there. */
+const sendOn = (state: State, { record }: Sighting, act: Act): State => {
+  const { seen, waiters } = state
+  if (record.holder === null || record.holder === act.self.id || seen?.record.holder !== null) return state
+  for (const node of waiters) act.send(node, { _tag: "Freed", version: seen.version, waiters: [] })
+  return { ...state, waiters: [] }
+}
+
 /** It is free. Who waits goes first, even where this node wants it again. */
 const onFree = (before: State, version: number, act: Act): State => {
   const state = see(before, { version, record: free(act) }, act)
@@ -173,7 +186,7 @@ const onFree = (before: State, version: number, act: Act): State => {
   if (first === undefined) return proceed(state, act)
   const wants = state.aim === "hold"
   act.send(first, { _tag: "Freed", version, waiters: wants ? [...others, act.self.id] : others })
-  return pollLater({ ...state, waiters: [] }, act)
+  return pollLater({ ...state, waiters: [], left: { to: first, version } }, act)
 }
 
 /** Takes note of what the register is. The time of another node's lease begins when its latest sign is seen. */
@@ -193,10 +206,12 @@ const forget = (state: State, act: Act): State => {
 // -------------------------------------------------------------------------------------------------------- those who wait
 
 const onWaiting = (state: State, from: NodeId.NodeId, act: Act): State => {
-  const { held, seen, waiters } = state
+  const { held, left, seen, waiters } = state
   // It was freed before this came.
   if (held === undefined && seen !== undefined && seen.record.holder === null && state.call === undefined) {
-    act.send(from, { _tag: "Freed", version: seen.version, waiters: [] })
+    const { version } = seen
+    if (isLeft(state)) act.send(left!.to, { _tag: "Freed", version, waiters: [from] })
+    else act.send(from, { _tag: "Freed", version, waiters: [] })
     return state
   }
   return waiters.includes(from) ? state : { ...state, waiters: [...waiters, from] }
@@ -212,8 +227,13 @@ const onFreed = (state: State, { version, waiters }: Extract<Message, { readonly
   const { nodes, id } = act.self
   const joined = waiters.filter((node) => node !== id && nodes.includes(node) && !state.waiters.includes(node))
   const next = joined.length === 0 ? state : { ...state, waiters: [...state.waiters, ...new Set(joined)] }
+  // To whom it was left has found it taken.
+  if (state.call === undefined && isLeft(state) && version === state.seen!.version) {
+    return proceed({ ...next, left: undefined }, act)
+  }
   // Of what it knows better it is not told.
-  if (state.held !== undefined || state.call !== undefined || version <= (state.seen?.version ?? -1)) return next
+  if (state.held !== undefined || version <= (state.seen?.version ?? -1)) return next
+  if (state.call !== undefined) return { ...next, freed: Math.max(state.freed, version) }
   return proceed(see(next, { version, record: free(act) }, act), act)
 }
 
@@ -223,7 +243,8 @@ const aimAt = (before: State, aim: "none" | "watch" | "hold", act: Act): State =
   if (before.aim === aim) return before
   if (aim === "hold") {
     // How long a lease has stood that it did not watch, it does not know.
-    const state = before.aim === "none" && !isTakeable(before, act) ? { ...before, seen: undefined } : before
+    const isUnknown = before.aim === "none" && !isTakeable(before, act) && !isLeft(before)
+    const state = isUnknown ? { ...before, seen: undefined } : before
     return proceed({ ...state, aim }, act)
   }
   act.clearTimer("renew")
@@ -244,9 +265,10 @@ const proceed = (state: State, act: Act): State => {
   if (state.call !== undefined || state.held !== undefined || !wants(state)) return state
   if (state.aim === "watch") return state.seen === undefined ? askRead(state, act) : pollLater(state, act)
   if (isTakeable(state, act)) return askTake(state, act)
-  const { holder, token } = state.seen!.record
-  if (token !== state.awaited) act.send(holder!, { _tag: "Waiting" })
-  return pollLater({ ...state, awaited: token }, act)
+  const { record, version } = state.seen!
+  const [holder, since] = isLeft(state) ? [state.left!.to, version] : [record.holder!, record.token]
+  if (since !== state.awaited) act.send(holder, { _tag: "Waiting" })
+  return pollLater({ ...state, awaited: since }, act)
 }
 
 const look = (state: State, act: Act): State => (state.call === undefined ? poll(state, act) : state)
@@ -261,8 +283,14 @@ const poll = (state: State, act: Act): State => {
  * Whether to try. A register that it has not looked at yet, it takes to be new: if it is not, the answer says what it is.
  * A lease of its own is one that its user has left, or of a life before a crash: nobody goes on under it.
  */
-const isTakeable = ({ outlasted, seen }: State, act: Act): boolean =>
-  seen === undefined || seen.record.holder === null || seen.record.holder === act.self.id || outlasted
+const isTakeable = (state: State, act: Act): boolean => {
+  const { outlasted, seen } = state
+  if (seen === undefined || outlasted || seen.record.holder === act.self.id) return true
+  return seen.record.holder === null && !isLeft(state)
+}
+
+/** Whether another, to whom this node has left it, goes first. */
+const isLeft = ({ left, seen }: State): boolean => left !== undefined && left.version === seen?.version
 
 const lose = (state: State, act: Act): State => {
   const { held } = state

@@ -109,6 +109,10 @@ export interface State {
   readonly awaited: number
   /** Who waits for this node to free it, in the order of asking. */
   readonly waiters: ReadonlyArray<NodeId.NodeId>
+  /** To whom this node has left it, free since that version: it does not take it first. Until it looks again. */
+  readonly left: { readonly to: NodeId.NodeId; readonly version: number } | undefined
+  /** The latest version since which it was free, as this node was told while it asked. */
+  readonly freed: number
   /** This node's part of a register that is served by one of the nodes. */
   readonly register: Served.State
 }
@@ -125,5 +129,7 @@ export const init: State = {
   calls: 0,
   awaited: 0,
   waiters: [],
+  left: undefined,
+  freed: 0,
   register: Served.init
 }
