@@ -19,7 +19,7 @@ import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer } from "effect"
 import type { Reading } from "./internal/acquisition.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
-import { locking } from "./internal/locking.ts"
+import { inGroup, locking } from "./internal/locking.ts"
 import { sizesOf } from "./internal/quorums.ts"
 import {
   contention,
@@ -33,7 +33,7 @@ import {
   trust,
   type Voting
 } from "./internal/voting.ts"
-import { Mutex } from "./Mutex.ts"
+import { type InvalidOptions, Mutex } from "./Mutex.ts"
 
 export { type Event, Message } from "./internal/voting.ts"
 
@@ -204,10 +204,15 @@ const reading: Reading<State> = {
  * use the same name exclude each other, and every node must build the layer.
  *
  * A `FailureDetector` in the context is heard. Exclusion is as good as its opinion of holders: where it is wrong, let what
- * the lock guards refuse a token lower than one it has seen.
+ * the lock guards refuse a token lower than one it has seen. Fails with `InvalidOptions` on a node outside its group.
  */
-export const layer = (options: { readonly resource: string }): Layer.Layer<Mutex, ChannelInUse, Transport> =>
+export const layer = (options: {
+  readonly resource: string
+}): Layer.Layer<Mutex, ChannelInUse | InvalidOptions, Transport> =>
   Layer.effect(
     Mutex,
-    Effect.map(locking(protocol, reading, { resource: options.resource, options: undefined }), ({ mutex }) => mutex)
+    Effect.andThen(
+      inGroup,
+      Effect.map(locking(protocol, reading, { resource: options.resource, options: undefined }), ({ mutex }) => mutex)
+    )
   )

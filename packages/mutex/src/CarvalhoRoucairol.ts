@@ -17,7 +17,8 @@ import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer, Schema } from "effect"
 import { acquisition, type Reading } from "./internal/acquisition.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
-import { type FencingToken, Mutex } from "./Mutex.ts"
+import { inGroup } from "./internal/locking.ts"
+import { type FencingToken, type InvalidOptions, Mutex } from "./Mutex.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
@@ -214,11 +215,15 @@ const reading = (nodes: ReadonlyArray<NodeId.NodeId>): Reading<State> => ({
 /**
  * A `Mutex` by Carvalho and Roucairol's algorithm, among the nodes of the transport. `resource` names the lock: nodes
  * that use the same name exclude each other, and every node must build the layer, or those that do wait for its reply.
+ * Fails with `InvalidOptions` on a node outside its group.
  */
-export const layer = (options: { readonly resource: string }): Layer.Layer<Mutex, ChannelInUse, Transport> =>
+export const layer = (options: {
+  readonly resource: string
+}): Layer.Layer<Mutex, ChannelInUse | InvalidOptions, Transport> =>
   Layer.effect(
     Mutex,
     Effect.gen(function* () {
+      yield* inGroup
       const { nodes } = yield* Transport
       const { mutex, onRestart } = yield* acquisition(reading(nodes))
       return yield* mutex(yield* Actor.spawn(protocol, { name: `${protocol.name}/${options.resource}`, onRestart }))

@@ -20,6 +20,7 @@ import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer } from "effect"
 import { acquisition, type Reading } from "./internal/acquisition.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
+import { inGroup } from "./internal/locking.ts"
 import { InvalidOptions, Mutex } from "./Mutex.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
@@ -163,7 +164,7 @@ export const defaults: Options = Lease.defaults
  *
  * A body that outlives the lease, because it could not be renewed, is interrupted `stop` before others may enter; one that
  * cannot be interrupted, or takes longer to stop, is not alone any more: fence by the token. Fails with `InvalidOptions`
- * where the lease is longer than an hour, or so short that nothing is left of it.
+ * where the lease is longer than an hour, or so short that nothing is left of it, and on a node outside its group.
  */
 export const layer = (
   options: { readonly resource: string } & LeaseLayer.Settings
@@ -171,6 +172,7 @@ export const layer = (
   Layer.effect(
     Mutex,
     Effect.gen(function* () {
+      yield* inGroup
       const { resource, ...settings } = options
       const { mutex, onRestart } = yield* acquisition(reading(settings.host ?? (yield* Transport).nodes[0]))
       const name = `${protocol.name}/${resource}`

@@ -28,6 +28,7 @@ import {
   request,
   type Voting
 } from "./internal/voting.ts"
+import { inGroup } from "./internal/locking.ts"
 import { InvalidOptions, Mutex } from "./Mutex.ts"
 
 export type { Quorums } from "./internal/quorums.ts"
@@ -175,7 +176,7 @@ const reading: Reading<State> = {
 /**
  * A `Mutex` by Maekawa's algorithm among the nodes of the transport. `resource` names the lock: nodes that use the same
  * name exclude each other, and every node must build the layer with the same options. Fails with `InvalidOptions` where
- * two quorums have no node in common, a node is not in its own, or is in none.
+ * two quorums have no node in common, a node is not in its own, or is in none, and on a node outside its group.
  */
 export const layer = (
   options: { readonly resource: string } & Partial<Options>
@@ -183,6 +184,7 @@ export const layer = (
   Layer.effect(
     Mutex,
     Effect.gen(function* () {
+      yield* inGroup
       const { resource, ...given } = options
       const settings = yield* checked({ ...defaults, ...given }, (yield* Transport).nodes)
       const { mutex, onRestart } = yield* acquisition(reading)

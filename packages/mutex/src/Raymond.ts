@@ -16,6 +16,7 @@ import { Effect, Layer, Schema } from "effect"
 import { acquisition, type Reading } from "./internal/acquisition.ts"
 import { aNodeEnters, mutualExclusion, noStarvation } from "./internal/guarantees.ts"
 import { binary, binaryDiameter, problemOf, star, type Tree } from "./internal/trees.ts"
+import { inGroup } from "./internal/locking.ts"
 import { type FencingToken, InvalidOptions, Mutex } from "./Mutex.ts"
 
 export type { Tree } from "./internal/trees.ts"
@@ -199,7 +200,7 @@ const reading: Reading<State> = {
 /**
  * A `Mutex` by Raymond's algorithm among the nodes of the transport. `resource` names the lock: nodes that use the same
  * name exclude each other, and every node must build the layer with the same tree. Fails with `InvalidOptions` where that
- * is no tree of these nodes.
+ * is no tree of these nodes, and on a node outside its group.
  */
 export const layer = (
   options: { readonly resource: string } & Partial<Options>
@@ -207,6 +208,7 @@ export const layer = (
   Layer.effect(
     Mutex,
     Effect.gen(function* () {
+      yield* inGroup
       const settings: Options = { tree: options.tree ?? defaults.tree }
       const problem = problemOfOptions(settings, (yield* Transport).nodes)
       if (problem !== undefined) return yield* new InvalidOptions({ reason: problem })

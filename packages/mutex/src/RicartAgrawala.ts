@@ -16,7 +16,8 @@ import { LamportTimestamp } from "@troupe/clocks"
 import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer, Schema } from "effect"
 import { acquisition, type Reading } from "./internal/acquisition.ts"
-import { type FencingToken, Mutex } from "./Mutex.ts"
+import { inGroup } from "./internal/locking.ts"
+import { type FencingToken, type InvalidOptions, Mutex } from "./Mutex.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
@@ -293,11 +294,15 @@ const reading: Reading<State> = {
  *
  * Of a `Membership` it takes views numbered from 1. A node that crashed must come back in a view of a higher number, for
  * it has forgotten its clock. A view that leaves out a node which is still inside lets another in: fence by the token.
+ * Fails with `InvalidOptions` on a node outside its group.
  */
-export const layer = (options: { readonly resource: string }): Layer.Layer<Mutex, ChannelInUse, Transport> =>
+export const layer = (options: {
+  readonly resource: string
+}): Layer.Layer<Mutex, ChannelInUse | InvalidOptions, Transport> =>
   Layer.effect(
     Mutex,
     Effect.gen(function* () {
+      yield* inGroup
       const { mutex, onRestart } = yield* acquisition(reading)
       return yield* mutex(yield* Actor.spawn(protocol, { name: `${protocol.name}/${options.resource}`, onRestart }))
     })

@@ -1,26 +1,57 @@
-import { Coordinator, InvalidOptions, LamportQueue, SuzukiKasami, TokenRing } from "@troupe/mutex"
+import {
+  AgrawalElAbbadi,
+  CarvalhoRoucairol,
+  Coordinator,
+  InvalidOptions,
+  LamportQueue,
+  LeaseLock,
+  Maekawa,
+  Raymond,
+  RicartAgrawala,
+  SuzukiKasami,
+  TokenRing
+} from "@troupe/mutex"
 import { Memory, Transport } from "@troupe/transport"
 import { Effect, Layer } from "effect"
 import { describe, expect, it } from "vitest"
 import { from, siteOf } from "./sites.ts"
 
-const locks = { Coordinator, LamportQueue, SuzukiKasami, TokenRing }
+const locks = {
+  AgrawalElAbbadi,
+  CarvalhoRoucairol,
+  Coordinator,
+  LamportQueue,
+  LeaseLock,
+  Maekawa,
+  Raymond,
+  RicartAgrawala,
+  SuzukiKasami,
+  TokenRing
+}
 const group = ["n1", "n2"]
 
 describe.each(Object.entries(locks))("%s", (_name, { layer }) => {
-  it.each([[["n1", "n2"]], [[]]])("a node outside its group %o is refused, by name", async (nodes) => {
-    const outside = Layer.effect(
+  const refusal = async (nodes: ReadonlyArray<string>, self: string) => {
+    const group = Layer.effect(
       Transport,
-      Effect.map(Memory.connect(Memory.network({ nodes: ["n1", "n2", "n3"] }), "n3"), (transport) => ({
+      Effect.map(Memory.connect(Memory.network({ nodes: ["n1", "n2", "n3"] }), self), (transport) => ({
         ...transport,
         nodes
       }))
     )
     const failure = await Effect.runPromise(
-      Effect.flip(Effect.scoped(Layer.build(Layer.provide(layer({ resource: "r" }), outside))))
+      Effect.flip(Effect.scoped(Layer.build(Layer.provide(layer({ resource: "r" }), group))))
     )
     expect(failure).toBeInstanceOf(InvalidOptions)
-    expect((failure as InvalidOptions).message).toContain('node "n3" is not in its group')
+    return (failure as InvalidOptions).message
+  }
+
+  it.each([[["n1", "n2"]], [[]]])("a node outside its group %o is refused, by name", async (nodes) => {
+    expect(await refusal(nodes, "n3")).toContain('node "n3" is not in its group')
+  })
+
+  it("a group that names a node twice is refused, by name", async () => {
+    expect(await refusal(["n1", "n2", "n2", "n3"], "n3")).toContain('its group names node "n2" twice')
   })
 })
 

@@ -14,7 +14,7 @@ import { Actor, type Protocol } from "@troupe/actor"
 import { Bully } from "@troupe/election"
 import { Mutex, RicartAgrawala } from "@troupe/mutex"
 import { Simulation } from "@troupe/simulation"
-import type { ChannelInUse, Transport } from "@troupe/transport"
+import type { Transport } from "@troupe/transport"
 import { Effect, Layer, type Scope } from "effect"
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -39,7 +39,7 @@ const entriesPerNode = 20_000
 
 const name = `${RicartAgrawala.protocol.name}/bench`
 
-const ricartAgrawala = (program: Effect.Effect<unknown, ChannelInUse, Transport | Scope.Scope>) =>
+const ricartAgrawala = (program: Effect.Effect<unknown, unknown, Transport | Scope.Scope>) =>
   Simulation.run({
     seed: 1,
     nodes: nodesOf(5),

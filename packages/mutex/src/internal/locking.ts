@@ -11,14 +11,15 @@ import { acquisition, type Reading } from "./acquisition.ts"
 type Command = { readonly _tag: "Acquire" } | { readonly _tag: "Release" } | Suspicion.Suspicion
 type Event = { readonly _tag: "Acquired"; readonly token: FencingToken }
 
-/** Refuses a node outside its group: it has no rank there, and nobody hears it. */
-export const inGroup: Effect.Effect<void, InvalidOptions, Transport> = Effect.flatMap(Transport, ({ nodes, self }) =>
-  nodes.includes(self)
-    ? Effect.void
-    : Effect.fail(
-        new InvalidOptions({ reason: `node "${self}" is not in its group, which is ${nodes.join(", ") || "empty"}.` })
-      )
-)
+/** Refuses a node outside its group, for it has no rank there and nobody hears it, and a group that has a node twice. */
+export const inGroup: Effect.Effect<void, InvalidOptions, Transport> = Effect.flatMap(Transport, ({ nodes, self }) => {
+  const refuse = (reason: string) => Effect.fail(new InvalidOptions({ reason }))
+  if (!nodes.includes(self)) {
+    return refuse(`node "${self}" is not in its group, which is ${nodes.join(", ") || "empty"}.`)
+  }
+  const twice = nodes.find((node, at) => nodes.indexOf(node) !== at)
+  return twice === undefined ? Effect.void : refuse(`its group names node "${twice}" twice.`)
+})
 
 export const locking = <State, Message, More, Timer extends string, Options>(
   protocol: Protocol.Protocol<State, Message, Command | More, Event, Timer, Options>,
