@@ -159,7 +159,7 @@ export const card: Card.Card<State> = {
   ],
   cost: {
     operation: "election",
-    best: { text: "N−1", of: (nodes) => nodes - 1 },
+    best: { text: "N−2", of: (nodes) => Math.max(0, nodes - 2) },
     worst: { text: "N²−1", of: (nodes) => nodes * nodes - 1 },
     background: ["Heartbeat"]
   }
@@ -217,7 +217,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, Timer, 
         return beat(state, act)
       // The leader is silent for too long.
       case "suspect":
-        return holdElection(Epochs.changeLeader(state, undefined, act), act)
+        return missLeader(state, act)
       // The heartbeat of a leader that it outranks makes it hold an election.
       case "stable":
         return proven(state, act)
@@ -291,9 +291,20 @@ const proven = (state: State, act: Act): State => {
   return state.quality === quality ? state : { ...state, quality }
 }
 
+/** Its leader is silent. Where nobody else is above, there is nobody to ask. */
+const missLeader = (state: State, act: Act): State => {
+  const left = Epochs.changeLeader(state, undefined, act)
+  const isNext = electors(act).every((node) => node === state.leader?.id)
+  return state.standing && isNext ? claim(left, act) : holdElection(left, act)
+}
+
+/** Who may be above this node. */
+const electors = ({ self }: Act): ReadonlyArray<NodeId.NodeId> =>
+  self.options.ranking === undefined ? Epochs.higherThan(self) : self.peers
+
 const holdElection = (state: State, act: Act): State => {
   if (!state.standing) return become("following", state, act)
-  const asked = act.self.options.ranking === undefined ? Epochs.higherThan(act.self) : act.self.peers
+  const asked = electors(act)
   if (asked.length === 0) return claim(state, act)
   act.sendAll(asked, { _tag: "Election", seen: state.seen, ...report(state, act) })
   return become("electing", state, act)

@@ -35,13 +35,13 @@ const follower = (id: string, ...inputs: ReadonlyArray<Input>) =>
   process(id, { _tag: "Start" }, from("P10", { _tag: "Coordinator", epoch }), ...inputs)
 
 describe("P7 finds P10 dead (Garcia-Molina 1982, the bully algorithm)", () => {
-  it("P7 sends ELECTION to P8, P9 and P10", () => {
+  it("quiz 11: P7 sends ELECTION to P8, P9 and P10", () => {
     const { sent, state } = follower("P7", timeout("suspect"))
     expect(state).toMatchObject({ role: "electing", leader: undefined })
     expect(sent).toEqual(["P8", "P9", "P10"].map((node) => send(node, { _tag: "Election", ...seen(epoch) })))
   })
 
-  it("P8 answers OK and starts its own", () => {
+  it("quiz 11: P8 receives it, sends OK to P7, and starts its own election", () => {
     const { sent, state } = follower("P8", from("P7", { _tag: "Election", ...seen(epoch) }))
     expect(state.role).toBe("electing")
     expect(sent).toEqual([
@@ -51,18 +51,52 @@ describe("P7 finds P10 dead (Garcia-Molina 1982, the bully algorithm)", () => {
     ])
   })
 
-  it("P7, which has an OK, stands back", () => {
-    const { state } = follower("P7", timeout("suspect"), from("P8", { _tag: "Ok", ...seen(epoch) }))
+  it("quiz 24: OK tells P7 to stop its election, for a higher one takes over: it claims nothing, and waits to hear", () => {
+    const { sent, state, timers } = follower("P7", timeout("suspect"), from("P8", { _tag: "Ok", ...seen(epoch) }))
     expect(state.role).toBe("deferring")
+    expect(sent).toEqual([])
+    expect(Object.keys(timers)).toEqual(["coordinator"])
   })
 
-  it("P9, which has none, announces itself to all below, in a later epoch, and leads when nobody objects", () => {
-    const claims = follower("P9", timeout("suspect"), timeout("answer"))
+  it.live("quiz 11: P8 and P9 are alive, P10 is dead: neither P7 nor P8 leads, P9 does", () =>
+    Effect.gen(function* () {
+      const { value } = yield* run({
+        nodes: 10,
+        duration: "1 hour",
+        test: (simulator) =>
+          Effect.gen(function* () {
+            yield* Effect.sleep("5 seconds")
+            // P7 misses two heartbeats that the others hear: it is the first to find P10 dead.
+            yield* simulator.cut(["P10"], ["P7"])
+            yield* Effect.sleep(2 * Bully.defaults.heartbeatEveryMillis)
+            yield* simulator.crash("P10")
+            const led = new Set<string>()
+            for (let millis = 0; millis < 5000; millis += 10) {
+              yield* Effect.sleep("10 millis")
+              for (const [node, { role }] of Object.entries(states(simulator)))
+                if (role === "leading" && node !== "P10") led.add(node)
+            }
+            return led
+          })
+      })
+      expect(value).toEqual(new Set(["P9"]))
+    })
+  )
+
+  it("P9, which only P10 was above, announces itself to all below, in a later epoch; leads when nobody objects", () => {
+    const claims = follower("P9", timeout("suspect"))
     expect(claims.state).toMatchObject({ role: "claiming", leader: undefined })
     expect(claims.sent).toEqual(nodesOf(8).map((node) => send(node, { _tag: "Coordinator", epoch: 28 })))
-    const leads = follower("P9", timeout("suspect"), timeout("answer"), timeout("claim"))
+    const leads = follower("P9", timeout("suspect"), timeout("claim"))
     expect(leads.state.role).toBe("leading")
     expect(leads.told).toEqual([{ id: "P9", epoch: 28 }])
+  })
+
+  it("P8, which hears no OK, does so as well", () => {
+    const asks = follower("P8", timeout("suspect"))
+    expect(asks.sent).toEqual(["P9", "P10"].map((node) => send(node, { _tag: "Election", ...seen(epoch) })))
+    const claims = follower("P8", timeout("suspect"), timeout("answer"))
+    expect(claims.sent).toEqual(nodesOf(7).map((node) => send(node, { _tag: "Coordinator", epoch: 27 })))
   })
 
   it.live("P9 leads; P10 comes back and bullies it", () =>

@@ -2,7 +2,7 @@ import { CandidateOrdinary, InvalidOptions } from "@troupe/election"
 import { Memory } from "@troupe/transport"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { nodesOf, processOf, testing, total, type TraceEvent } from "./elections.ts"
+import { nodesOf, processOf, sizes, testing, total, type TraceEvent } from "./elections.ts"
 
 const { card, defaults, protocol } = CandidateOrdinary
 const { allHold, exhaust, run, search, sent, verdicts } = testing(CandidateOrdinary)
@@ -187,8 +187,6 @@ const election = (given: {
   })
 
 describe("messages", () => {
-  const sizes = [2, 3, 4, 5, 6, 7, 10, 17, 25, 49]
-
   it.live.each(sizes)("2⌈N/2⌉+N when all start together: N = %d", (nodes) =>
     Effect.gen(function* () {
       const candidates = Math.ceil(nodes / 2)

@@ -4,6 +4,7 @@ import { type LeaseLayer, MemoryRegister } from "@troupe/register"
 import { Faults, Simulation } from "@troupe/simulation"
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Option, References } from "effect"
+import { sizes } from "./elections.ts"
 
 const { card, protocol } = LeaseElection
 const guarantees = Simulation.fromCard(card, protocol.name)
@@ -217,7 +218,7 @@ describe("a leader that resigns", () => {
 describe("its cost in messages, where one node serves the register", () => {
   // Nobody looks, or shows a sign, while it is counted.
   const settings = { lease: "1 hour", stop: 0 } as const
-  it.live.each([1, 2, 3, 5, 7, 10, 25, 49])("4(N−1), when all start at once: N = %d", (nodes) =>
+  it.live.each([1, ...sizes])("4(N−1), when all start at once: N = %d", (nodes) =>
     Effect.gen(function* () {
       const counts = yield* run(
         { nodes, settings },
@@ -229,7 +230,7 @@ describe("its cost in messages, where one node serves the register", () => {
     })
   )
 
-  it.live.each([2, 3, 5, 7, 10, 25, 49])("2N, when the register's host resigns: N = %d", (nodes) =>
+  it.live.each(sizes)("2N, when the register's host resigns: N = %d", (nodes) =>
     Effect.gen(function* () {
       const counts = yield* run(
         { nodes, settings },

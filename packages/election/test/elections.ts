@@ -8,6 +8,9 @@ import { Context, Effect, Layer, type Scope } from "effect"
 
 export const nodesOf = (count: number): ReadonlyArray<string> => Array.from({ length: count }, (_, i) => `P${i + 1}`)
 
+/** Of groups whose messages are counted: 2 to 25 nodes, and 49. */
+export const sizes: ReadonlyArray<number> = [...Array.from({ length: 24 }, (_, at) => at + 2), 49]
+
 type Command = { readonly _tag: "Campaign" } | { readonly _tag: "Resign" }
 
 type Machine<State, Message, Timer extends string, Options> = Protocol.Protocol<

@@ -3,7 +3,7 @@ import { Bully, InvalidOptions } from "@troupe/election"
 import { Memory } from "@troupe/transport"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { nodesOf, processOf, testing, total, type TraceEvent } from "./elections.ts"
+import { nodesOf, processOf, sizes, testing, total, type TraceEvent } from "./elections.ts"
 
 const { allHold, exhaust, run, search, sent, verdicts } = testing(Bully)
 
@@ -137,7 +137,7 @@ describe("an unstable highest node", () => {
 })
 
 describe("messages", () => {
-  it.live.each([2, 3, 5, 7, 20])("3N(N−1)/2 + N−1 when all start together: N = %d", (nodes) =>
+  it.live.each(sizes)("3N(N−1)/2 + N−1 when all start together: N = %d", (nodes) =>
     Effect.gen(function* () {
       const events: Array<TraceEvent> = []
       yield* run({

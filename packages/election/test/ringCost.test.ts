@@ -1,8 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
+import { sizes } from "./elections.ts"
 import { chance, elect, named, nodesOf, ringElections, rings } from "./rings.ts"
-
-/** 2 to 25 nodes, and 49. */
-const sizes = [...Array.from({ length: 24 }, (_, at) => at + 2), 49]
 
 const highestFirst = (count: number) => nodesOf(count).toReversed()
 

@@ -35,7 +35,7 @@ describe("the ring with a list (Tanenbaum & van Steen, §6.5.1)", () => {
     expect(at("P3", start).sent).toEqual([send("P4", election("P3"))])
   })
 
-  it("an ELECTION of P3 arrives at P5: it adds its own id, and sends the list to its successor", () => {
+  it("quiz 12: an ELECTION of P3 arrives at P5: it adds its own id, and sends the list to its successor", () => {
     expect(at("P5", from("P4", election("P3", "P4"))).sent).toEqual([send("P6", election("P3", "P4", "P5"))])
   })
 
