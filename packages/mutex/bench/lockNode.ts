@@ -122,7 +122,10 @@ const program = Effect.gen(function* () {
         )
       }
     })
-    yield* Effect.all(Array(callers).fill(caller), { concurrency: "unbounded", discard: true })
+    yield* Effect.all(
+      Array.from({ length: callers }, () => caller),
+      { concurrency: "unbounded", discard: true }
+    )
     return entries
   })
 

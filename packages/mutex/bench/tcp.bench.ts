@@ -67,16 +67,17 @@ const measure = async (cluster: Cluster, name: string) => {
   await contended(cluster)
   const figures = { trip: [] as Array<number>, bare: [] as Array<number>, alone: [] as Array<number> }
   const rates: Array<number> = []
-  const waits: Array<number> = []
+  const crowds: Array<ReadonlyArray<number>> = []
   for (let round = 0; round < rounds; round++) {
     figures.trip.push(await ping(cluster, lock, there, entryCount))
     figures.bare.push(await ping(cluster, lock, ways, entryCount))
     figures.alone.push(await alone(cluster, askers, entryCount))
     const crowd = await contended(cluster)
     rates.push(crowd.rate)
-    waits.push(...crowd.waits)
+    crowds.push(crowd.waits)
   }
   await cluster.askAll(() => ({ _tag: "Close" }))
+  const waits = crowds.flat()
   const wait = median(waits)
   const to = (floors: ReadonlyArray<number>): number => digits(median(figures.alone.map((all, i) => all / floors[i]!)))
   return {
