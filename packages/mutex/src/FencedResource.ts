@@ -55,7 +55,12 @@ export interface FencedResource<out Resource> {
   readonly latest: Effect.Effect<FencingToken>
 }
 
-/** Guards `resource` by the tokens of one lock. `latest`: what it was in an earlier life. */
+/**
+ * Guards `resource` by the tokens of one lock. `latest`: what it was in an earlier life.
+ *
+ * Tokens are numbers, and do not say of which lock they are. One of another lock is refused where it is lower than those
+ * seen; where it is higher it cannot be told, and the tokens of the right lock are refused from then on.
+ */
 export const make = <Resource>(options: {
   /** For errors. */
   readonly name: string

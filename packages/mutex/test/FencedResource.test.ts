@@ -31,6 +31,18 @@ describe("what a lock guards", () => {
     })
   )
 
+  it.effect("cannot tell a token of another lock but by its size: a higher one shuts the right lock out", () =>
+    Effect.gen(function* () {
+      const { write, written } = guarded()
+      const [ours, lowerOfAnother, higherOfAnother] = [100, 7, 2 ** 40]
+      yield* write(ours)
+      expect((yield* Effect.flip(write(lowerOfAnother)))._tag).toBe("StaleToken")
+      yield* write(higherOfAnother)
+      expect((yield* Effect.flip(write(ours + 1)))._tag).toBe("StaleToken")
+      expect(written).toEqual([ours, higherOfAnother])
+    })
+  )
+
   it.effect.each([-1, 1.5, NaN, 2 ** 53])("refuses %d, which is no token", (token) =>
     Effect.gen(function* () {
       const { fenced, write, written } = guarded()
