@@ -10,7 +10,8 @@
  *
  * The paper takes a broken TCP connection for the failure of a neighbour. Here neighbours send each other a keep-alive,
  * so that datagrams will do: who is silent for `failAfter` has failed. One that a node gets from who is no neighbour
- * tells it that the link is one-sided, and it takes leave. Commands `Suspect` and `Trust`, of a failure detector, count too.
+ * tells it that the link is one-sided, and it takes leave. And the paper has no remedy for views that have closed to two parts,
+ * in a split that lasted: here a node asks now and then for a link to one of its contacts, or to any. Commands `Suspect` and `Trust`, of a failure detector, count too.
  *
  * Source: J. Leitão, J. Pereira, L. Rodrigues, "HyParView: a Membership Protocol for Reliable Gossip-Based Broadcast",
  * DSN 2007.
@@ -85,13 +86,15 @@ export interface Options {
   /** How many names of each view a shuffle says. */
   readonly shuffleActive: number
   readonly shufflePassive: number
+  /** How often a node links with one that it is given or draws of all. */
+  readonly mixMillis: number
   readonly keepAliveMillis: number
   readonly failAfterMillis: number
-  /** Whom a node asks that knows nobody. Where there are none, any node of the system. */
+  /** Whom a node asks that knows nobody. Where there are none, any nodes of the system. */
   readonly contacts: ReadonlyArray<NodeId.NodeId>
 }
 
-export type Timer = "keepAlive" | "shuffle" | "answer"
+export type Timer = "keepAlive" | "shuffle" | "answer" | "mix"
 
 type Act = Protocol.Actions<Message, Event, Timer, Options>
 
@@ -110,18 +113,6 @@ const connected: Card.Guarantee<State> = {
       for (const neighbour of views.get(node)!) if (views.has(neighbour.node)) reached.add(neighbour.node)
     }
     return reached.size === views.size
-  }
-}
-
-const symmetric: Card.Guarantee<State> = {
-  name: "symmetric",
-  kind: "eventually",
-  description: "Whose neighbour a node is, that is its neighbour.",
-  holds: (nodes) => {
-    const views = new Map(nodes.filter(({ alive }) => alive).map(({ node, state }) => [node, state.active]))
-    return [...views].every(([node, active]) =>
-      active.every((neighbour) => views.get(neighbour.node)?.some((each) => each.node === node))
-    )
   }
 }
 
@@ -151,7 +142,7 @@ export const card: Card.Card<State> = {
     channels: { loss: true, duplication: true, order: "any" },
     tolerates: ["none", "lossy", "crash", "partition", "chaos"]
   },
-  guarantees: [connected, symmetric, bounded],
+  guarantees: [connected, bounded],
   weaknesses: [
     {
       name: "connected with high probability only",
@@ -183,6 +174,7 @@ export const defaults: Options = {
   shuffleMillis: 10_000,
   shuffleActive: 3,
   shufflePassive: 4,
+  mixMillis: 60_000,
   keepAliveMillis: 1_000,
   failAfterMillis: 5_000,
   contacts: []
@@ -196,7 +188,8 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, Timer, 
   init: () => ({ active: [], passive: [], asked: undefined, shuffled: [] }),
 
   onStart: (state, act) => {
-    const { keepAliveMillis, shuffleMillis } = act.self.options
+    const { keepAliveMillis, mixMillis, shuffleMillis } = act.self.options
+    act.setTimer("mix", act.random() * mixMillis)
     act.setTimer("keepAlive", act.random() * keepAliveMillis)
     act.setTimer("shuffle", act.random() * shuffleMillis)
     return join(state, act)
@@ -213,6 +206,8 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, Timer, 
         return keepAlive(state, act)
       case "shuffle":
         return shuffle(state, act)
+      case "mix":
+        return mix(state, act)
       case "answer":
         return onSilence(state, act)
     }
@@ -311,19 +306,34 @@ const some = (state: State, count: number, except: NodeId.NodeId | undefined, ac
 
 // ------------------------------------------------------------------------------------------------------ joining (§4.2)
 
-const join = (state: State, act: Act): State => {
+/** Those to begin with: the contacts, or where there are none any nodes of the system. */
+const known = (count: number, act: Act): ReadonlyArray<NodeId.NodeId> => {
   const { contacts } = act.self.options
-  const isSelf = (node: NodeId.NodeId): boolean => node === act.self.id
-  const [contact] =
-    contacts.length === 0
-      ? sample(
-          act.self,
-          1,
-          () => false,
-          () => act.random()
-        )
-      : pick(contacts, 1, isSelf, () => act.random())
-  if (contact !== undefined) act.send(contact, { _tag: "Join" })
+  const random = (): number => act.random()
+  return contacts.length === 0
+    ? sample(act.self, count, () => false, random)
+    : pick(contacts, count, (node) => node === act.self.id, random)
+}
+
+/**
+ * Asks a contact to be taken in. Where all nodes are known, a sample of them will do for a first passive view: they may all
+ * start at once, and by contacts that are as new as themselves they would form islands.
+ */
+const join = (state: State, act: Act): State => {
+  const { contacts, passiveSize } = act.self.options
+  if (contacts.length === 0) {
+    const next = withPassive(state, known(passiveSize, act), [], act)
+    return next.passive.length === 0 ? next : repair(next, act)
+  }
+  act.sendAll(known(1, act), { _tag: "Join" })
+  return state
+}
+
+/** Asks for a link to anybody there is: views that have closed to two parts find together again. */
+const mix = (state: State, act: Act): State => {
+  act.setTimer("mix", act.self.options.mixMillis)
+  const [node] = known(1, act).filter((each) => !isActive(state, each))
+  if (node !== undefined) act.send(node, { _tag: "Neighbour", priority: "high" })
   return state
 }
 
@@ -459,6 +469,8 @@ export interface LayerOptions {
   /** How many names of each view it says, 0 to 100. Default: 3 and 4. */
   readonly shuffleActive?: number
   readonly shufflePassive?: number
+  /** How often a node asks a contact, or any node, for a link: what a split has parted finds together. Default: 1 minute. */
+  readonly mixInterval?: Duration.Input
   /** How often neighbours say that they are there. Default: 1 second. */
   readonly keepAlive?: Duration.Input
   /** After which silence a neighbour has failed; longer than `keepAlive`. Default: 5 seconds. */
@@ -479,6 +491,7 @@ const Fields = Schema.Struct({
   shuffleMillis: Settings.Millis,
   shuffleActive: Sample,
   shufflePassive: Sample,
+  mixMillis: Settings.Millis,
   keepAliveMillis: Settings.Millis,
   failAfterMillis: Settings.Millis,
   contacts: Schema.Array(NodeId.NodeId)
@@ -502,6 +515,7 @@ const settle = (given: LayerOptions): Effect.Effect<Options, InvalidOptions> =>
       shuffleMillis: Settings.millis(given.shuffleInterval, defaults.shuffleMillis),
       shuffleActive: given.shuffleActive ?? defaults.shuffleActive,
       shufflePassive: given.shufflePassive ?? defaults.shufflePassive,
+      mixMillis: Settings.millis(given.mixInterval, defaults.mixMillis),
       keepAliveMillis: Settings.millis(given.keepAlive, defaults.keepAliveMillis),
       failAfterMillis: Settings.millis(given.failAfter, defaults.failAfterMillis),
       contacts: given.contacts ?? defaults.contacts
