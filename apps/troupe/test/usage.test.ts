@@ -41,7 +41,10 @@ const mistakes: ReadonlyArray<readonly [string, string]> = [
   ["run election/bully --kill holder --transport tcp", "--kill holder: election/bully has no holder. Locks have."],
   ["run mutex/raymond --kill leader --transport tcp", "--kill leader: mutex/raymond has no leader. Elections have."],
   ["run election/bully --kill leader", "in memory no node dies alone. Take --transport sim or tcp."],
-  ["run election/bully --kill leader --nodes 1 --transport sim", "nobody would be left. Give --nodes 2 or more."],
+  [
+    "run election/bully --kill leader --nodes 2 --transport sim",
+    "too few would be left to show anything. Give --nodes 3"
+  ],
   ["run mutex/raymond --kill holder --no-detector --transport sim", "mutex/raymond listens to no failure detector."],
   ["run mutex/raymond --no-detector", "--no-detector: nobody is killed. Add --kill holder, or leader."],
   ["run election/bully --seconds 9", "--seconds: election/bully detects no failures"],

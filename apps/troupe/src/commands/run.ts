@@ -178,7 +178,7 @@ const refuseCrash = (
     return `--kill ${role}: ${name} has no ${role}. ${role === "holder" ? "Locks have" : "Elections have"}.`
   }
   if (Option.isSome(seconds)) return `--seconds: the run ends when it is clear what comes of the death.`
-  if (nodes === 1) return `--kill ${role}: nobody would be left. Give --nodes 2 or more.`
+  if (nodes < 3) return `--kill ${role}: too few would be left to show anything. Give --nodes 3 or more.`
   if (transport === "memory") return `--kill ${role}: in memory no node dies alone. Take --transport sim or tcp.`
   return detector || listens(demonstration) ? undefined : `--no-detector: ${name} listens to no failure detector.`
 }
