@@ -15,7 +15,7 @@ import { Topics } from "./topics.ts"
 /** How to read the state of a multicast. */
 export interface Reading<in State, in Options> {
   /** How many more messages of this node it takes; `Infinity` where it has no bound. */
-  readonly room: (state: State, options: Options) => number
+  readonly room: (state: State, self: Protocol.Self<Options>) => number
   /** The members; none before it is in a view. */
   readonly view: (state: State) => Protocol.View | undefined
 }
@@ -32,6 +32,8 @@ export interface Settings {
   readonly maxBacklog?: number
 }
 
+type Bounds = Required<Omit<Settings, "group">>
+
 const mebibyte = 2 ** 20
 
 type Command = Multicast.Command<Payload> | Multicast.Lag | Multicast.Snapshot
@@ -40,6 +42,8 @@ type Event = Multicast.Event<Payload> | Multicast.TransferEvent
 export interface Multicasting<State, Options, G extends Multicast.Guarantee, Timer extends string = any> {
   readonly protocol: Protocol.Protocol<State, any, any, any, Timer, Options>
   readonly options: NoInfer<Options>
+  /** Which of the options have to be whole numbers from 1. */
+  readonly bounds?: Readonly<Record<string, number>>
   readonly guarantees: ReadonlyArray<G>
   readonly reading: Reading<State, Options>
   /** Whether the protocol takes `Lag`. Default: false. */
@@ -58,21 +62,22 @@ const make = <State, Options, const G extends Multicast.Guarantee>(
   settings: Settings
 ): Effect.Effect<Multicast.Service<G>, ChannelInUse | Multicast.InvalidOptions, Transport | Scope.Scope> =>
   Effect.gen(function* () {
-    for (const name of ["maxMessageBytes", "maxHeld", "maxBacklog"] as const) {
-      const value = settings[name]
-      if (value !== undefined && !(Number.isSafeInteger(value) && value > 0)) {
-        return yield* new Multicast.InvalidOptions({
-          reason: `${name} is ${value}, and has to be a whole number from 1`
-        })
-      }
+    const { maxBacklog = 65_536, maxHeld = 4096, maxMessageBytes = mebibyte } = settings
+    for (const [name, value] of Object.entries({ maxBacklog, maxHeld, maxMessageBytes, ...multicasting.bounds })) {
+      if (Number.isSafeInteger(value) && value > 0) continue
+      return yield* new Multicast.InvalidOptions({ reason: `${name} is ${value}, and has to be a whole number from 1` })
     }
     const context = yield* Effect.context<never>()
     // Closed earlier where this node ends its part: then it is silent, as one that crashed.
     const part = yield* Scope.fork(yield* Effect.scope)
-    const member = new Member(multicasting, settings, {
-      run: Effect.runForkWith(context),
-      leave: Scope.close(part, Exit.void)
-    })
+    const member = new Member(
+      multicasting,
+      { maxBacklog, maxHeld, maxMessageBytes },
+      {
+        run: Effect.runForkWith(context),
+        leave: Scope.close(part, Exit.void)
+      }
+    )
     yield* Scope.provide(member.spawn(settings.group ?? "default"), part)
     yield* Effect.addFinalizer(() => Effect.sync(() => member.fail("its scope is closed")))
     return member.service
@@ -139,12 +144,12 @@ class Member<State, Options, G extends Multicast.Guarantee> {
   private lagTold = 0
   private failed: string | undefined
 
-  constructor(multicasting: Multicasting<State, Options, G>, settings: Settings, seams: Seams) {
+  constructor(multicasting: Multicasting<State, Options, G>, bounds: Bounds, seams: Seams) {
     this.multicasting = multicasting
-    this.maxMessageBytes = settings.maxMessageBytes ?? mebibyte
-    this.maxBacklog = settings.maxBacklog ?? 65_536
+    this.maxMessageBytes = bounds.maxMessageBytes
+    this.maxBacklog = bounds.maxBacklog
     this.seams = seams
-    this.topics = new Topics(settings.maxHeld ?? 4096, this.counters, {
+    this.topics = new Topics(bounds.maxHeld, this.counters, {
       node: () => this.actor.node,
       log: (what, cause) => this.log(what, cause)
     })
@@ -338,8 +343,8 @@ class Member<State, Options, G extends Multicast.Guarantee> {
   }
 
   private room(): number {
-    const { options, reading } = this.multicasting
-    return Math.min(maxPending, reading.room(this.actor.state(), options)) - this.pending
+    const self = this.actor.self as Protocol.Self<Options>
+    return Math.min(maxPending, this.multicasting.reading.room(this.actor.state(), self)) - this.pending
   }
 
   private submit(envelope: Envelope): void {
