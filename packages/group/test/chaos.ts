@@ -33,6 +33,8 @@ export interface Outcome {
   readonly broken: ReadonlyArray<string>
   readonly deliveries: number
   readonly views: number
+  /** Of how many views the state was asked for. */
+  readonly transfers: number
   /** The highest of each that a state has held. */
   readonly peaks: { readonly kept: number; readonly ahead: number; readonly held: number; readonly queue: number }
 }
@@ -46,6 +48,10 @@ export const run = async (seed: number, world: World): Promise<Outcome> => {
   const actors = new Map<string, Actor.Actor<State<string>, unknown, unknown>>()
   const lives = new Map<string, number>()
   let deliveries = 0
+  /** The application: all that was delivered since the group began. */
+  const applications = new Map<string, ReadonlyArray<string>>(nodes.map((node) => [node, []]))
+  const snapshots = new Map<number, string>()
+  const broken: Array<string> = []
 
   const program = (node: string) =>
     Effect.gen(function* () {
@@ -53,7 +59,9 @@ export const run = async (seed: number, world: World): Promise<Outcome> => {
       lives.set(node, life)
       const { views } = yield* script.join(node)
       const late = Stream.fromQueue(views).pipe(
-        Stream.tap(() => Effect.flatMap(Random.nextIntBetween(0, 300), (millis) => Effect.sleep(Duration.millis(millis))))
+        Stream.tap(() =>
+          Effect.flatMap(Random.nextIntBetween(0, 300), (millis) => Effect.sleep(Duration.millis(millis)))
+        )
       )
       const actor = yield* Actor.spawn(protocol, { options: world.options }).pipe(
         Effect.provideService(Membership, { views: late })
@@ -64,19 +72,32 @@ export const run = async (seed: number, world: World): Promise<Outcome> => {
           // Let in anew: what it had before is void.
           if (event.view.joined?.includes(node) === true) recorder.crashed(node)
           recorder.viewed(node, event.view)
-        }
-        else if (event._tag === "Delivered") {
+          if (event.view.joined?.length === event.view.members.length) applications.set(node, [])
+        } else if (event._tag === "Install") {
+          applications.set(node, JSON.parse(new TextDecoder().decode(event.state)) as ReadonlyArray<string>)
+        } else if (event._tag === "Snapshot") {
+          const all = applications.get(node)!.toSorted()
+          const state = JSON.stringify(all)
+          const other = snapshots.get(event.view)
+          if (other !== undefined && other !== state) broken.push(`snapshots of view ${event.view} differ`)
+          if (new Set(all).size !== all.length) broken.push(`${node} has delivered twice before view ${event.view}`)
+          snapshots.set(event.view, state)
+          actor.tell({ _tag: "Snapshot", view: event.view, state: new TextEncoder().encode(state) })
+        } else if (event._tag === "Delivered") {
           deliveries++
+          applications.set(node, [...applications.get(node)!, event.payload])
           recorder.delivered(node, event.payload, { from: event.from, view: event.view })
         } else if (event._tag === "Failed") {
-          script.again(node)
+          // A group that has lost its state is founded anew.
+          for (const each of event.reason.startsWith("nobody is left") ? nodes : [node]) script.again(each)
         }
         peak(actor.state(), peaks)
       })
       for (let i = 0; ; i++) {
         yield* Effect.sleep(Duration.millis(yield* Random.nextIntBetween(1, 2 * sendEveryMillis)))
         const state = actor.state()
-        if (script.isOver || state.failed !== undefined || state.view === undefined) continue
+        if (script.isOver || state.joining !== undefined || state.failed !== undefined || state.view === undefined)
+          continue
         const id = `${node}.${life}.${i}`
         recorder.sent(node, id)
         actor.tell({ _tag: "Multicast", payload: id })
@@ -100,9 +121,11 @@ export const run = async (seed: number, world: World): Promise<Outcome> => {
             const evicted = evicts ? nodes[yield* Random.nextIntBetween(0, nodes.length)] : undefined
             script.publish(nodes.filter((node) => seen.isAlive(node) && node !== evicted))
           }
+          script.isOver = true
           yield* Effect.sleep("20 seconds")
+          script.isOver = false
           script.publish(nodes)
-          yield* Effect.sleep("5 seconds")
+          yield* Effect.sleep("1 second")
           script.isOver = true
           yield* Effect.sleep("30 seconds")
         })
@@ -112,12 +135,17 @@ export const run = async (seed: number, world: World): Promise<Outcome> => {
   const states = nodes.map((node) => actors.get(node)!.state())
   return {
     broken: [
+      ...broken,
+      ...nodes
+        .filter((node) => applications.get(node)!.toSorted().join() !== applications.get(nodes[0]!)!.toSorted().join())
+        .map((node) => `state: ${node} and ${nodes[0]} differ`),
       ...result.violations.map(({ detail, name }) => `${name}: ${detail ?? ""}`),
       ...(verdict._tag === "Violated" ? [`${verdict.rule}: ${verdict.reason}`] : []),
       ...unrest(nodes, states, script.number)
     ],
     deliveries,
     views: script.number,
+    transfers: snapshots.size,
     peaks
   }
 }
@@ -137,7 +165,12 @@ const unrest = (nodes: ReadonlyArray<string>, states: ReadonlyArray<State<any>>,
         ? `is in view ${state.view?.number} of ${number}`
         : state.streams.some(({ log }) => log.next > log.first)
           ? "keeps messages"
-          : state.ticking || state.flush !== undefined || state.ahead.length > 0 || state.queue.length > 0
+          : state.ticking ||
+              state.joining !== undefined ||
+              state.snapshots.length > 0 ||
+              state.flush !== undefined ||
+              state.ahead.length > 0 ||
+              state.queue.length > 0
             ? "is not at rest"
             : undefined
     return what === undefined ? [] : [`rest: ${nodes[i]} ${what}`]

@@ -10,7 +10,7 @@ const protocol = kernel({ name: "test/views", order: fifo, payload: Schema.Strin
 
 const world: World = {
   protocol,
-  options: { ...defaults, members: "views" },
+  options: { ...defaults, members: "views", transfers: true, pieceBytes: 512 },
   nodes: ["n1", "n2", "n3", "n4"],
   evictionProbability: 0.2,
   faults: {

@@ -9,15 +9,17 @@
  * Nobody goes on before every survivor has all of the cut, and nothing more. So when survivors drop out meanwhile, and the
  * rest has to begin again, which it does with each view that it hears of, the cut can only be the same. That makes one rule
  * do for members that have gone on and members that have not, also for one that goes on and crashes at once; and whoever
- * has gone on can tell a straggler to follow: nothing that it needs is kept elsewhere.
+ * has gone on can tell another of the survivors to follow: nothing that it needs is kept elsewhere.
  *
  * Every member goes through every view that it is in, one after the other: the agreed sequence must not leave out one.
  */
 import type { Protocol } from "@troupe/actor"
+import type { NodeId } from "@troupe/transport"
 import * as Log from "./log.ts"
 import { askNow, takeAhead } from "./repair.ts"
 import { newStream, received, vector } from "./state.ts"
 import type { Step } from "./step.ts"
+import { onInstall, onViewAgreed } from "./transfer.ts"
 import type { Flush, Installed } from "./wire.ts"
 
 /** Views that may wait for their turn. Each is a change of the members that nobody has got through yet. */
@@ -39,7 +41,8 @@ export const onView = (step: Step<any>, view: Protocol.View): void => {
   if (s.failed !== undefined) return
   if (s.pending.length >= maxPending) return step.fail(`${maxPending} views wait already: the members change too often`)
   s.pending = [...s.pending, view]
-  attempt(step)
+  onViewAgreed(step, view)
+  if (s.failed === undefined) attempt(step)
 }
 
 /** Enters a view without one before. */
@@ -50,6 +53,9 @@ export const begin = (step: Step<any>, view: Protocol.View): void => {
   s.failed = undefined
   s.pending = []
   s.ended = undefined
+  s.joining = undefined
+  s.withheld = Log.empty(0)
+  s.snapshots = []
   install(step, view)
 }
 
@@ -102,6 +108,10 @@ export const onFlush = (step: Step<any>, rank: number, message: Flush): void => 
   goOn(step)
 }
 
+/** A survivor asks on, to whom what this node told when it went on was lost. Others must not go on by that. */
+export const isStraggler = ({ s }: Step<any>, from: NodeId.NodeId, { view }: Flush): boolean =>
+  s.ended?.view === view && s.ended.survivors.includes(from)
+
 /** Whoever has gone on knows that this node has all that it needs. */
 export const onInstalled = (step: Step<any>, { view }: Installed): void => {
   if (step.s.flush !== undefined && view === step.s.view!.number) installNext(step)
@@ -142,7 +152,8 @@ const has = ({ ready, received: had }: Flush, cut: ReadonlyArray<number>): boole
 const installNext = (step: Step<any>): void => {
   const { s } = step
   step.flush()
-  s.ended = { view: s.view!.number, received: vector(s.streams) }
+  const survivors = s.flush!.survivors.map((rank) => s.view!.members[rank]!)
+  s.ended = { view: s.view!.number, survivors, received: vector(s.streams) }
   const [next, ...rest] = s.pending
   s.pending = rest
   install(step, next!)
@@ -151,6 +162,7 @@ const installNext = (step: Step<any>): void => {
 const install = (step: Step<any>, view: Protocol.View): void => {
   const { act, orders, s } = step
   const self = act.self.id
+  onInstall(step, view)
   s.view = view
   s.rank = view.members.indexOf(self)
   s.others = view.members.filter((node) => node !== self)
@@ -167,7 +179,7 @@ const install = (step: Step<any>, view: Protocol.View): void => {
   s.quiet = 0
   s.looking = 0
   act.clearTimer("ask")
-  act.emit({ _tag: "Viewed", view })
+  step.tell({ _tag: "Viewed", view })
   if (s.pending.length > 0) attempt(step)
   else {
     s.order = orders.begin?.(s.order, step) ?? s.order

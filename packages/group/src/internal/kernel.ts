@@ -7,15 +7,18 @@
  */
 import type { Card, Protocol } from "@troupe/actor"
 import type { Codec, NodeId } from "@troupe/transport"
-import type { Command } from "../Multicast.ts"
+import type * as Multicast from "../Multicast.ts"
 import * as Log from "./log.ts"
 import type { Options } from "./options.ts"
 import type { Order } from "./order.ts"
-import { begin, declareAgain, goOn, onFlush, onInstalled, onView } from "./flush.ts"
+import { begin, declareAgain, goOn, isStraggler, onFlush, onInstalled, onView } from "./flush.ts"
 import { onAskTimeout, onMissing, onNumbered, onRepair, onReport, onTick, reportDue, reportMuch } from "./repair.ts"
 import { initial, type State } from "./state.ts"
 import { type Event, room, Step, type Timer } from "./step.ts"
+import { onHave, onOffer, onPiece, onSnapshot, onWant } from "./transfer.ts"
 import { type Message, messageSchema } from "./wire.ts"
+
+export type Command<Payload> = Multicast.Command<Payload> | Multicast.Lag | Multicast.Snapshot
 
 export interface Settings<Payload, OrderState> {
   readonly name: string
@@ -62,7 +65,16 @@ export const kernel = <Payload, OrderState>({
         onView(step, view)
         receiveHeld(step)
       }),
-    onCommand: (state, command, act) => step(state, act, (step) => multicast(step, command.payload)),
+    onCommand: (state, command, act) =>
+      state.failed !== undefined
+        ? state
+        : step(state, act, (step) => {
+            if (command._tag === "Multicast") multicast(step, command.payload)
+            else if (command._tag === "Snapshot") onSnapshot(step, command.view, command.state)
+            else {
+              step.s.lag = command.count
+            }
+          }),
     onMessage: (state, from, message, act) =>
       state.failed !== undefined
         ? state
@@ -93,9 +105,19 @@ const multicast = <P>(step: Step<P>, payload: P): void => {
 
 const receive = <P>(step: Step<P>, from: NodeId.NodeId, message: Message<P>): void => {
   const { s } = step
+  switch (message._tag) {
+    case "Offer":
+      return onOffer(step, from, message)
+    case "Want":
+      return onWant(step, from, message)
+    case "Piece":
+      return onPiece(step, from, message)
+    case "Have":
+      return onHave(step, from, message)
+  }
   if (s.view === undefined || message.view > s.view.number) return hold(step, from, message)
   if (message.view < s.view.number) {
-    if (message._tag === "Flush" && message.view >= s.since) {
+    if (message._tag === "Flush" && isStraggler(step, from, message)) {
       return step.act.send(from, { _tag: "Installed", view: message.view })
     }
     s.refused = { ...s.refused, past: s.refused.past + 1 }

@@ -9,6 +9,10 @@ export interface Options {
   readonly members: "static" | "views"
   /** Whether a message is delivered only once all members of the view have it, and all that its turn was decided by. */
   readonly uniform: boolean
+  /** Whether members that join are given the state of the application. Of `views`. */
+  readonly transfers: boolean
+  /** In pieces of at most so many bytes. */
+  readonly pieceBytes: number
   /** How many messages of this node may be under way, that is, not with all members yet. More wait with their sender. */
   readonly window: number
   /** How many messages may wait here for their turn, or for the application, before the senders are slowed down. */
@@ -30,6 +34,8 @@ export interface Options {
 export const defaults: Options = {
   members: "static",
   uniform: false,
+  transfers: false,
+  pieceBytes: 32_768,
   window: 256,
   maxWaiting: 4096,
   maxHeld: 4096,
@@ -42,7 +48,7 @@ export const defaults: Options = {
 
 /** What is wrong with these, if anything. */
 export const refusal = (options: Options): InvalidOptions | undefined => {
-  for (const name of ["window", "maxWaiting", "maxHeld", "reportEvery"] as const) {
+  for (const name of ["window", "maxWaiting", "maxHeld", "reportEvery", "pieceBytes"] as const) {
     if (!Number.isSafeInteger(options[name]) || options[name] < 1) {
       return new InvalidOptions({ reason: `${name} is ${options[name]}, and has to be a whole number from 1` })
     }

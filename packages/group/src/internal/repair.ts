@@ -9,6 +9,7 @@
 import * as Log from "./log.ts"
 import { received, type State } from "./state.ts"
 import type { Step } from "./step.ts"
+import { onTransferTick } from "./transfer.ts"
 import type { Missing, Numbered, Repair, Report } from "./wire.ts"
 
 /** How many messages one request is answered with. */
@@ -37,7 +38,7 @@ export const reportDue = (step: Step<any>): void => {
 }
 
 export const isLagging = ({ options, orders, s }: Step<any>): boolean =>
-  s.lag + Log.size(s.decided) + orders.waiting(s.order) >= options.maxWaiting
+  s.lag + Log.size(s.withheld) + Log.size(s.decided) + orders.waiting(s.order) >= options.maxWaiting
 
 const report = (step: Step<any>, asks: boolean): Report => {
   const { s } = step
@@ -252,7 +253,8 @@ export const isUnderWay = ({ streams }: State): boolean => streams.some((stream)
 export const onTick = (step: Step<any>, declareAgain: (step: Step<any>) => void): void => {
   const { options, orders, s } = step
   const isWaiting = orders.waiting(s.order) > 0
-  s.ticking = isWaiting || isUnderWay(s) || s.flush !== undefined
+  const isTransferring = s.joining !== undefined || s.snapshots.length > 0
+  s.ticking = isWaiting || isUnderWay(s) || s.flush !== undefined || isTransferring
   if (!s.ticking) {
     s.quiet = 0
     return
@@ -267,5 +269,6 @@ export const onTick = (step: Step<any>, declareAgain: (step: Step<any>) => void)
       step.sendControls()
     }
   }
+  if (isTransferring) onTransferTick(step)
   step.act.setTimer("tick", options.tickMillis * Math.min(slowest, 2 ** Math.max(0, s.quiet - 2)))
 }

@@ -2,6 +2,8 @@
 import type { Protocol } from "@troupe/actor"
 import type { NodeId } from "@troupe/transport"
 import * as Log from "./log.ts"
+import type { Event } from "./step.ts"
+import type { Joining, Kept } from "./transfer.ts"
 import type { Flush, Message, Numbered } from "./wire.ts"
 
 /** The messages of one member in this view, as far as this node has them. */
@@ -54,8 +56,8 @@ export interface State<Payload = unknown, OrderState = unknown> {
   readonly flush: Flushing | undefined
   /** By rank, the latest that each member has declared. */
   readonly declared: ReadonlyArray<Flush | undefined>
-  /** How the view before ended: what was received in it is what all survivors have delivered. */
-  readonly ended: { readonly view: number; readonly received: ReadonlyArray<number> } | undefined
+  /** How the view before ended. */
+  readonly ended: Ended | undefined
 
   // What is under way in it.
   /** By rank. */
@@ -78,6 +80,12 @@ export interface State<Payload = unknown, OrderState = unknown> {
   /** How many deliveries the application lags behind. */
   readonly lag: number
 
+  // The state of the application, on its way to who joins.
+  readonly joining: Joining | undefined
+  /** What is to be told to the application after the state that it waits for. */
+  readonly withheld: Log.Log<Event<Payload>>
+  readonly snapshots: ReadonlyArray<Kept>
+
   // Timers and what they go by.
   readonly ticking: boolean
   /** Ticks since anything became stable or filled a gap. */
@@ -96,6 +104,15 @@ export interface State<Payload = unknown, OrderState = unknown> {
   readonly refused: Refused
   /** Why this node takes no part any more. */
   readonly failed: string | undefined
+}
+
+/** A view has ended. */
+export interface Ended {
+  readonly view: number
+  /** Those who, as this node went on, had all of it that was to be delivered, and nothing more. */
+  readonly survivors: ReadonlyArray<NodeId.NodeId>
+  /** What that is. */
+  readonly received: ReadonlyArray<number>
 }
 
 /** A view ends. */
@@ -151,6 +168,9 @@ export const initial: State<never, undefined> = {
   told: [],
   unreported: 0,
   lag: 0,
+  joining: undefined,
+  withheld: Log.empty(0),
+  snapshots: [],
   ticking: false,
   quiet: 0,
   looking: 0,

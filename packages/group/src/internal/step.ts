@@ -5,7 +5,7 @@
  */
 import type { Protocol } from "@troupe/actor"
 import type { NodeId } from "@troupe/transport"
-import type { Event as MulticastEvent } from "../Multicast.ts"
+import type { Event as MulticastEvent, TransferEvent } from "../Multicast.ts"
 import * as Log from "./log.ts"
 import type { Options } from "./options.ts"
 import type { Asks, Order } from "./order.ts"
@@ -14,6 +14,7 @@ import type { Message, Numbered } from "./wire.ts"
 
 export type Event<Payload> =
   | MulticastEvent<Payload>
+  | TransferEvent
   /**
    * Nobody within reach has this message of a member, which has sent later ones. Neither it nor they are delivered, unless
    * it turns up after all.
@@ -143,16 +144,21 @@ export class Step<Payload> implements Asks<unknown, unknown> {
 
   // ------------------------------------------------------------------------------------------------------------ delivering
 
+  /** Tells the application, once it has the state that this follows. */
+  tell(event: Event<Payload>): void {
+    if (this.s.joining === undefined) this.act.emit(event)
+    else this.s.withheld = Log.append(this.s.withheld, event)
+  }
+
   /** Gives the application a message. */
   private hand(rank: number, sequence: number): void {
-    const { act, s } = this
-    const stream = s.streams[rank]!
+    const stream = this.s.streams[rank]!
     const message = Log.get(stream.log, sequence)
     if (message === undefined || message._tag === "Control") {
       throw new Error(`the order delivers message ${sequence} of rank ${rank}, which is none, or was delivered before`)
     }
     const { payload, view } = message
-    act.emit({ _tag: "Delivered", from: this.members[rank]!, sequence, view, payload })
+    this.tell({ _tag: "Delivered", from: this.members[rank]!, sequence, view, payload })
     this.settle(rank, sequence)
   }
 

@@ -94,6 +94,37 @@ export interface Installed {
   readonly view: number
 }
 
+// The state for members that joined in `view`: whatever view the sender or the receiver is in by now.
+
+/** "I have the state for you, of so many bytes." */
+export interface Offer {
+  readonly _tag: "Offer"
+  readonly view: number
+  readonly bytes: number
+}
+
+/** "Send it to me from there on." */
+export interface Want {
+  readonly _tag: "Want"
+  readonly view: number
+  readonly offset: number
+}
+
+/** "Here is a piece of it; after the last, ask on." */
+export interface Piece {
+  readonly _tag: "Piece"
+  readonly view: number
+  readonly offset: number
+  readonly bytes: Uint8Array
+  readonly isLast: boolean
+}
+
+/** "I have it all: you need not keep it for me." */
+export interface Have {
+  readonly _tag: "Have"
+  readonly view: number
+}
+
 export type Message<Payload> =
   | Numbered<Payload>
   | Report
@@ -104,6 +135,10 @@ export type Message<Payload> =
   | Note
   | Flush
   | Installed
+  | Offer
+  | Want
+  | Piece
+  | Have
 
 const Natural = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
@@ -129,6 +164,10 @@ export const messageSchema = <Payload>(
       received: Schema.Array(Natural),
       ready: Schema.Boolean
     }),
-    Schema.TaggedStruct("Installed", { view: Natural })
+    Schema.TaggedStruct("Installed", { view: Natural }),
+    Schema.TaggedStruct("Offer", { view: Natural, bytes: Natural }),
+    Schema.TaggedStruct("Want", { view: Natural, offset: Natural }),
+    Schema.TaggedStruct("Piece", { view: Natural, offset: Natural, bytes: Schema.Uint8Array, isLast: Schema.Boolean }),
+    Schema.TaggedStruct("Have", { view: Natural })
   ]) as unknown as Codec.MessageSchema<Message<Payload>>
 }
