@@ -120,23 +120,7 @@ export const card: Card.Card<State> = {
   guarantees: [
     Epochs.atMostOneLeader,
     Epochs.oneLeaderAnEpoch,
-    {
-      name: "the highest leads",
-      kind: "eventually",
-      description: "Every node that is up follows the highest that is up and stands for election, and that one leads.",
-      holds: (nodes) => {
-        const up = nodes.filter(({ alive }) => alive)
-        const highest = up
-          .filter(({ state }) => state.standing)
-          .reduce<(typeof up)[number] | undefined>(
-            (best, each) => (best === undefined || outranks(each, best) ? each : best),
-            undefined
-          )?.node
-        return up.every(
-          ({ node, state }) => state.leader?.id === highest && (node === highest) === (state.role === "leading")
-        )
-      }
-    },
+    Epochs.highestLeads((one, other) => outranks(one, other)),
     Epochs.aLeaderIsElected
   ],
   weaknesses: [
@@ -146,11 +130,7 @@ export const card: Card.Card<State> = {
       faults: "partition",
       breaks: "at most one leader"
     },
-    {
-      name: "forgotten epochs",
-      description: "When every node that knows the latest epoch is down, epochs begin anew: they are not kept on disk.",
-      faults: "crash"
-    },
+    Epochs.forgottenEpochs,
     {
       name: "an unstable highest node",
       description: "It makes an election each time that it comes and goes, unless `ranking` makes it wait.",

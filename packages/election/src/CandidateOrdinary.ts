@@ -146,11 +146,7 @@ export const card: Card.Card<State> = {
       description: "While all candidates are down there is no leader, though ordinary nodes are up.",
       faults: "crash"
     },
-    {
-      name: "forgotten epochs",
-      description: "When every node that knows the latest epoch is down, epochs begin anew: they are not kept on disk.",
-      faults: "crash"
-    }
+    Epochs.forgottenEpochs
   ],
   cost: {
     operation: "election",

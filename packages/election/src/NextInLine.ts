@@ -107,28 +107,7 @@ export const card: Card.Card<State> = {
     channels: { loss: false, duplication: true, order: "any" },
     tolerates: ["none", "crash"]
   },
-  guarantees: [
-    Epochs.atMostOneLeader,
-    Epochs.oneLeaderAnEpoch,
-    {
-      name: "the highest leads",
-      kind: "eventually",
-      description: "Every node that is up follows the highest that is up and stands for election, and that one leads.",
-      holds: (nodes) => {
-        const up = nodes.filter(({ alive }) => alive)
-        const highest = up
-          .filter(({ state }) => state.standing)
-          .reduce<NodeId.NodeId | undefined>(
-            (best, { node }) => (best === undefined || NodeId.isHigher(node, best) ? node : best),
-            undefined
-          )
-        return up.every(
-          ({ node, state }) => state.leader?.id === highest && (node === highest) === (state.role === "leading")
-        )
-      }
-    },
-    Epochs.aLeaderIsElected
-  ],
+  guarantees: [Epochs.atMostOneLeader, Epochs.oneLeaderAnEpoch, Epochs.highestLeads(), Epochs.aLeaderIsElected],
   weaknesses: [
     {
       name: "split brain",
@@ -142,11 +121,7 @@ export const card: Card.Card<State> = {
         "A leader does not hear that an heir has crashed: each that is down costs its successor a round trip.",
       faults: "crash"
     },
-    {
-      name: "forgotten epochs",
-      description: "When every node that knows the latest epoch is down, epochs begin anew: they are not kept on disk.",
-      faults: "crash"
-    }
+    Epochs.forgottenEpochs
   ],
   cost: {
     operation: "election",

@@ -4,6 +4,7 @@
 import type { Actor } from "@troupe/actor"
 import { Effect, Option, Queue, Stream } from "effect"
 import type { Election, Leader } from "../Election.ts"
+import { inGroup } from "./group.ts"
 
 type Command = { readonly _tag: "Campaign" } | { readonly _tag: "Resign" }
 type Event =
@@ -11,9 +12,12 @@ type Event =
   /** What an algorithm needs of its layer. */
   | { readonly _tag: "Ask" | "Acquired" | "Lost" }
 
-/** Hand `onRestart` to the actor: when it has forgotten whom it follows, its node does not lead any more. */
+/**
+ * Hand `onRestart` to the actor: when it has forgotten whom it follows, its node does not lead any more. Fails with
+ * `InvalidOptions` where the node is not in its group, once.
+ */
 export const electing = <State>(leaderOf: (state: State) => Leader | undefined) =>
-  Effect.sync(() => {
+  Effect.map(inGroup, () => {
     const listeners = new Set<(leader: Leader | undefined) => void>()
     let actor: Actor.Actor<State, Command, Event> | undefined
     let closed: Effect.Effect<never> | undefined

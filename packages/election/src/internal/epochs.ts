@@ -2,7 +2,7 @@
  * Epochs that no two nodes can claim, and whom a node follows: what elections share whose leaders announce themselves.
  */
 import type { Card, Protocol } from "@troupe/actor"
-import type { NodeId } from "@troupe/transport"
+import { NodeId } from "@troupe/transport"
 import type { Leader } from "../Election.ts"
 
 /** Knows of a leader, itself while it leads. */
@@ -68,6 +68,39 @@ export const oneLeaderAnEpoch: Card.Guarantee<Following> = {
     }
     return true
   }
+}
+
+interface Standing extends Role, Following {
+  readonly standing: boolean
+}
+
+type Seen<State> = { readonly node: NodeId.NodeId; readonly state: State }
+
+/** Of a bully, by which of two is above the other: without a ranking, that of the higher id. */
+export const highestLeads = <State extends Standing>(
+  isAbove: (one: Seen<State>, other: Seen<State>) => boolean = (one, other) => NodeId.isHigher(one.node, other.node)
+): Card.Guarantee<State> => ({
+  name: "the highest leads",
+  kind: "eventually",
+  description: "Every node that is up follows the highest that is up and stands for election, and that one leads.",
+  holds: (nodes) => {
+    const up = nodes.filter(({ alive }) => alive)
+    const highest = up
+      .filter(({ state }) => state.standing)
+      .reduce<(typeof up)[number] | undefined>(
+        (best, each) => (best === undefined || isAbove(each, best) ? each : best),
+        undefined
+      )?.node
+    return up.every(
+      ({ node, state }) => state.leader?.id === highest && (node === highest) === (state.role === "leading")
+    )
+  }
+})
+
+export const forgottenEpochs: Card.Weakness = {
+  name: "forgotten epochs",
+  description: "When every node that knows the latest epoch is down, epochs begin anew: they are not kept on disk.",
+  faults: "crash"
 }
 
 export const aLeaderIsElected: Card.Guarantee<Role> = {
