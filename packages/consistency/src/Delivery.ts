@@ -184,8 +184,10 @@ export class Recorder {
     this.add(node, { _tag: "Crash" })
   }
 
-  /** The last event of a node did not happen after all: a send that was refused. */
-  retract(node: string): void {
-    this.events.get(node)?.pop()
+  /** A send did not happen after all: it was refused. */
+  retract(node: string, id: Id): void {
+    const events = this.events.get(node) ?? []
+    const at = events.findLastIndex((event) => event._tag === "Send" && event.id === id)
+    if (at >= 0) events.splice(at, 1)
   }
 }

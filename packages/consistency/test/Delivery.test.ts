@@ -198,7 +198,7 @@ it("names messages by sender and number, too", () => {
     reason: "n2 never delivers n1/1, though n1, which is correct, sent it."
   })
   recorder.sent("n2", "refused")
-  recorder.retract("n2")
+  recorder.retract("n2", "refused")
   expect(recorder.trace.get("n2")).toEqual([])
 })
 

@@ -6,28 +6,32 @@
  * that has not opened the topic can keep it.
  */
 import { type Channel, Codec } from "@troupe/transport"
-import { Effect, Schema, SchemaIssue, SchemaTransformation } from "effect"
+import { Schema } from "effect"
 
 /** What protocols carry. Theirs to keep, to send on and to deliver. */
 export type Payload = unknown
 
-export class Envelope {
-  readonly topic: string
-  /** The topic as its sender has it; none of what came from a network. */
-  private readonly channel: Channel.Channel<any> | undefined
-  private readonly message: unknown
-  private encoded: Uint8Array | undefined
+/** What comes from a network: topic and message, as bytes. */
+interface Carried {
+  readonly bytes: Uint8Array
+}
 
-  constructor(
-    topic: string,
-    channel: Channel.Channel<any> | undefined,
-    message: unknown,
-    encoded: Uint8Array | undefined
-  ) {
-    this.topic = topic
+/** What a node sends, as it goes to nodes of the same process. */
+export class Envelope implements Carried {
+  readonly topic: string
+  readonly message: unknown
+  private readonly channel: Channel.Channel<any>
+  private encoded: Uint8Array | undefined = undefined
+
+  constructor(channel: Channel.Channel<any>, message: unknown) {
+    this.topic = channel.name
     this.channel = channel
     this.message = message
-    this.encoded = encoded
+  }
+
+  /** Throws where the codec of the topic refuses the message. */
+  get bytes(): Uint8Array {
+    return (this.encoded ??= Codec.encode(written, this as never))
   }
 
   get isEncoded(): boolean {
@@ -36,27 +40,34 @@ export class Envelope {
 
   /** The same message, not encoded yet. */
   twin(): Envelope {
-    return new Envelope(this.topic, this.channel, this.message, undefined)
-  }
-
-  /** Topic and message. Throws where the codec of the topic refuses the message. */
-  bytes(): Uint8Array {
-    return (this.encoded ??= Codec.encode(written, this))
-  }
-
-  /** The message, as `codec` reads it where it came as bytes. Throws where it can't. */
-  read(codec: Codec.Codec<any>): unknown {
-    if (this.channel !== undefined) return this.message
-    const bytes = this.encoded!
-    return codec.read(bytes, bodyStart(bytes), bytes.length)
+    return new Envelope(this.channel, this.message)
   }
 
   /** For traces. */
   toJSON(): unknown {
-    return this.channel === undefined
-      ? { topic: this.topic, bytes: this.encoded!.length }
-      : { topic: this.topic, message: this.message }
+    return { topic: this.topic, message: this.message }
   }
+}
+
+/** Throws of bytes that no envelope wrote. */
+export const topicOf = (payload: Payload): string =>
+  payload instanceof Envelope ? payload.topic : nameIn((payload as Carried).bytes)
+
+/** The message, as `codec` reads it where it came as bytes. Throws where it can't. */
+export const messageOf = (payload: Payload, codec: Codec.Codec<any>): unknown => {
+  if (payload instanceof Envelope) return payload.message
+  const { bytes } = payload as Carried
+  return codec.read(bytes, bodyStart(bytes), bytes.length)
+}
+
+/** The schema of what protocols carry. */
+export const schema = Schema.Struct({ bytes: Schema.Uint8Array }) as unknown as Schema.Codec<Payload, any, never, never>
+
+/** The same as a codec, for protocols whose messages have one made by hand. */
+export const codec: Codec.Codec<Payload> = {
+  name: "envelope",
+  write: (payload, into) => into.bytes((payload as Carried).bytes),
+  read: (bytes, start, end) => ({ bytes: Codec.bytes.read(bytes, start, end) })
 }
 
 /** The name of a topic: its length in characters (1 to 255), how many bytes each takes (1 or 2), and they. */
@@ -64,10 +75,9 @@ const written: Codec.Codec<any> = {
   name: "envelope",
   write: ({ channel, message, topic }: Unsealed, into) => {
     const width = isNarrow(topic) ? 1 : 2
-    const start = into.length
     into.reserve(2 + width * topic.length)
     const { buffer } = into
-    let at = start
+    let at = into.length
     buffer[at++] = topic.length
     buffer[at++] = width
     for (let i = 0; i < topic.length; i++) {
@@ -76,12 +86,7 @@ const written: Codec.Codec<any> = {
       buffer[at++] = unit
     }
     into.length = at
-    try {
-      channel.codec.write(message, into)
-    } catch (error) {
-      into.length = start
-      throw error
-    }
+    channel.codec.write(message, into)
   },
   read: Codec.bytes.read
 }
@@ -97,8 +102,10 @@ const isNarrow = (name: string): boolean => {
   return true
 }
 
-const topicOf = (bytes: Uint8Array): string => {
+const nameIn = (bytes: Uint8Array): string => {
   const end = bodyStart(bytes)
+  const isNamed = bytes.length > 2 && end > 2 && bytes[1]! <= 2 && end <= bytes.length
+  if (!isNamed) throw new Error("it does not begin with the name of a topic")
   let name = ""
   if (bytes[1] === 1) for (let at = 2; at < end; at++) name += String.fromCharCode(bytes[at]!)
   else for (let at = 2; at < end; at += 2) name += String.fromCharCode((bytes[at]! << 8) | bytes[at + 1]!)
@@ -106,41 +113,3 @@ const topicOf = (bytes: Uint8Array): string => {
 }
 
 const bodyStart = (bytes: Uint8Array): number => 2 + bytes[0]! * bytes[1]!
-
-/** For one message. */
-export const seal = <Message>(channel: Channel.Channel<Message>, message: Message): Envelope =>
-  new Envelope(channel.name, channel, message, undefined)
-
-/** Of bytes that nobody changes any more. Throws when they are none. */
-export const fromBytes = (bytes: Uint8Array): Envelope => {
-  const isNamed = bytes.length > 2 && bytes[0]! > 0 && (bytes[1] === 1 || bytes[1] === 2)
-  if (!isNamed || bodyStart(bytes) > bytes.length) throw new Error("it does not begin with the name of a topic")
-  return new Envelope(topicOf(bytes), undefined, undefined, bytes)
-}
-
-/** The codec of envelopes, for protocols whose messages have one made by hand. */
-export const codec: Codec.Codec<Payload> = {
-  name: "envelope",
-  write: (payload, into) => into.bytes((payload as Envelope).bytes()),
-  read: (bytes, start, end) => fromBytes(Codec.bytes.read(bytes, start, end))
-}
-
-/** The schema of what protocols carry. */
-export const schema: Codec.MessageSchema<Payload> = Schema.Uint8Array.pipe(
-  Schema.decodeTo(
-    Schema.declare((value): value is Envelope => value instanceof Envelope, { expected: "a message of a topic" }),
-    SchemaTransformation.transformEffect({
-      decode: (bytes) => attempt(bytes, () => fromBytes(bytes.slice())),
-      encode: (envelope) => attempt(envelope, () => envelope.bytes() as Uint8Array<ArrayBuffer>)
-    })
-  )
-) as never
-
-const attempt = <A>(input: unknown, make: () => A): Effect.Effect<A, SchemaIssue.Issue> =>
-  Effect.suspend(() => {
-    try {
-      return Effect.succeed(make())
-    } catch (error) {
-      return Effect.fail(new SchemaIssue.InvalidValue({ message: String(error) }, input))
-    }
-  })

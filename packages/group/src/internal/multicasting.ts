@@ -9,7 +9,7 @@ import { type Channel, ChannelInUse, type Codec, Transport } from "@troupe/trans
 import { Cause, Effect, Exit, Layer, Queue, Scope, Stream } from "effect"
 import * as Multicast from "../Multicast.ts"
 import { backlog } from "./backlog.ts"
-import { type Envelope, type Payload, seal } from "./envelope.ts"
+import { Envelope, type Payload } from "./envelope.ts"
 import { Topics } from "./topics.ts"
 
 /** How to read the state of a multicast. */
@@ -300,7 +300,7 @@ class Member<State, Options, G extends Multicast.Guarantee> {
     message: Message
   ): Effect.Effect<void, Multicast.SendFailed> {
     return Effect.suspend(() => {
-      const envelope = seal(channel, message)
+      const envelope = new Envelope(channel, message)
       const wrong = this.refusal(envelope)
       if (wrong !== undefined) return this.sendFailed(wrong)
       if (this.waiting.size > 0 || this.room() <= 0) return this.wait(envelope)
@@ -311,7 +311,7 @@ class Member<State, Options, G extends Multicast.Guarantee> {
 
   private trySend<Message>(channel: Channel.Channel<Message>, message: Message): boolean {
     if (this.waiting.size > 0 || this.failed !== undefined || this.room() <= 0) return false
-    const envelope = seal(channel, message)
+    const envelope = new Envelope(channel, message)
     if (this.refusal(envelope) !== undefined) return false
     this.submit(envelope)
     return true
@@ -332,9 +332,9 @@ class Member<State, Options, G extends Multicast.Guarantee> {
     if (this.failed !== undefined) return this.failed
     if (this.encodes === false) return undefined
     // Until it is known whether messages become bytes, another envelope is tried.
-    const bytes = this.encodes === undefined ? envelope.twin() : envelope
+    const tried = this.encodes === undefined ? envelope.twin() : envelope
     try {
-      const { length } = bytes.bytes()
+      const { length } = tried.bytes
       if (length <= this.maxMessageBytes) return undefined
       return `the message has ${length} bytes, more than maxMessageBytes (${this.maxMessageBytes})`
     } catch (error) {

@@ -2,7 +2,7 @@
 import { type Channel, Codec } from "@troupe/transport"
 import { Cause, Schema } from "effect"
 import { type Counters, type Delivery, type Event, type Transfer, Undecodable } from "../Multicast.ts"
-import type { Envelope, Payload } from "./envelope.ts"
+import { messageOf, type Payload, topicOf } from "./envelope.ts"
 
 type Delivered = Extract<Event<Payload>, { readonly _tag: "Delivered" }>
 
@@ -72,7 +72,12 @@ export class Topics {
   }
 
   dispatch(event: Delivered): void {
-    const { topic } = event.payload as Envelope
+    let topic: string
+    try {
+      topic = topicOf(event.payload)
+    } catch (error) {
+      return this.refuse(event.from, "", error)
+    }
     const entry = this.entries.get(topic)
     if (entry === undefined) this.hold(topic, event)
     else if (entry.waiting !== undefined) entry.waiting.push(event)
@@ -96,12 +101,9 @@ export class Topics {
   private give(entry: Entry, { from, payload, sequence, view }: Delivered): void {
     let message: unknown
     try {
-      message = (payload as Envelope).read(entry.channel.codec)
+      message = messageOf(payload, entry.channel.codec)
     } catch (error) {
-      this.counters.undecodable++
-      const topic = entry.channel.name
-      const refused = new Undecodable({ node: this.seams.node(), from, topic, reason: String(error) })
-      return this.seams.log(refused.message, Cause.fail(refused))
+      return this.refuse(from, entry.channel.name, error)
     }
     this.counters.delivered++
     try {
@@ -109,6 +111,12 @@ export class Topics {
     } catch (defect) {
       this.seams.log(`the handler of topic "${entry.channel.name}" threw`, Cause.die(defect))
     }
+  }
+
+  private refuse(from: string, topic: string, error: unknown): void {
+    this.counters.undecodable++
+    const refused = new Undecodable({ node: this.seams.node(), from, topic, reason: String(error) })
+    this.seams.log(refused.message, Cause.fail(refused))
   }
 
   // ---------------------------------------------------------------------------------------------- state for those who join
