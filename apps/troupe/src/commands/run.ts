@@ -2,13 +2,11 @@
 import type { Card } from "@troupe/actor"
 import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
-import { crashOf } from "../Crashes.ts"
 import { CannotRun, Usage, Violated } from "../Problem.ts"
 import type { Sighting } from "../Sighting.ts"
 import { type Outcome, Tally } from "../Tally.ts"
 import { picture, summary } from "../terminal/Picture.ts"
 import { count, cut, number, print, type Screen, screen, whileDrawing } from "../terminal/Screen.ts"
-import type { Demonstration } from "../Demonstration.ts"
 import { inMemory } from "../worlds/memory.ts"
 import { processes } from "../worlds/processes.ts"
 import { simulated } from "../worlds/simulated.ts"
@@ -16,13 +14,11 @@ import { names, type Run } from "../worlds/World.ts"
 import { algorithm, findVariant, isBetween, json, maximumNodes, nodes, variant } from "./arguments.ts"
 import { crashAsJson, crashAsText, judge } from "./run/Crashed.ts"
 import { detectionAsJson, detectionAsText } from "./run/Detected.ts"
+import { isRole, listens, maximumProcesses, refuse } from "./run/Refusal.ts"
 import { type Report, type Transport, transports, verdicts, type Watched } from "./run/Report.ts"
 
-const maximumProcesses = 64
 const maximumEntries = 1_000_000
 const maximumSeconds = 3_600
-
-const isRole = (text: string): text is "holder" | "leader" => text === "holder" || text === "leader"
 
 const flags = {
   algorithm,
@@ -80,9 +76,7 @@ export const run = Command.make(
   flags,
   Effect.fnUntraced(function* (given) {
     const demonstration = yield* findVariant(given.algorithm, given.variant)
-    const refusal =
-      refuse(demonstration, given.transport, given.nodes) ??
-      (isRole(given.kill) ? refuseCrash(demonstration, given, given.kill) : refuseKilling(demonstration, given))
+    const refusal = refuse(demonstration, given)
     if (refusal !== undefined) return yield* new Usage({ reason: refusal })
     const terminal = yield* screen
     const isLive = terminal.canRedraw && !given.json
@@ -144,60 +138,6 @@ export const run = Command.make(
     }
   ])
 )
-
-/** Why an algorithm cannot run on that transport. */
-const refuse = ({ card, name }: Demonstration, transport: Transport, nodes: number): string | undefined => {
-  if (transport !== "tcp" && transport !== "udp") return undefined
-  if (nodes > maximumProcesses) {
-    return `With --transport ${transport} each node is a process: ${maximumProcesses} nodes at the most, not ${nodes}.`
-  }
-  const { loss, order } = card.assumes.channels
-  if (transport === "tcp" || (loss && order === "any")) return undefined
-  const assumed = loss ? "that keep messages in order" : "that lose no message"
-  return `The card of ${name} assumes channels ${assumed}, and UDP does not. Take --transport tcp.`
-}
-
-interface Killing {
-  readonly kill: string
-  readonly nodes: number
-  readonly seconds: Option.Option<number>
-  readonly transport: Transport
-  readonly detector: boolean
-}
-
-/** Whether a failure detector makes a difference to it. */
-const listens = (demonstration: Demonstration): boolean => crashOf(demonstration)?.remedy === "detector"
-
-const refuseCrash = (
-  demonstration: Demonstration,
-  { detector, nodes, seconds, transport }: Killing,
-  role: "holder" | "leader"
-): string | undefined => {
-  const { name, service } = demonstration
-  if (service !== (role === "holder" ? "mutex" : "election")) {
-    return `--kill ${role}: ${name} has no ${role}. ${role === "holder" ? "Locks have" : "Elections have"}.`
-  }
-  if (Option.isSome(seconds)) return `--seconds: the run ends when it is clear what comes of the death.`
-  if (nodes < 3) return `--kill ${role}: too few would be left to show anything. Give --nodes 3 or more.`
-  if (transport === "memory") return `--kill ${role}: in memory no node dies alone. Take --transport sim or tcp.`
-  return detector || listens(demonstration) ? undefined : `--no-detector: ${name} listens to no failure detector.`
-}
-
-const refuseKilling = ({ isOngoing, name }: Demonstration, given: Killing): string | undefined => {
-  const { nodes, seconds, transport } = given
-  const kill = Number(given.kill)
-  if (!given.detector) return "--no-detector: nobody is killed. Add --kill holder, or leader."
-  if (!isOngoing && (kill > 0 || Option.isSome(seconds))) {
-    return kill > 0
-      ? `--kill ${kill}: ${name} detects no failures. Those of failure-detection do; of locks kill the holder, of elections the leader.`
-      : `--seconds: ${name} detects no failures. Those of failure-detection do.`
-  }
-  if (kill > 0 && kill >= nodes)
-    return `--kill ${kill}: one of ${nodes} must be left to notice, so ${nodes - 1} at the most.`
-  return kill > 0 && transport === "memory"
-    ? `--kill ${kill}: in memory no node dies alone. Take --transport sim, tcp or udp.`
-    : undefined
-}
 
 /** As far apart as they can be. The first node is not among them: it counts the seconds. */
 const victims = (nodes: number, kill: number): ReadonlyArray<string> =>
