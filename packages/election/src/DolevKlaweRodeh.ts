@@ -13,7 +13,8 @@
  *
  * Source: D. Dolev, M. Klawe, M. Rodeh, "An O(n log n) Unidirectional Distributed Algorithm for Extrema Finding in a
  * Circle", Journal of Algorithms 3(3), 1982. Its algorithm B needs at most 1.5 N log₂N + O(N) messages, and comes to that
- * on rings in bit-reversed order; the refinement to 1.356 N log₂N, and Peterson's to 1.44, are not in here.
+ * on rings in bit-reversed order. The paper ends with a hint how to bring Peterson's 1.44 N log₂N down to 1.356: that is not
+ * in here; `HighamPrzytycka` goes below it.
  */
 import type { Card, Protocol } from "@troupe/actor"
 import { type ChannelInUse, NodeId, type Transport } from "@troupe/transport"

@@ -51,6 +51,20 @@ describe("the leader publishes its heirs (Petrov 2019, Next-In-Line Failover)", 
   })
 })
 
+describe("epochs", () => {
+  it("a message from a past epoch is objected to, and nobody is followed", () => {
+    const before = follower("P2").state
+    const { sent, state } = follower("P2", message("P4", { _tag: "Heartbeat", epoch: 8, heirs: [] }))
+    expect(state).toEqual(before)
+    expect(sent).toEqual([["P4", { _tag: "Stale", epoch: 8, seen: epoch }]])
+  })
+
+  it("a claimant that hears of it claims anew, above what was seen", () => {
+    const { state } = follower("P4", timeout("suspect"), message("P2", { _tag: "Stale", epoch: 13, seen: 21 }))
+    expect(state).toMatchObject({ role: "claiming", claimed: 28 })
+  })
+})
+
 describe("when the leader is silent", () => {
   it("the first heir notifies all right away", () => {
     const { sent, state } = follower("P4", timeout("suspect"))
