@@ -41,6 +41,12 @@ const Held = Context.Reference<ReadonlyArray<Request>>("@troupe/mutex/Held", { d
 const patienceMillis = 5_000
 
 /**
+ * How many entries in a row may follow each other without a message: then sockets and timers get their turn, however short
+ * the bodies are.
+ */
+const entriesATurn = 16
+
+/**
  * Requests of this node are made one at a time, in the order of asking. Hand `onRestart` to the actor: when it has
  * forgotten what it was asked, a request that waits is made again, and a body that runs is interrupted, for it may not be
  * alone any more.
@@ -56,6 +62,9 @@ export const acquisition = <State>(reading: Reading<State>) =>
     let watched = false
     /** When the first request was made of the lock. */
     let askedMillis = 0
+    /** Entries since the lock last heard a message, and how many it had heard by then. */
+    let entries = 0
+    let heard = 0
     let clock: Clock.Clock
 
     const ask = (): void => {
@@ -67,14 +76,21 @@ export const acquisition = <State>(reading: Reading<State>) =>
     const wait = (request: Request): Effect.Effect<FencingToken | undefined> =>
       Effect.suspend(() => {
         if (closed !== undefined) return closed
-        const entered = Effect.callback<FencingToken | undefined>((resume) => {
+        const granted = Effect.callback<FencingToken | undefined>((resume) => {
           // Given up before it was made.
           if (request.done) return resume(Effect.succeed(undefined))
           request.resume = resume
           if (requests.push(request) === 1) ask()
         })
-        return watched ? entered : Effect.andThen(watch, entered)
+        return watched ? granted : Effect.andThen(watch, granted)
       })
+
+    const entered = (token: FencingToken): Effect.Effect<FencingToken> => {
+      const { received } = lock.counters
+      entries = received === heard && entries < entriesATurn ? entries + 1 : 1
+      heard = received
+      return entries < entriesATurn ? Effect.succeed(token) : Effect.as(Effect.yieldNow, token)
+    }
 
     const leave = (request: Request): void => {
       if (request.done) return
@@ -182,7 +198,7 @@ export const acquisition = <State>(reading: Reading<State>) =>
         if (event._tag === "Lost" && first?.granted === true) first.fiber.interruptUnsafe()
         if (event._tag !== "Acquired" || first?.granted !== false) return
         first.granted = true
-        first.resume(Effect.succeed(event.token))
+        first.resume(entered(event.token))
       })
       // A node whose actor is gone is never answered: whoever waits is told so.
       yield* Effect.addFinalizer(() => close(Effect.interrupt))
