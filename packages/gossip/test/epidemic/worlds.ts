@@ -1,4 +1,5 @@
 /** Simulated worlds in which every node gossips: who hears what and how often, under the faults of a preset. */
+import type { Card } from "@troupe/actor"
 import { Gossip, type Heard, HyParView, Plumtree, PushPull, RumorMongering } from "@troupe/gossip"
 import { Faults, Simulation } from "@troupe/simulation"
 import { Channel, type Transport } from "@troupe/transport"
@@ -11,7 +12,7 @@ type News = { readonly by: string; readonly count: number }
 export interface Subject {
   readonly name: string
   readonly actor: string
-  readonly card: typeof PushPull.card | typeof RumorMongering.card | typeof Plumtree.card
+  readonly card: Card.Card
   readonly layer: Layer.Layer<Gossip, unknown, Transport>
 }
 

@@ -2,7 +2,7 @@
 import type { Protocol } from "@troupe/actor"
 import type { Message } from "./exchange.ts"
 import * as Intervals from "./intervals.ts"
-import { gapsMax, type Item, itemBytes, type ItemId, keyOf, sequenceMax } from "./items.ts"
+import { gapsMax, type Item, itemBytes, type ItemId, sequenceMax } from "./items.ts"
 import * as Peers from "./peers.ts"
 import { isMember } from "./roster.ts"
 import * as Store from "./store.ts"
@@ -78,7 +78,7 @@ export const published = <State extends Base>(
 const hear = <State extends Base>(state: State, item: Item, act: Act): State => {
   act.emit({ _tag: "Heard", item })
   const store = Store.put(state.store, item, act.monotonic(), act.self.options)
-  const { heard } = Store.find(store, keyOf(item))!.known
+  const { heard } = Store.find(store, item)!.known
   return heard.length > 2 * gapsMax ? expired({ ...state, store }, act) : { ...state, store }
 }
 
@@ -93,7 +93,7 @@ export const taken = <State extends Base>(
   let fresh: Array<Item> | undefined
   for (let i = 0; i < items.length; i++) {
     const item = items[i]!
-    const log = Store.find(next.store, keyOf(item))
+    const log = Store.find(next.store, item)
     if (log !== undefined && Intervals.has(log.known.heard, item.sequence)) continue
     const reason = fault(next, item, log === undefined, act)
     if (reason !== undefined) {

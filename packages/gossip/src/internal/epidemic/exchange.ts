@@ -7,7 +7,7 @@
 import { Schema } from "effect"
 import { type Act, type Base, refused, taken } from "./base.ts"
 import * as Intervals from "./intervals.ts"
-import { isKnown, Item, itemBytes, keyOf, Known, knownBytes, overhead } from "./items.ts"
+import { isKnown, Item, itemBytes, Known, knownBytes, order, overhead } from "./items.ts"
 import * as Store from "./store.ts"
 
 /** No message lists more: of sources, or of items. */
@@ -44,25 +44,32 @@ const noWants: ReadonlyArray<Known> = []
 
 /** What a node knows, as far as it fits into a message: all, or what follows a source that is drawn. */
 export const digest = ({ store: { logs } }: Base, mode: Mode, act: Act): Digest => {
-  const { packetBytes, sourcesPerDigest } = act.self.options
-  const sources: Array<Known> = []
-  const fits = (from: number): number => {
-    let room = packetBytes - overhead
-    sources.length = 0
-    let at = from
-    for (; at < logs.length && sources.length < sourcesPerDigest; at++) {
-      const { known } = logs[at]!
-      room -= knownBytes(known)
-      if (room < 0 && sources.length > 0) break
-      sources.push(known)
-    }
-    return at
-  }
-  if (fits(0) === logs.length) return { _tag: "Digest", mode, after: "", upTo: "", sources }
+  const whole = listed(logs, 0, act)
+  if (whole.length === logs.length) return { _tag: "Digest", mode, after: "", upTo: "", sources: whole }
   const from = Math.floor(act.random() * logs.length)
-  const to = fits(from)
-  const upTo = to === logs.length ? "" : logs[to - 1]!.key
-  return { _tag: "Digest", mode, after: from === 0 ? "" : logs[from - 1]!.key, upTo, sources }
+  const sources = listed(logs, from, act)
+  const end = from + sources.length
+  return {
+    _tag: "Digest",
+    mode,
+    after: from === 0 ? "" : logs[from - 1]!.key,
+    upTo: end === logs.length ? "" : logs[end - 1]!.key,
+    sources
+  }
+}
+
+/** What is known from a place on, as far as a message has room. */
+const listed = (logs: ReadonlyArray<Store.Log>, from: number, { self: { options } }: Act): ReadonlyArray<Known> => {
+  const sources: Array<Known> = []
+  const end = Math.min(logs.length, from + options.sourcesPerDigest)
+  let room = options.packetBytes - overhead
+  for (let at = from; at < end; at++) {
+    const { known } = logs[at]!
+    room -= knownBytes(known)
+    if (room < 0 && at > from) break
+    sources.push(known)
+  }
+  return sources
 }
 
 /** A peer says what it knows. */
@@ -81,17 +88,14 @@ export const onItems = <State extends Base>(state: State, from: string, message:
   if (wants.length === 0) return heard
   if (!isList(wants)) return { ...heard, state: refused(heard.state, from, "what it wants is no such list", act) }
   const found: Array<Item> = []
-  for (const want of wants) collect(Store.find(heard.state.store, keyOf(want)), want, found, capacity(state, act))
+  for (const want of wants) collect(Store.find(heard.state.store, want), want, found, capacity(state, act))
   return { ...heard, state: sent(heard.state, from, found, noWants, act) }
 }
 
 /** Known sets, in the order of their sources. */
 const isList = (sources: ReadonlyArray<Known>): boolean => {
-  let last = ""
   for (let i = 0; i < sources.length; i++) {
-    const key = keyOf(sources[i]!)
-    if (!(key > last) || !isKnown(sources[i]!)) return false
-    last = key
+    if ((i > 0 && order(sources[i - 1]!, sources[i]!) >= 0) || !isKnown(sources[i]!)) return false
   }
   return true
 }
@@ -106,11 +110,11 @@ const lacking = ({ logs }: Store.Store, { after, sources, upTo }: Digest, limit:
   let at = 0
   for (let i = 0; i < logs.length && found.length < limit; i++) {
     const log = logs[i]!
-    if (log.key <= after) continue
+    if (after !== "" && log.key <= after) continue
     if (upTo !== "" && log.key > upTo) break
-    while (at < sources.length && keyOf(sources[at]!) < log.key) at++
+    while (at < sources.length && order(sources[at]!, log.known) < 0) at++
     const source = sources[at]
-    collect(log, source !== undefined && keyOf(source) === log.key ? source : undefined, found, limit)
+    collect(log, source !== undefined && order(source, log.known) === 0 ? source : undefined, found, limit)
   }
   return found.length === 0 ? noItems : found
 }
@@ -137,7 +141,7 @@ const wanted = (store: Store.Store, sources: ReadonlyArray<Known>, act: Act): Re
   for (let i = 0; i < sources.length; i++) {
     const { heard, holds, life, origin } = sources[i]!
     if (holds === 0) continue
-    const own = Store.find(store, keyOf(sources[i]!))?.known ?? { origin, life, heard: Intervals.empty, holds: 0 }
+    const own = Store.find(store, sources[i]!)?.known ?? { origin, life, heard: Intervals.empty, holds: 0 }
     if (!Intervals.lacks(own.heard, heard, holds)) continue
     room -= knownBytes(own)
     if (room < 0 && wants !== undefined) break

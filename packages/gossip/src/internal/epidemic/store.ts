@@ -5,7 +5,7 @@
  * goes, the oldest first.
  */
 import * as Intervals from "./intervals.ts"
-import { gapsMax, type Item, itemBytes, type ItemId, keyOf, type Known } from "./items.ts"
+import { gapsMax, type Item, itemBytes, type ItemId, keyOf, type Known, order, type Source } from "./items.ts"
 import * as Queue from "./queue.ts"
 
 /** Of one source. */
@@ -27,8 +27,7 @@ export interface Store {
   readonly bytes: number
 }
 
-interface Kept {
-  readonly key: string
+interface Kept extends Source {
   readonly sequence: number
   readonly atMillis: number
   readonly bytes: number
@@ -56,31 +55,31 @@ export interface Missed {
 
 export const empty: Store = { logs: [], kept: Queue.empty, bytes: 0 }
 
-/** Where the log of this key is, or would be. */
-const place = (logs: ReadonlyArray<Log>, key: string): number => {
+/** Where the log of this source is, or would be. */
+const place = (logs: ReadonlyArray<Log>, source: Source): number => {
   let low = 0
   let high = logs.length
   while (low < high) {
     const middle = (low + high) >> 1
-    if (logs[middle]!.key < key) low = middle + 1
+    if (order(logs[middle]!.known, source) < 0) low = middle + 1
     else high = middle
   }
   return low
 }
 
-export const find = ({ logs }: Store, key: string): Log | undefined => {
-  const log = logs[place(logs, key)]
-  return log?.key === key ? log : undefined
+export const find = ({ logs }: Store, source: Source): Log | undefined => {
+  const log = logs[place(logs, source)]
+  return log !== undefined && order(log.known, source) === 0 ? log : undefined
 }
 
 export const has = (store: Store, id: ItemId): boolean => {
-  const log = find(store, keyOf(id))
+  const log = find(store, id)
   return log !== undefined && Intervals.has(log.known.heard, id.sequence)
 }
 
 /** The item of this name, if it is kept. */
 export const get = (store: Store, id: ItemId): Item | undefined => {
-  const items = find(store, keyOf(id))?.items ?? []
+  const items = find(store, id)?.items ?? []
   const at = itemPlace(items, id.sequence)
   return items[at]?.sequence === id.sequence ? items[at] : undefined
 }
@@ -99,9 +98,9 @@ export const itemPlace = (items: ReadonlyArray<Item>, sequence: number): number 
 
 /** With one more item, which the store has not heard. */
 export const put = (store: Store, item: Item, atMillis: number, bounds: Bounds): Store => {
-  const key = keyOf(item)
-  const at = place(store.logs, key)
-  const before = store.logs[at]?.key === key ? store.logs[at] : undefined
+  const before = find(store, item)
+  const at = place(store.logs, item)
+  const key = before?.key ?? keyOf(item)
   const heard = Intervals.add(before?.known.heard ?? Intervals.empty, item.sequence)
   const items = before === undefined ? [item] : inserted(before.items, item)
   const gapMillis =
@@ -115,7 +114,7 @@ export const put = (store: Store, item: Item, atMillis: number, bounds: Bounds):
   return trim(
     {
       logs,
-      kept: Queue.add(store.kept, { key, sequence: item.sequence, atMillis, bytes }),
+      kept: Queue.add(store.kept, { origin, life, sequence: item.sequence, atMillis, bytes }),
       bytes: store.bytes + bytes
     },
     bounds
@@ -142,11 +141,12 @@ const trim = (store: Store, { keptBytes, keptItems, sources }: Bounds): Store =>
 const forget = (store: Store, at: number): Store => ({ ...store, logs: store.logs.toSpliced(at, 1) })
 
 const dropOldest = (store: Store): Store => {
-  const { bytes, key, sequence } = Queue.first(store.kept)!
+  const oldest = Queue.first(store.kept)!
+  const { bytes, sequence } = oldest
   const shorter = { ...store, kept: Queue.rest(store.kept), bytes: store.bytes - bytes }
-  const at = place(store.logs, key)
-  const log = store.logs[at]
-  if (log?.key !== key) return shorter
+  const log = find(store, oldest)
+  if (log === undefined) return shorter
+  const at = place(store.logs, oldest)
   const gone = itemPlace(log.items, sequence)
   if (log.items[gone]?.sequence !== sequence) return shorter
   const items = gone === 0 ? log.items.slice(1) : log.items.toSpliced(gone, 1)
@@ -155,6 +155,8 @@ const dropOldest = (store: Store): Store => {
     logs: store.logs.with(at, { ...log, items, known: { ...log.known, holds: items[0]?.sequence ?? 0 } })
   }
 }
+
+const nothing: ReadonlyArray<Missed> = []
 
 /** What time takes away: items, gaps and sources that are too old; too many gaps. */
 export const expire = (
@@ -167,25 +169,26 @@ export const expire = (
     if (nowMillis - first.atMillis < keepMillis) break
     next = dropOldest(next)
   }
-  const missed: Array<Missed> = []
+  let missed: Array<Missed> | undefined
   const { logs } = next
   let changed: Array<Log> | undefined
   let silent = false
   for (let i = 0; i < logs.length; i++) {
     const log = logs[i]!
     if (nowMillis - log.atMillis >= forgetMillis && log.items.length === 0) silent = true
-    let { gapMillis } = log
     let { heard } = log.known
+    if (heard.length === 2 && heard[0] === 1) continue
+    let { gapMillis } = log
     for (let gap = Intervals.firstGap(heard); gap !== undefined; gap = Intervals.firstGap(heard)) {
       if (heard.length <= 2 * gapsMax && nowMillis - gapMillis < keepMillis) break
-      missed.push({ origin: log.known.origin, life: log.known.life, from: gap[0], to: gap[1] })
+      ;(missed ??= []).push({ origin: log.known.origin, life: log.known.life, from: gap[0], to: gap[1] })
       heard = Intervals.closeFirstGap(heard)
       gapMillis = nowMillis
     }
     if (heard !== log.known.heard) (changed ??= logs.slice())[i] = { ...log, known: { ...log.known, heard }, gapMillis }
   }
   if (changed !== undefined) next = { ...next, logs: changed }
-  if (!silent) return { store: next, missed }
+  if (!silent) return { store: next, missed: missed ?? nothing }
   const kept = next.logs.filter(({ atMillis, items }) => nowMillis - atMillis < forgetMillis || items.length > 0)
-  return { store: { ...next, logs: kept }, missed }
+  return { store: { ...next, logs: kept }, missed: missed ?? nothing }
 }
