@@ -20,12 +20,12 @@ describe("every interleaving with one crash (Ricart & Agrawala 1981: a node that
       "tokens increase": "holds",
       "deadlock freedom": "violated"
     })
-  }, 30_000)
+  }, 120_000)
 
   it("counts the states", async () => {
     const report = await exhaust({ nodes: 3, entries: 2, crashes: { max: 1 }, only: "mutual exclusion" })
     expect(report).toMatchObject({ complete: true, uniqueStates: 207_404 })
-  }, 30_000)
+  }, 120_000)
 
   it("draws the shortest way to starvation: one asks, and another is dead", async () => {
     const report = await exhaust({ nodes: 2, entries: 1, crashes: { max: 1 }, only: "deadlock freedom" })
