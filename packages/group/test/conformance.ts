@@ -4,6 +4,7 @@
  * Some members send on two topics, all record what is delivered, and the predicates of `Delivery` say whether the layer's
  * guarantees held. A payload that is not as it was sent, a program that fails, and what is logged as an error break it too.
  */
+import type { Card } from "@troupe/actor"
 import { Delivery } from "@troupe/consistency"
 import { Multicast } from "@troupe/group"
 import { Faults, Simulation } from "@troupe/simulation"
@@ -19,6 +20,8 @@ export interface Subject {
   readonly guarantees: ReadonlyArray<Multicast.Guarantee>
   /** Built anew by each node, at each start. */
   readonly layer: (node: string) => Layer.Layer<Multicast.Multicast<any>, any, Transport>
+  /** Whose card is checked where a `Shape` asks for it. */
+  readonly protocol?: { readonly name: string; readonly card?: Card.Card<any> }
   /** Whether its views are part of the record: they are told by a `Membership`, and the layer is built with it. */
   readonly hasViews?: boolean
 }
@@ -39,7 +42,10 @@ export interface Shape {
   readonly pauseMillis?: number
   readonly durationMillis?: number
   readonly faults?: Partial<Faults.Faults>
+  readonly delays?: (from: string, to: string) => Simulation.LinkDelay
   readonly yieldProbability?: number
+  /** Whether the guarantees of the card are checked on the states of the protocol, too. Default: false. */
+  readonly card?: boolean
 }
 
 export interface Outcome {
@@ -54,11 +60,7 @@ export interface Outcome {
 // ---------------------------------------------------------------------------------------------------------- the program
 
 const Letters = Channel.make("letters", Schema.Struct({ id: Schema.String, text: Schema.String }))
-const Numbers = Channel.make(
-  "numbers/π",
-  Schema.Struct({ id: Schema.String, all: Schema.Array(Schema.Int) }),
-  undefined
-)
+const Numbers = Channel.make("numbers/π", Schema.Struct({ id: Schema.String, all: Schema.Array(Schema.Int) }))
 
 const textOf = (id: string): string => `${id} `.repeat(1 + (id.length % 7))
 const numbersOf = (id: string): ReadonlyArray<number> => Array.from(id, (character) => character.charCodeAt(0))
@@ -165,6 +167,8 @@ const faultsOf = (world: World): Partial<Faults.Faults> =>
       ? { duplicationProbability: 0.2, reorderProbability: 0.3 }
       : Faults.presets[world]
 
+const actorOf = ({ protocol }: Subject): string => `${protocol!.name}/default`
+
 /** One run of one seed. */
 export const simulate = async (subject: Subject, world: World, seed: number, shape: Shape = {}): Promise<Outcome> => {
   const { durationMillis = world === "none" ? 30_000 : 20_000, senders = 2 } = shape
@@ -177,6 +181,8 @@ export const simulate = async (subject: Subject, world: World, seed: number, sha
       duration: Duration.millis(durationMillis),
       faults: { ...faultsOf(world), ...shape.faults },
       program: (node) => member(record, subject, node, shape, nodes.indexOf(node) < senders),
+      ...(shape.card === true && { properties: Simulation.fromCard(subject.protocol!.card!, actorOf(subject)) }),
+      ...(shape.delays !== undefined && { delays: shape.delays }),
       ...(shape.yieldProbability !== undefined && { yieldProbability: shape.yieldProbability }),
       ...(world === "half-way" && { test: halfWay(record, nodes, senders) })
     })

@@ -22,13 +22,16 @@ export interface Bounds {
   readonly getAway?: ReadonlyArray<number>
   readonly network?: System.Network
   readonly timeouts?: "any" | "synchronous" | "never"
-  /** The views that each node hears of after one another, at any time. Default: none. */
+  /** The views that each node hears of after one another, at any time, after a view 0 of all. Default: none. */
   readonly views?: ReadonlyArray<Protocol.View>
   /** States of nodes beyond are not gone on from. */
   readonly within?: (state: any) => boolean
   /** Asked at each state, besides the guarantees: of the protocol's states, whether all is well. */
   readonly always?: (states: ReadonlyArray<any>) => boolean
-  /** Whether deliveries have an order that matters; where none is guaranteed, fewer states do. Default: by the guarantees. */
+  /**
+   * Whether deliveries have an order that matters; where none is guaranteed, fewer states do. Default: where there are
+   * views, or the guarantees have one.
+   */
   readonly ordered?: boolean
   readonly search?: Checker.Options
 }
@@ -108,8 +111,9 @@ const noteOf = (occurrence: System.Occurrence<any, any, any>): readonly [node: s
   return event._tag === "Died" ? [node, "crash"] : undefined
 }
 
-const record = (nodes: ReadonlyArray<string>, ordered: boolean) => ({
-  init: Object.fromEntries(nodes.map((node) => [node, []])) as History,
+const record = (nodes: ReadonlyArray<string>, ordered: boolean, hasViews: boolean) => ({
+  // Where views come, all begin in one.
+  init: Object.fromEntries(nodes.map((node) => [node, hasViews ? [`view 0 ${nodes.join(" ")}`] : []])) as History,
   note: (history: History, occurrence: System.Occurrence<any, any, any>): History => {
     const noted = noteOf(occurrence)
     if (noted === undefined) return history
@@ -145,7 +149,9 @@ export const exhaust = (
 ): Promise<Checker.Report> => {
   const { always = () => true, messages = [2, 2], mortal: mortals = [], views = [] } = bounds
   const nodes = Array.from({ length: bounds.nodes ?? 3 }, (_, i) => `n${i + 1}`)
-  const ordered = bounds.ordered ?? guarantees.some((each) => !["best-effort", "reliable", "uniform"].includes(each))
+  const ordered =
+    bounds.ordered ??
+    (views.length > 0 || guarantees.some((each) => !["best-effort", "reliable", "uniform"].includes(each)))
   const getAway = bounds.getAway ?? Array.from({ length: nodes.length - 1 }, (_, i) => i)
   const verdicts = new Map<string, boolean>()
   const holds = (history: History, complete: boolean): boolean => {
@@ -185,7 +191,7 @@ export const exhaust = (
         return moves
       }
     },
-    record: record(nodes, ordered),
+    record: record(nodes, ordered, views.length > 0),
     ...(bounds.within === undefined
       ? {}
       : {
@@ -208,10 +214,10 @@ export const exhaust = (
   return Effect.runPromise(Checker.check(system, { stopAtViolation: true, ...bounds.search }))
 }
 
-/** What is broken, and whether all was seen. */
+/** What is broken, and whether all was seen: a search ends at what is broken. */
 export const broken = ({ complete, properties }: Checker.Report) => ({
   complete,
-  broken: properties.filter(({ verdict }) => verdict !== "holds").map(({ name }) => name)
+  broken: properties.filter(({ verdict }) => verdict === "violated").map(({ name }) => name)
 })
 
 export const nothing = { complete: true, broken: [] }
