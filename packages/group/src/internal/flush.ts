@@ -32,8 +32,12 @@ export const onView = (step: Step<any>, view: Protocol.View): void => {
   const latest = s.pending.at(-1) ?? s.view
   if (latest !== undefined && view.number <= latest.number) return
   if (!view.members.includes(self)) {
-    if (s.failed === undefined) step.fail(`view ${view.number} leaves this node out`)
+    const { held } = s
+    if (s.view !== undefined && s.failed === undefined) step.fail(`view ${view.number} leaves this node out`)
     s.view = undefined
+    // It may be let in anew, and is sent to already.
+    s.since = view.number + 1
+    s.held = held
     return
   }
   // A node that was left out, or is taken for one that knows nothing, begins anew.

@@ -76,7 +76,7 @@ export const kernel = <Payload, OrderState>({
             }
           }),
     onMessage: (state, from, message, act) =>
-      state.failed !== undefined
+      state.failed !== undefined && state.view !== undefined
         ? state
         : step(state, act, (step) => {
             receive(step, from, message)
@@ -115,8 +115,9 @@ const receive = <P>(step: Step<P>, from: NodeId.NodeId, message: Message<P>): vo
     case "Have":
       return onHave(step, from, message)
   }
-  if (s.view === undefined || message.view > s.view.number) return hold(step, from, message)
-  if (message.view < s.view.number) {
+  const now = s.view?.number ?? s.since - 1
+  if (message.view > now) return hold(step, from, message)
+  if (s.view === undefined || message.view < now) {
     if (message._tag === "Flush" && isStraggler(step, from, message)) {
       return step.act.send(from, { _tag: "Installed", view: message.view })
     }

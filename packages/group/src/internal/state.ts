@@ -48,7 +48,7 @@ export interface State<Payload = unknown, OrderState = unknown> {
   readonly others: ReadonlyArray<NodeId.NodeId>
 
   // How it ends.
-  /** The first that this life of the node has installed; `Infinity` before that. */
+  /** The first that this life of the node has installed, or the least that it can be in. */
   readonly since: number
   /** Agreed on, and not installed yet, in their order. At most `maxPending`. */
   readonly pending: ReadonlyArray<Protocol.View>
@@ -154,7 +154,7 @@ export const initial: State<never, undefined> = {
   view: undefined,
   rank: -1,
   others: [],
-  since: Infinity,
+  since: 0,
   pending: [],
   flush: undefined,
   declared: [],
