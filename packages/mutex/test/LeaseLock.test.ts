@@ -476,6 +476,59 @@ describe("bad input", () => {
   })
 })
 
+describe("a lease is left to who waits for it", () => {
+  const self = Protocol.self("n2", nodesOf(3), { ...LeaseLock.defaults, register: undefined })
+  type Input = Parameters<typeof Protocol.step>[3]
+  /** What it asks for in the last step but for timers. */
+  const last = (...inputs: ReadonlyArray<Input>) => {
+    let step = { state: protocol.init(self), actions: [] as ReadonlyArray<Protocol.Action> }
+    for (const input of inputs) step = Protocol.step(protocol, self, step.state, input as never)
+    return step.actions.filter(({ _tag }) => _tag === "Send" || _tag === "Emit")
+  }
+  const tell = (command: LeaseLock.Command): Input => ({ _tag: "Command", command })
+  const acquire = tell({ _tag: "Acquire" })
+  const release = tell({ _tag: "Release" })
+  const set = (call: number, version: number) => tell({ _tag: "Answered", call, answer: { _tag: "Set", version } })
+  const isHeldBy = (holder: string, call: number, version: number) =>
+    tell({
+      _tag: "Answered",
+      call,
+      answer: { _tag: "Is", version, record: { holder, token: version, leaseMillis: 5_000 } }
+    })
+  const says = (from: string, message: LeaseLock.Message): Input => ({ _tag: "Message", from, message })
+  const waits = (from: string) => says(from, { _tag: "Waiting" })
+  const freed = (from: string, version: number) => says(from, { _tag: "Freed", version, waiters: [] })
+  const sends = (to: string, message: LeaseLock.Message) => ({ _tag: "Send", to, message })
+  const left = [acquire, set(1, 1), waits("n3"), release, set(2, 2)]
+
+  it("who has left it to another asks that one to be told, and takes it when that one did not", () => {
+    expect(last(...left)).toEqual([sends("n3", { _tag: "Freed", version: 2, waiters: [] })])
+    expect(last(...left, acquire)).toEqual([sends("n3", { _tag: "Waiting" })])
+    const takes = [{ _tag: "Emit", event: { _tag: "Ask", request: { expected: 2 } } }]
+    expect(last(...left, acquire, freed("n3", 2))).toMatchObject(takes)
+    expect(last(...left, acquire, { _tag: "Timeout", timer: "poll" })).toMatchObject(takes)
+  })
+
+  it("who asks too late to be told waits after the one whom it was left to", () => {
+    expect(last(...left, waits("n1"))).toEqual([sends("n3", { _tag: "Freed", version: 2, waiters: ["n1"] })])
+  })
+
+  it("who hears while it asks that it is free does not go by an older answer", () => {
+    expect(last(acquire, freed("n3", 6), isHeldBy("n3", 1, 5))).toMatchObject([
+      { _tag: "Emit", event: { _tag: "Ask", request: { _tag: "CompareAndSet", expected: 6 } } }
+    ])
+    expect(last(acquire, freed("n3", 6), isHeldBy("n3", 1, 7))).toEqual([sends("n3", { _tag: "Waiting" })])
+  })
+
+  it("who comes too late to take it sends on those who wait for it", () => {
+    const again = [acquire, set(1, 1), release, set(2, 2), acquire, waits("n1")]
+    expect(last(...again, isHeldBy("n3", 3, 3))).toEqual([
+      sends("n1", { _tag: "Freed", version: 2, waiters: [] }),
+      sends("n3", { _tag: "Waiting" })
+    ])
+  })
+})
+
 describe("a register that is somewhere else", () => {
   it.live("is asked by its service, and the state of the lock can be read there", () =>
     Effect.gen(function* () {
