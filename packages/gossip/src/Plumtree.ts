@@ -8,8 +8,9 @@
  * it was told becomes eager again, and brings the item. With a threshold, a node changes over to a lazy link that
  * would have brought an item over so many hops fewer.
  *
- * One tree for all is best for its first publisher; with a tree for each, every publisher has the quickest one, and
- * the price is what is remembered, and more messages when many publish. What is pushed can be gathered for a while, so that
+ * One tree for all is shaped by one publisher, and others' items take its links; the paper leaves open that two who publish
+ * at once may cut the same circle in two places. With a tree for each, every publisher has the quickest one, and the price is
+ * what is remembered, and more messages when many publish. What is pushed can be gathered for a while, so that
  * a message carries several items: fewer messages, and a delay at each hop.
  *
  * The neighbours are those of the `Overlay` in the context, HyParView's active view say; without one, all nodes. A new
@@ -105,6 +106,9 @@ export interface Options extends Base.BaseOptions {
 export type Timer = "batch" | "announce" | "graft" | "repair"
 
 type Act = Protocol.Actions<Message, Event, Timer, Options>
+
+/** How long ago a publisher may have been heard of for its items to shape a shared tree. */
+const shapingMillis = 10_000
 
 /** How many items a node waits for. Of one more, word is ignored: the comparison finds it. */
 const missingMax = 4_096
@@ -293,11 +297,22 @@ const onGossip = (
       const far = (hops[at] ?? 0) + 1
       parcels.push({ item, hops: far, from })
       next = optimised({ ...next, trees: Trees.makeEager(next.trees, tree, from) }, from, item, far, tree, act)
-    } else if (Base.hasHeard(next, item)) elsewhere.add(tree)
+    } else if (isShaping(next, item, act) && Base.hasHeard(next, item)) elsewhere.add(tree)
   }
   // What was heard before came on another link: this one is none of the tree.
   for (const tree of elsewhere) next = pruned(next, from, tree, act)
   return pushed(came(next, fresh, act), parcels, act)
+}
+
+/**
+ * Whether an item shapes the tree. Of one that several publishers share, the items of the first by name do, among those
+ * heard of lately: two that cut the same circle at once, each in another place, would cut the tree.
+ */
+const isShaping = ({ store: { logs } }: State, item: Item, act: Act): boolean => {
+  if (act.self.options.trees === "per-publisher") return true
+  const sinceMillis = act.monotonic() - shapingMillis
+  const first = logs.find(({ atMillis }) => atMillis >= sinceMillis)
+  return first === undefined || (first.known.origin === item.origin && first.known.life === item.life)
 }
 
 /** Of a link that is lazy already the other side may not know, so that it is told again. */

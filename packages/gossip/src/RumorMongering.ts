@@ -125,9 +125,10 @@ export const card: Card.Card<State> = {
     }
   ],
   cost: {
-    operation: "item, by push with k = 1 and fan-out 1",
-    best: { text: "N−1", of: (nodes) => Math.max(0, nodes - 1) },
-    worst: { text: "no bound but chance's; 2.5N on average with feedback", of: (nodes) => 8 * nodes + 64 },
+    // Each node but the publisher is told once when it needs it; who tells in vain k times is told so, and stops.
+    operation: "item, by push with feedback and a counter of k = 3",
+    best: { text: "1 + 4k", of: (nodes) => (nodes < 2 ? 0 : 1 + 4 * defaults.k) },
+    worst: { text: "N − 1 + 2kN", of: (nodes) => (nodes < 2 ? 0 : nodes - 1 + 2 * defaults.k * nodes) },
     background: ["Digest", "Items", "Ask"]
   }
 }

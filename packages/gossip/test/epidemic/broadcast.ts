@@ -10,12 +10,15 @@ import { nodesOf } from "./rounds.ts"
 
 const Values = Channel.make("values", Schema.Int)
 
+/** Word of items for lazy links, gathered for long and in large messages: nothing is lost here. */
+const sparing = { announce: "2 seconds", graft: "2 seconds", packetBytes: 16_384, itemsPerMessage: 1_024 } as const
+
 /** Two points of the trade-off, by options of one algorithm. */
 export const points = {
-  /** One tree, in which 50 ms of values share a message: among neighbours that are all, a star around the first publisher. */
-  "few messages": { batch: "50 millis", announce: "2 seconds", graft: "2 seconds" },
+  /** One tree, in which 50 ms of values share a message: among neighbours that are all, a star around one publisher. */
+  "few messages": { ...sparing, batch: "50 millis" },
   /** A tree for each publisher, at once: the publisher tells all others itself. */
-  "low latency": { trees: "per-publisher", announce: "2 seconds", graft: "2 seconds" }
+  "low latency": { ...sparing, trees: "per-publisher" }
 } satisfies Record<string, Plumtree.LayerOptions>
 
 export interface Measured {
