@@ -145,7 +145,7 @@ describe("troupe compare", () => {
     const child = start("compare", "failure-detection", "--nodes", "1000", "--seeds", "1")
     const end = ended(child)
     // The first row comes at once; the second takes long.
-    await new Promise((resolve) => setTimeout(resolve, 3_000))
+    await new Promise((resolve) => setTimeout(resolve, 6_000))
     child.kill("SIGINT")
     const { code, stdout } = await end
     expect(code).toBe(130)
