@@ -3,31 +3,13 @@ import type { Card, Protocol } from "@troupe/actor"
 import { BestEffort, Flooding, Uniform } from "@troupe/group"
 import { describe, expect, it } from "vitest"
 import { layer as multicasting } from "../src/internal/multicasting.ts"
+import { bestEffort, flooding, uniform } from "./broadcasts.ts"
 import { conforms, explain, search, simulate, type Subject } from "./conformance.ts"
 import { broken, exhaust, nothing } from "./exhaust.ts"
 
-const bestEffort: Subject = {
-  name: "best-effort broadcast",
-  guarantees: ["best-effort"],
-  layer: () => BestEffort.layer(),
-  protocol: BestEffort.protocol
-}
-const flooding: Subject = {
-  name: "flooding",
-  guarantees: ["best-effort", "reliable"],
-  layer: () => Flooding.layer(),
-  protocol: Flooding.protocol
-}
-const uniform: Subject = {
-  name: "uniform broadcast",
-  guarantees: ["uniform"],
-  layer: () => Uniform.layer(),
-  protocol: Uniform.protocol
-}
-
-conforms(bestEffort, { worlds: ["none", "crash"], seeds: 50 })
-conforms(flooding, { worlds: ["none", "crash", "half-way", "doubled"], seeds: 50 })
-conforms(uniform, { worlds: ["none", "half-way", "doubled"], seeds: 50 })
+conforms(bestEffort, { worlds: ["none", "crash"], seeds: 150 })
+conforms(flooding, { worlds: ["none", "crash", "half-way", "doubled"], seeds: 150 })
+conforms(uniform, { worlds: ["none", "half-way", "doubled"], seeds: 150 })
 
 describe("every interleaving of three members, of which two send two messages each", () => {
   const roles = [

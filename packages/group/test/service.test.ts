@@ -328,7 +328,7 @@ describe("views", () => {
     ["best-effort", BestEffort.protocol, "strangers"],
     ["flooding", Flooding.protocol, "strangers"]
   ] as const)("%s refuses a node that is no member any more, and takes one that it doesn't know yet", (_, any, key) => {
-    const protocol: Protocol.Any = any
+    const protocol = any as unknown as Protocol.Any
     const step = (state: unknown, input: Protocol.Input): { readonly state: any; readonly events: number } => {
       const self = { id: "n1", nodes: ["n1", "n2"], peers: ["n2"], options: undefined }
       let events = 0
