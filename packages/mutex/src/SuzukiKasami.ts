@@ -321,7 +321,10 @@ const giveUp = (state: State, generation: number): State => ({
 })
 
 const answer = (state: State, from: NodeId.NodeId, generation: number, act: Act): State => {
-  if (generation <= state.generation) {
+  // It has the token that came of this.
+  if (generation === state.token?.generation) return state
+  // One that it has heard of, and not been asked in, it answers all the same.
+  if (generation < state.generation) {
     act.send(from, { _tag: "Obsolete", generation: state.generation })
     return state
   }

@@ -140,6 +140,18 @@ describe("regeneration", () => {
     ])
   })
 
+  it("who has heard of a generation from all but its inquirer answers that one too", () => {
+    const four = ["S1", "S2", "S3", "S4"]
+    const obsolete = (node: string) => from(node, { _tag: "Obsolete", generation: 6 } as const)
+    const asked = [suspect("S1"), obsolete("S4"), obsolete("S3"), inquire("S3", 6)]
+    expect(site("S2", four, ...asked).actions).toEqual([
+      send("S3", { _tag: "Report", generation: 6, number: 0, pending: false })
+    ])
+    // But not when it has the token that came of it.
+    const has = [inquire("S3", 2), from("S4", tokenOf([0, 0, 0, 0], [], 6))]
+    expect(site("S2", four, ...has, inquire("S3", 6))).toEqual({ state: site("S2", four, ...has).state, actions: [] })
+  })
+
   it("who was suspected wrongly learns of the new generation: it has no token, and asks again", () => {
     expect(site("S2", nodes, inquire("S1", 3), suspect("S3"), trust("S3")).actions).toEqual([
       send("S3", { _tag: "Obsolete", generation: 3 })

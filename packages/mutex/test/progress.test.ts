@@ -23,6 +23,18 @@ describe("inside its card's assumptions every guarantee holds, and each request 
   })
 })
 
+describe("seeds that have found something", () => {
+  it.each([["Suzuki–Kasami", "crash for good, detected", 1275]])("%s: %s, %i", async (name, fault, seed) => {
+    const { subject, worlds } = all.find(({ algorithm }) => algorithm === name)!
+    const { violations } = await run(
+      subject,
+      worlds.find((world) => world.name === fault)!,
+      seed
+    )
+    expect(violations).toEqual([])
+  })
+})
+
 describe("what the proof would find", () => {
   const ricart = all.find(({ algorithm }) => algorithm === "Ricart–Agrawala")!.subject
   const quiet = within(ricart.card, "none")
