@@ -294,7 +294,8 @@ const checkAlgorithmImport = (
   if (isNode(specifier)) return problem(`An algorithm does no I/O: drop "${specifier}"; a layer elsewhere may do it.`)
   if (specifier.startsWith(".")) {
     const other = house.files.get(target(file, specifier))
-    if (other === undefined || !isAlgorithm(room, other)) return []
+    // A frame that several algorithms fill in is a protocol too, and nobody's own.
+    if (other === undefined || !isAlgorithm(room, other) || other.path.includes("/src/internal/")) return []
     return problem(`${other.path} is another algorithm. Move what both need to src/internal/, or use its service.`)
   }
   const { name } = split(specifier)
