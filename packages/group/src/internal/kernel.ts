@@ -174,6 +174,6 @@ const receiveHeld = (step: Step<any>): void => {
 
 const hold = <P>(step: Step<P>, from: NodeId.NodeId, message: Message<P>): void => {
   const { options, s } = step
-  if (Log.size(s.held) < options.maxHeld) s.held = Log.append(s.held, { from, message })
+  if (Log.size(s.held) < options.maxEarly) s.held = Log.append(s.held, { from, message })
   else s.refused = { ...s.refused, overflow: s.refused.overflow + 1 }
 }

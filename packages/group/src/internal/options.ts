@@ -18,7 +18,7 @@ export interface Options {
   /** How many messages may wait here for their turn, or for the application, before the senders are slowed down. */
   readonly maxWaiting: number
   /** How many messages are kept that came too early: of views to come, and beyond gaps. One more is refused. */
-  readonly maxHeld: number
+  readonly maxEarly: number
   /** How many messages are received before this is told to the others at once. */
   readonly reportEvery: number
   /** After how long it is told at the latest. */
@@ -38,7 +38,7 @@ export const defaults: Options = {
   pieceBytes: 32_768,
   window: 256,
   maxWaiting: 4096,
-  maxHeld: 4096,
+  maxEarly: 4096,
   reportEvery: 32,
   reportMillis: 10,
   askMillis: 10,
@@ -48,7 +48,7 @@ export const defaults: Options = {
 
 /** What is wrong with these, if anything. */
 export const refusal = (options: Options): InvalidOptions | undefined => {
-  for (const name of ["window", "maxWaiting", "maxHeld", "reportEvery", "pieceBytes"] as const) {
+  for (const name of ["window", "maxWaiting", "maxEarly", "reportEvery", "pieceBytes"] as const) {
     if (!Number.isSafeInteger(options[name]) || options[name] < 1) {
       return new InvalidOptions({ reason: `${name} is ${options[name]}, and has to be a whole number from 1` })
     }

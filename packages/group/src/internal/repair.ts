@@ -228,7 +228,7 @@ const keepAhead = <P>(step: Step<P>, rank: number, message: Numbered<P>): void =
   const { options, s } = step
   const { sequence } = message
   if (s.ahead.some((each) => each.rank === rank && each.message.sequence === sequence)) return
-  if (s.ahead.length >= options.maxHeld) s.refused = { ...s.refused, overflow: s.refused.overflow + 1 }
+  if (s.ahead.length >= options.maxEarly) s.refused = { ...s.refused, overflow: s.refused.overflow + 1 }
   else s.ahead = [...s.ahead, { rank, message }]
   if (step.admits(rank, sequence)) hearOf(step, rank, sequence, rank)
 }

@@ -50,7 +50,7 @@ export interface State<Payload = unknown, OrderState = unknown> {
   // How it ends.
   /** The first that this life of the node has installed, or the least that it can be in. */
   readonly since: number
-  /** Agreed on, and not installed yet, in their order. At most `maxPending`. */
+  /** Agreed on, and not installed yet, in their order. At most 64. */
   readonly pending: ReadonlyArray<Protocol.View>
   /** Exists exactly while a view is pending. */
   readonly flush: Flushing | undefined
@@ -63,7 +63,7 @@ export interface State<Payload = unknown, OrderState = unknown> {
   /** By rank. */
   readonly streams: ReadonlyArray<Stream<Payload>>
   readonly order: OrderState
-  /** Received beyond a gap. At most `maxAhead`. */
+  /** Received beyond a gap. At most `maxEarly`. */
   readonly ahead: ReadonlyArray<{ readonly rank: number; readonly message: Numbered<Payload> }>
   /** Delivered out of the order of their sending, beyond `delivered` of their stream. */
   readonly settled: ReadonlyArray<{ readonly rank: number; readonly sequence: number }>
@@ -99,7 +99,7 @@ export interface State<Payload = unknown, OrderState = unknown> {
   /** Room was refused, or is used up: its return is to be told. */
   readonly full: boolean
 
-  /** Of views to come. At most `maxHeld`. */
+  /** Of views to come. At most `maxEarly`. */
   readonly held: Log.Log<{ readonly from: NodeId.NodeId; readonly message: Message<Payload> }>
   readonly refused: Refused
   /** Why this node takes no part any more. */
