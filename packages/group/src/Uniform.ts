@@ -192,19 +192,19 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, never, 
     const { life, view } = state
     const message: Message = { _tag: "Data", origin: act.self.id, life, sequence, view: view.number, payload }
     act.sendAll(state.others, message)
-    return put({ ...state, sent: sequence }, rankOf(act.self, act.self.id), { message, holders: [act.self.id] }, act)
+    const rank = rankOf(act.self, act.self.id)
+    return put({ ...state, sent: sequence }, rank, -1, { message, holders: [act.self.id] }, act)
   },
 
   onMessage: (state, from, message, act) => {
     const rank = rankOf(act.self, message.origin)
     if (rank < 0) return { ...state, refused: state.refused + 1 }
     if (has(state.delivered[rank]!, message.life, message.sequence)) return state
-    const known = state.pending[rank]!.find(
-      (each) => each.message.life === message.life && each.message.sequence === message.sequence
-    )
-    if (known !== undefined) {
+    const at = placeOf(state.pending[rank]!, message)
+    if (at >= 0) {
+      const known = state.pending[rank]![at]!
       if (known.holders.includes(from)) return state
-      return put(state, rank, { message: known.message, holders: [...known.holders, from] }, act)
+      return put(state, rank, at, { message: known.message, holders: [...known.holders, from] }, act)
     }
     // Who acknowledges had it from this node, in an earlier life of it.
     if (message._tag === "Ack") return state
@@ -212,7 +212,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, never, 
     const ack: Message = { _tag: "Ack", origin: message.origin, life: message.life, sequence: message.sequence }
     const holders = from === message.origin ? [act.self.id, from] : [act.self.id, from, message.origin]
     for (const other of state.others) act.send(other, holders.includes(other) ? ack : message)
-    return put(state, rank, { message, holders }, act)
+    return put(state, rank, -1, { message, holders }, act)
   },
 
   onView: (state, view, act) => {
@@ -225,7 +225,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, never, 
     state.pending.forEach((pending, rank) => {
       for (const each of pending) {
         for (const node of joined) act.send(node, each.message)
-        next = put(next, rank, each, act)
+        next = put(next, rank, placeOf(next.pending[rank]!, each.message), each, act)
       }
     })
     return next
@@ -244,11 +244,18 @@ const mayCome = (state: State, rank: number, message: Data, { self }: Act): bool
   // Whoever has a later view than this node knows better who is a member.
   (message.view > state.view.number || state.view.members.includes(message.origin))
 
-/** Delivers it if enough have it; else it is pending, with who is known to have it by now. */
-const put = (state: State, rank: number, { holders, message }: Pending, act: Act): State => {
+/** Its index among the pending of its origin, or -1. They come in their order as a rule, which says where to look first. */
+const placeOf = (pending: ReadonlyArray<Pending>, { life, sequence }: Message): number => {
+  if (pending.length === 0) return -1
+  const guess = pending[sequence - pending[0]!.message.sequence]?.message
+  if (guess?.sequence === sequence && guess.life === life) return sequence - pending[0]!.message.sequence
+  return pending.findIndex(({ message }) => message.sequence === sequence && message.life === life)
+}
+
+/** Delivers it if enough have it; else it is pending at that place, or a new one, with who is known to have it by now. */
+const put = (state: State, rank: number, at: number, { holders, message }: Pending, act: Act): State => {
   const { life, origin, payload, sequence, view } = message
   const pending = state.pending[rank]!
-  const at = pending.findIndex((each) => each.message === message)
   if (!isQuorum(state, holders, act)) {
     const one = { message, holders }
     return { ...state, pending: state.pending.with(rank, at < 0 ? [...pending, one] : pending.with(at, one)) }
