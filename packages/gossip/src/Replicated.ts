@@ -48,6 +48,7 @@ import * as Sending from "./crdt/replication/sending.ts"
 import * as Service from "./crdt/replication/service.ts"
 import {
   type Act,
+  ask,
   asRefusal,
   type Command,
   type Event,
@@ -197,7 +198,7 @@ export const protocolOf = <S>(
         case "Ack":
           return Sending.onAck(state, from, message)
         case "Ask":
-          return push(Sending.forget(state, from), from, act)
+          return push(Sending.onAsk(state, from, message), from, act)
         case "Reused": {
           const { life, replica } = message
           if (life !== state.life || replica !== state.replica || state.reused) return state
@@ -215,7 +216,7 @@ export const protocolOf = <S>(
       const lacking = act.self.peers.filter((peer) => isUnheard(state, peer) || lacks(state, peer))
       const peer = lacking[Math.floor(act.random() * lacking.length)]
       if (peer === undefined) return next
-      if (isUnheard(next, peer)) act.send(peer, { _tag: "Ask" })
+      if (isUnheard(next, peer)) act.send(peer, ask(next.heard.get(peer)))
       next = push(next, peer, act)
       for (const other of state.transfers.keys()) if (other !== peer) next = push(next, other, act)
       return next

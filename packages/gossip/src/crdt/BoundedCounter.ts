@@ -126,9 +126,12 @@ export const transfer = (
 const behind = (counter: BoundedCounter, replica: ReplicaId): Pick<BoundedCounter, "created" | "handed"> => {
   const created = new Map<ReplicaId, number>()
   const handed = new Map<ReplicaId, Counts.Counts>()
+  const visited = new Set<ReplicaId>()
   const visit = (each: ReplicaId): void => {
-    if (created.has(each)) return
-    created.set(each, counter.created.get(each) ?? 0)
+    if (visited.has(each)) return
+    visited.add(each)
+    const count = counter.created.get(each)
+    if (count !== undefined) created.set(each, count)
     for (const [giver, counts] of counter.handed) {
       if (!counts.has(each)) continue
       handed.set(giver, counts)

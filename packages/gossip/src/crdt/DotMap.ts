@@ -19,8 +19,11 @@ export interface DotMap<in out Key, out Store> {
 
 const nothing = HashMap.empty<never, never>()
 
-/** A map that is about nothing. */
+/** A map without keys, that makes no claim. */
 export const empty: DotMap<any, never> = { entries: nothing, lists: false }
+
+/** A delta about no key. */
+export const none: DotMap<any, never> = { entries: nothing, lists: true }
 
 export const get = <Key, Store>({ entries }: DotMap<Key, Store>, key: Key): Store | undefined =>
   Option.getOrUndefined(HashMap.get(entries, key))
@@ -71,6 +74,12 @@ export const make = <Key, Store>(
     return next === both.entries ? both : { entries: HashMap.endMutation(next), lists: false }
   }
 
+  /** How many keys have something below them. */
+  const keysOf = ({ entries, lists }: Map): number =>
+    lists
+      ? HashMap.reduce(entries, 0, (count, store) => (values.isEmpty(store) ? count : count + 1))
+      : HashMap.size(entries)
+
   const join = (mine: Map, context: Context, other: Map, otherContext: Context): Map => {
     if (!mine.lists && !other.lists) return joinAll(mine, context, other, otherContext)
     if (!mine.lists) return joinListed(mine, context, other, otherContext)
@@ -93,8 +102,9 @@ export const make = <Key, Store>(
     },
     equals: (first, second) => {
       if (first === second) return true
-      if (HashMap.size(first.entries) !== HashMap.size(second.entries)) return false
+      if (keysOf(first) !== keysOf(second)) return false
       for (const [key, store] of first.entries) {
+        if (first.lists && values.isEmpty(store)) continue
         const other = get(second, key)
         if (other === undefined || !values.equals(store, other)) return false
       }

@@ -117,7 +117,7 @@ const make = <Store, State, Value>(
     remove: (map, key) => {
       const before = DotMap.get(map.store, key)
       return before === undefined
-        ? Causal.bottom(map, DotMap.empty)
+        ? Causal.bottom(map, DotMap.none)
         : Causal.delta(map, DotMap.listing(HashMap.make([key, store.empty])), dotsOf(store, before))
     }
   }

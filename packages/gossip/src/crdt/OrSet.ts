@@ -56,7 +56,7 @@ export const addAll = <A>(set: OrSet<A>, replica: ReplicaId, elements: Iterable<
 export const remove = <A>(set: OrSet<A>, element: A): OrSet<A> => {
   const before = DotMap.get(set.store, element)
   return before === undefined
-    ? Causal.bottom(set, DotMap.empty)
+    ? Causal.bottom(set, DotMap.none)
     : Causal.delta(set, DotMap.listing(HashMap.make([element, dotSet.empty])), before)
 }
 
@@ -66,7 +66,7 @@ export const clear = <A>(set: OrSet<A>): OrSet<A> =>
 
 export const has = <A>({ store }: OrSet<A>, element: A): boolean => HashMap.has(store.entries, element)
 
-export const size = ({ store }: OrSet<unknown>): number => HashMap.size(store.entries)
+export const size = <A>({ store }: OrSet<A>): number => HashMap.size(store.entries)
 
 /** In no order that means anything. */
 export const values = <A>({ store }: OrSet<A>): IterableIterator<A> => HashMap.keys(store.entries)

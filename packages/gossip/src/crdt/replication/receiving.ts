@@ -2,7 +2,7 @@
 import type { NodeId } from "@troupe/transport"
 import { type Crdt, ReplicaReused } from "../../Crdt.ts"
 import { cover, log } from "./sending.ts"
-import { type Act, asRefusal, type Delta, having, type Heard, type State } from "./state.ts"
+import { type Act, ask, asRefusal, type Delta, having, type Heard, type State } from "./state.ts"
 
 /**
  * Merges a delta if all that it stands on was merged before (causal delivery: Almeida et al. 2018, §6.2), and says so;
@@ -22,14 +22,14 @@ export const onDelta = <S>(
     act.send(from, { _tag: "Reused", replica: message.replica, life: message.life })
     return state
   }
-  const { after, delta, life, upTo } = message
+  const { after, delta, life, part, upTo } = message
   const heard = before?.life === life ? before : unheard(message)
   if (after > heard.upTo) {
-    act.send(from, { _tag: "Ask" })
+    act.send(from, ask(heard))
     return state
   }
   if (upTo <= heard.upTo) {
-    act.send(from, { _tag: "Ack", life, upTo: heard.upTo, part: -1 })
+    act.send(from, { _tag: "Ack", life, after, upTo: heard.upTo, part: -1 })
     return state
   }
   let value: S
@@ -40,7 +40,7 @@ export const onDelta = <S>(
     return state
   }
   const arrived = arrive(heard, message)
-  act.send(from, { _tag: "Ack", life, upTo, part: arrived.upTo === upTo ? -1 : message.part })
+  act.send(from, { _tag: "Ack", life, after, upTo, part: arrived.upTo === upTo ? -1 : part })
   const known = cover(crdt, { ...state, heard: having(state.heard, from, arrived) }, from, delta)
   if (value === state.value) return known
   act.emit({ _tag: "Changed" })
@@ -54,12 +54,13 @@ const unheard = <S>({ life, replica, restored }: Delta<S>): Heard => ({
 })
 
 /** What has arrived, with one more part: the log counts as heard once there are all. */
-const arrive = <S>(heard: Heard, { part, parts, upTo }: Delta<S>): Heard => {
-  if (parts === 1) return { ...heard, upTo, arriving: heard.arriving?.to === upTo ? undefined : heard.arriving }
-  const arrived = new Set(heard.arriving?.to === upTo ? heard.arriving.parts : []).add(part)
+const arrive = <S>(heard: Heard, { after, part, parts, upTo }: Delta<S>): Heard => {
+  const { arriving } = heard
+  const isSame = arriving?.after === after && arriving.upTo === upTo
+  const arrived = new Set(isSame ? arriving.parts : []).add(part)
   return arrived.size === parts
     ? { ...heard, upTo, arriving: undefined }
-    : { ...heard, arriving: { to: upTo, parts: arrived } }
+    : { ...heard, arriving: { after, upTo, parts: arrived } }
 }
 
 /**

@@ -70,7 +70,8 @@ export const cover = <S>({ merge }: Crdt<S>, state: State<S>, peer: NodeId.NodeI
   if (known.acked < 0 || pending === 0 || pending > Math.min(comparedMax, state.log.length)) return state
   const lacked = state.log.slice(state.log.length - pending)
   if (lacked.some((each) => each.from !== peer && merge(delta, each.delta) !== delta)) return state
-  return { ...state, sent: having(state.sent, peer, { ...known, covered: state.logged }) }
+  const sent = having(state.sent, peer, { ...known, covered: state.logged })
+  return { ...state, sent, transfers: lacking(state.transfers, peer) }
 }
 
 /** Sends a peer what it lacks, as far as the round's budget goes. */
@@ -140,12 +141,12 @@ const interval = <S>({ empty, merge }: Crdt<S>, changes: ReadonlyArray<Logged<S>
 export const onAck = <S>(
   state: State<S>,
   from: NodeId.NodeId,
-  { life, part, upTo }: Extract<Message<S>, { readonly _tag: "Ack" }>
+  { after, life, part, upTo }: Extract<Message<S>, { readonly _tag: "Ack" }>
 ): State<S> => {
   if (life !== state.life || upTo > state.logged) return state
   const transfer = state.transfers.get(from)
   if (part >= 0) {
-    if (transfer?.upTo !== upTo) return state
+    if (transfer?.upTo !== upTo || transfer.after !== after) return state
     const left = transfer.left.filter((each) => each !== part)
     // The last one is told by the peer itself, with a `part` of −1.
     return left.length === 0 ? state : { ...state, transfers: having(state.transfers, from, { ...transfer, left }) }
@@ -158,9 +159,21 @@ export const onAck = <S>(
   }
 }
 
-/** The peer knows nothing of the log: it is sent all, from the next push on. */
-export const forget = <S>(state: State<S>, peer: NodeId.NodeId): State<S> => ({
-  ...state,
-  sent: lacking(state.sent, peer),
-  transfers: lacking(state.transfers, peer)
-})
+/**
+ * The peer knows nothing of the log: it is sent all from the next push on. If parts are under way to it, it is sent the
+ * others, unless it lacks one that it acknowledged: then it has forgotten.
+ */
+export const onAsk = <S>(
+  state: State<S>,
+  peer: NodeId.NodeId,
+  { after, life, missing, upTo }: Extract<Message<S>, { readonly _tag: "Ask" }>
+): State<S> => {
+  const transfer = state.transfers.get(peer)
+  const goesOn =
+    transfer !== undefined &&
+    life === state.life &&
+    after === transfer.after &&
+    upTo === transfer.upTo &&
+    transfer.left.includes(missing)
+  return goesOn ? state : { ...state, sent: lacking(state.sent, peer), transfers: lacking(state.transfers, peer) }
+}

@@ -27,9 +27,12 @@ const messages = <State>(states: Schema.Codec<State, any>) =>
       delta: states
     }),
     /** "I have that part of what you sent"; with a `part` of −1: "I have your log up to there." */
-    Schema.TaggedStruct("Ack", { life: Life, upTo: Natural, part: Schema.Int }),
-    /** "I don't know what your delta stands on: send me all." Also what a node says that has just started. */
-    Schema.TaggedStruct("Ask", {}),
+    Schema.TaggedStruct("Ack", { life: Life, after: Schema.Int, upTo: Natural, part: Schema.Int }),
+    /**
+     * "I don't know what your delta stands on: send me all." Also what a node says that has just started. Of what comes in
+     * parts after `after`, up to `upTo`, in that life, `missing` is the first that it lacks.
+     */
+    Schema.TaggedStruct("Ask", { life: Life, after: Schema.Int, upTo: Natural, missing: Natural }),
     /** "The name that you use is taken: choose another, and begin with an empty state." */
     Schema.TaggedStruct("Reused", { replica: ReplicaId, life: Life })
   ])
@@ -112,6 +115,22 @@ export interface Sent {
   readonly covered: number
 }
 
+const firstMissing = (arriving: Arriving | undefined): number => {
+  let part = 0
+  while (arriving?.parts.has(part) === true) part++
+  return part
+}
+
+/** What to ask a peer for. */
+export const ask = (heard: Heard | undefined) =>
+  ({
+    _tag: "Ask",
+    life: heard?.life ?? 0,
+    after: heard?.arriving?.after ?? -1,
+    upTo: heard?.arriving?.upTo ?? 0,
+    missing: firstMissing(heard?.arriving)
+  }) as const
+
 export const unknown: Sent = { acked: -1, covered: -1 }
 
 /** What this node has of a peer's log. */
@@ -121,8 +140,14 @@ export interface Heard {
   readonly restored: number
   /** −1 until all of its state has arrived. */
   readonly upTo: number
-  /** The parts that have arrived of what ends at `to`, while some are missing. */
-  readonly arriving: { readonly to: number; readonly parts: ReadonlySet<number> } | undefined
+  /** The parts that have arrived of a delta, while some are missing. */
+  readonly arriving: Arriving | undefined
+}
+
+export interface Arriving {
+  readonly after: number
+  readonly upTo: number
+  readonly parts: ReadonlySet<number>
 }
 
 /** What a peer is sent in parts. */
