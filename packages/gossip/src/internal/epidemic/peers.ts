@@ -1,12 +1,11 @@
 /** With whom a node gossips: everybody, or its neighbours of an overlay; without those that it is told are dead. */
 import type { Protocol } from "@troupe/actor"
-import type { Suspicion } from "@troupe/failure-detection"
+import { Suspicion } from "@troupe/failure-detection"
 import type { NodeId } from "@troupe/transport"
-import { HashSet } from "effect"
 import * as Roster from "./roster.ts"
 
 export interface Peers {
-  readonly suspected: HashSet.HashSet<NodeId.NodeId>
+  readonly suspected: ReadonlyArray<NodeId.NodeId>
   /** `undefined`: everybody is. */
   readonly neighbours: ReadonlyArray<NodeId.NodeId> | undefined
 }
@@ -17,18 +16,12 @@ export type Change =
   /** The neighbours are these now. */
   | { readonly _tag: "Neighbours"; readonly nodes: ReadonlyArray<NodeId.NodeId> }
 
-export const everybody: Peers = { suspected: HashSet.empty(), neighbours: undefined }
+export const everybody: Peers = { suspected: [], neighbours: undefined }
 
-export const changed = (peers: Peers, change: Change): Peers => {
-  switch (change._tag) {
-    case "Suspect":
-      return { ...peers, suspected: HashSet.add(peers.suspected, change.node) }
-    case "Trust":
-      return { ...peers, suspected: HashSet.remove(peers.suspected, change.node) }
-    case "Neighbours":
-      return { ...peers, neighbours: change.nodes }
-  }
-}
+export const changed = (peers: Peers, change: Change): Peers =>
+  change._tag === "Neighbours"
+    ? { ...peers, neighbours: change.nodes }
+    : { ...peers, suspected: Suspicion.applied(peers.suspected, change) }
 
 const nobody = (): boolean => false
 
@@ -39,7 +32,7 @@ export const sample = (
   count: number,
   random: () => number
 ): ReadonlyArray<NodeId.NodeId> => {
-  const isSuspected = HashSet.isEmpty(suspected) ? nobody : (node: NodeId.NodeId) => HashSet.has(suspected, node)
+  const isSuspected = suspected.length === 0 ? nobody : (node: NodeId.NodeId) => suspected.includes(node)
   return neighbours === undefined
     ? Roster.sample(self, count, isSuspected, random)
     : Roster.pick(neighbours, count, isSuspected, random)
@@ -47,6 +40,6 @@ export const sample = (
 
 /** All of them: for who has few. */
 export const all = ({ neighbours, suspected }: Peers, self: Protocol.Self): ReadonlyArray<NodeId.NodeId> =>
-  HashSet.isEmpty(suspected)
+  suspected.length === 0
     ? (neighbours ?? self.peers)
-    : (neighbours ?? self.peers).filter((node) => !HashSet.has(suspected, node))
+    : (neighbours ?? self.peers).filter((node) => !suspected.includes(node))
