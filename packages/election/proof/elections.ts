@@ -104,13 +104,11 @@ const ring = (
     ...module,
     layer: () => module.layer(),
     /**
-     * Who was suspected is heard again; an election that stands still is begun anew at the second look, as patience has
-     * doubled while there was no leader; then so many messages follow one another, and the announcement.
+     * Who was suspected is heard again; an election that stands still is begun anew at the second look, where patience has
+     * doubled for as long as there was no leader; then so many messages follow one another, and the announcement.
      */
     bound: ({ delay, disturbed, nodes }) =>
-      Heartbeat.defaults.intervalMillis +
-      2 * Math.max(patienceMillis, disturbed) +
-      (links(nodes) + 2 * nodes + 1) * delay
+      Heartbeat.defaults.intervalMillis + 2 * (patienceMillis + disturbed) + (links(nodes) + 2 * nodes + 1) * delay
   }
   const { faults, name } = within(module.card, "chaos")
   return {
