@@ -79,6 +79,7 @@ const rows: ReadonlyArray<Row> = [
   { lock: "Suzuki–Kasami", nodes: 3, entries: 1, withdrawals: 1 },
   { lock: "Suzuki–Kasami", nodes: 4, entries: 1, askers: ["n2", "n3", "n4"] },
   { lock: "Suzuki–Kasami", nodes: 3, entries: 1, askers: ["n2", "n3"], deaths: ["n1", "n2"] },
+  { lock: "Suzuki–Kasami", nodes: 4, entries: 1, askers: ["n1", "n3"], deaths: ["n1"] },
   { lock: "Raymond", nodes: 3, entries: 2, withdrawals: 1 },
   { lock: "Raymond", nodes: 4, entries: 1, withdrawals: 1 },
   { lock: "Raymond", nodes: 5, entries: 1 },

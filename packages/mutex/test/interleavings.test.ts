@@ -116,7 +116,9 @@ describe("a node dies, and a failure detector says so: the others go on", () => 
     { nodes: 3, entries: 1, mortal: ["n2"] },
     { nodes: 3, entries: 1, askers: ["n2", "n3"], mortal: ["n1", "n2"] },
     { nodes: 3, entries: 1, askers: ["n2", "n3"], mortal: ["n1", "n3"] },
-    { nodes: 3, entries: 1, askers: ["n2", "n3"], withdrawals: 1, mortal: ["n1"] }
+    { nodes: 3, entries: 1, askers: ["n2", "n3"], withdrawals: 1, mortal: ["n1"] },
+    // Two inquire: the lowest, and who passed the token to the dead.
+    { nodes: 4, entries: 1, askers: ["n1", "n3"], mortal: ["n1"] }
   ])("Suzuki–Kasami, %o", async (bounds) => sound(await exhaustDying(token, bounds)))
 })
 
