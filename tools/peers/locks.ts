@@ -131,7 +131,7 @@ const compare = async (): Promise<Readonly<Record<string, Figures>>> => {
 const main = async (): Promise<number> => {
   const missing = Servers.missing()
   if (missing.length > 0) {
-    console.error(`This compares with etcd and Redis, and ${missing.join(", ")} is not here: apt-get install it.`)
+    console.error(`This compares with etcd and Redis, which are not here: apt-get install ${missing.join(" ")}`)
     return 2
   }
   const figures = await compare()

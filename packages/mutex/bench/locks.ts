@@ -51,10 +51,10 @@ export const locks: Readonly<Record<string, Lock>> = {
   },
   "token-ring": {
     layer: watched(TokenRing.layer({ resource })),
-    askers: ["n1"],
+    askers: ["n3"],
     rounds: nodes.length / 2,
     why: "once round the ring: N hops",
-    ways: [["n2", "n3", "n4", "n5", "n1"]],
+    ways: [["n4", "n5", "n1", "n2", "n3"]],
     survives: true
   },
   "lamport-queue": {

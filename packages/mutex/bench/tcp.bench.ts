@@ -9,7 +9,7 @@
  *
  * All take turns; medians of the rounds.
  *
- *     node --conditions=@troupe/source packages/mutex/bench/tcp.bench.ts [--json] [--rounds 15] [--lock NAME ...]
+ *     node --conditions=@troupe/source packages/mutex/bench/tcp.bench.ts [--json] [--rounds 7] [--lock NAME ...]
  */
 import { parseArgs } from "node:util"
 import { type Cluster, start } from "./cluster.ts"
@@ -19,7 +19,7 @@ import { type Lock, locks } from "./locks.ts"
 const args = parseArgs({
   options: {
     json: { type: "boolean", default: false },
-    rounds: { type: "string", default: "15" },
+    rounds: { type: "string", default: "7" },
     millis: { type: "string", default: "300" },
     lock: { type: "string", multiple: true, default: Object.keys(locks) }
   }

@@ -3,7 +3,7 @@
  *
  * A node that wants to enter waits for the token, and passes it on when it leaves; one that does not passes it on at once.
  * When all want to enter, an entry costs one message; when nobody does, the token goes round all the same: the lowest node
- * lets it rest for a while on each round, so that an idle ring is not busy.
+ * lets it rest for a while after each round without an entry, so that an idle ring is not busy.
  *
  * The token may be lost, with a message or with a node. When the lowest node has not seen it for a while, it begins a new
  * generation: it asks all others to take no token of an older one any more. Who has the token gives it up; who is inside
@@ -82,7 +82,7 @@ export interface State {
 }
 
 export interface Options {
-  /** How long the lowest node lets the token rest, on a round in which it does not enter. */
+  /** How long the lowest node lets the token rest, after a round in which nobody entered. */
   readonly restMillis: number
   /** How long the lowest node waits for the token, or for answers, before it begins a new generation. */
   readonly lostAfterMillis: number
@@ -234,7 +234,7 @@ const take = (state: State, token: Token, act: Act): State => {
   const taken: State = { ...state, token, last: token, generation, inquiry: undefined, seen: true }
   if (state.phase === "waiting") return enter(taken, token, act)
   if (state.phase === "inside") return taken
-  if (!isLowest(state, act)) return pass(taken, act)
+  if (!isLowest(state, act) || token.entries !== state.last.entries) return pass(taken, act)
   act.setTimer("rest", act.self.options.restMillis)
   return taken
 }
@@ -345,8 +345,8 @@ const reading = (peers: ReadonlyArray<NodeId.NodeId>): Reading<State> => ({
 export const layer = (options: {
   readonly resource: string
   /**
-   * How long the lowest node lets the token rest on each round: less, and an entry comes sooner; more, and an idle ring
-   * sends less. Default: 1 ms.
+   * How long the lowest node lets the token rest after a round without an entry: less, and an entry comes sooner; more, and
+   * an idle ring sends less. Default: 1 ms.
    */
   readonly rest?: Duration.Input
   /**

@@ -42,6 +42,12 @@ describe("the ring (Le Lann 1977)", () => {
     })
   })
 
+  it("the lowest lets it go on at once after a round in which somebody entered", () => {
+    const busy = [...first, timeout("rest"), token("n3", 3, 3, 1)]
+    expect(site("n1", nodes, ...busy).actions).toEqual([passes("n2", 3, 4, 1)])
+    expect(site("n1", nodes, ...busy, token("n3", 3, 6, 1)).actions).toEqual([rests])
+  })
+
   it("who withdraws lets it pass", () => {
     expect(site("n2", nodes, acquire, release, token("n1", 3, 1)).actions).toEqual([passes("n3", 3, 2)])
   })
