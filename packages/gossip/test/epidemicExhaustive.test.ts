@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import { nodesOf } from "./epidemic/rounds.ts"
 
-/** Who has heard which item; NaN-like `twice` once a life has heard one twice. */
+/** Which node has heard which item, in this life; and whether one has heard an item twice. */
 interface History {
   readonly heard: ReadonlyArray<string>
   readonly twice: boolean
@@ -95,5 +95,54 @@ describe("two nodes that both publish, with loss and doubled messages", () => {
     const { "all have heard all": reached, ...always } = verdicts(report)
     expect(reached).toBe("holds")
     expect(Object.values(always).every((verdict) => verdict !== "violated")).toBe(true)
+  })
+})
+
+describe("three nodes of which one publishes, and one may crash and come back", () => {
+  it.each([
+    ["push-pull", PushPull.protocol, PushPull.defaults, 6],
+    ["rumours", RumorMongering.protocol, { ...RumorMongering.defaults, k: 1 }, 6],
+    ["plumtree", Plumtree.protocol, Plumtree.defaults, 6]
+  ] as const)("%s", async (_, protocol, options, maxDepth) => {
+    // The publisher stays: in this model it would draw the same life again.
+    const crashes = { max: 1, restart: true, nodes: ["n2", "n3"] }
+    const report = await check({ protocol, options, nodes: 3, publishers: 1, crashes, maxDepth })
+    expect(report.uniqueStates).toBeGreaterThan(1_000)
+    const { "all have heard all": _reached, ...always } = verdicts(report)
+    expect(Object.values(always).every((verdict) => verdict !== "violated")).toBe(true)
+  })
+})
+
+describe("a fault that is planted is found", () => {
+  const mutant = (onMessage: typeof PushPull.protocol.onMessage) =>
+    check({
+      protocol: { ...PushPull.protocol, onMessage },
+      options: PushPull.defaults,
+      nodes: 2,
+      publishers: 2,
+      network: { duplication: true },
+      maxDepth: 9
+    })
+
+  it("a node that forgets what it has heard hears it twice", async () => {
+    const report = await mutant((state, from, message, act) => {
+      const next = PushPull.protocol.onMessage(state, from, message, act)
+      return message._tag === "Items" ? { ...next, store: state.store } : next
+    })
+    expect(verdicts(report)).toMatchObject({ "each item is heard once": "violated" })
+  })
+
+  it("a node that hands items on under another number makes them up", async () => {
+    const report = await mutant((state, from, message, act) =>
+      PushPull.protocol.onMessage(
+        state,
+        from,
+        message._tag === "Items"
+          ? { ...message, items: message.items.map((item) => ({ ...item, sequence: item.sequence + 1 })) }
+          : message,
+        act
+      )
+    )
+    expect(verdicts(report)).toMatchObject({ "nothing is made up": "violated" })
   })
 })

@@ -127,7 +127,7 @@ describe.each(Object.keys(networks))("over %s", (network) => {
         const sources = Array.from({ length: 5_000 }, (_, at) => known(`n${at}`, [], 0))
         expect(() =>
           Schema.encodeSync(PushPull.Message)({ _tag: "Digest", mode: "pull", after: "", upTo: "", sources })
-        ).toThrow()
+        ).toThrow("4096")
         expect(words).toEqual([])
       }).pipe(Effect.scoped),
     30_000
