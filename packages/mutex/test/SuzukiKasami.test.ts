@@ -129,8 +129,8 @@ describe("regeneration", () => {
       state: { inquiry: undefined, generation: 5 },
       actions: [send("S3", { _tag: "Report", generation: 5, number: 0, pending: false })]
     })
-    expect(site("S3", nodes, inquire("S2", 4), inquire("S2", 4)).actions).toEqual([
-      send("S2", { _tag: "Obsolete", generation: 4 })
+    expect(site("S3", nodes, inquire("S1", 6), inquire("S2", 4)).actions).toEqual([
+      send("S2", { _tag: "Obsolete", generation: 6 })
     ])
     const told = from("S3", { _tag: "Obsolete", generation: 5 })
     expect(site("S2", nodes, suspect("S1"), told)).toMatchObject({ state: { inquiry: undefined }, actions: [] })
