@@ -18,85 +18,32 @@
  */
 import { Actor, type Card, type Protocol } from "@troupe/actor"
 import { Suspicion } from "@troupe/failure-detection"
-import { type ChannelInUse, NodeId, type Transport } from "@troupe/transport"
-import { type Duration, Effect, Layer, Queue, Schema, Stream } from "effect"
+import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
+import { Effect, Layer, Queue, Stream } from "effect"
 import type { InvalidOptions } from "./Gossip.ts"
+import { defaults, type LayerOptions, type Options, settle } from "./internal/epidemic/hyparview/options.ts"
+import {
+  type Act,
+  type Event,
+  heardOf,
+  isActive,
+  Message,
+  some,
+  type State,
+  type Timer,
+  withActive,
+  without,
+  withPassive
+} from "./internal/epidemic/hyparview/views.ts"
 import { isMember, pick, sample } from "./internal/epidemic/roster.ts"
-import * as Settings from "./internal/epidemic/settings.ts"
 import { Overlay } from "./Overlay.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
-const Ttl = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 64 }))
-const Names = Schema.Array(NodeId.NodeId).check(Schema.isMaxLength(256))
-
-export const Message = Schema.Union([
-  /** "I am new: take me in." */
-  Schema.TaggedStruct("Join", {}),
-  /** "`node` is new", on a walk of `ttl` more steps. */
-  Schema.TaggedStruct("ForwardJoin", { node: NodeId.NodeId, ttl: Ttl }),
-  /** "Be my neighbour." Of high priority: "I have no other". */
-  Schema.TaggedStruct("Neighbour", { priority: Schema.Literals(["high", "low"]) }),
-  /** "I am", or "I have enough". */
-  Schema.TaggedStruct("Answer", { accepted: Schema.Boolean }),
-  /** "I am your neighbour no more." */
-  Schema.TaggedStruct("Disconnect", {}),
-  /** "Here are some names, of `origin`'s", on a walk of `ttl` more steps. */
-  Schema.TaggedStruct("Shuffle", { origin: NodeId.NodeId, ttl: Ttl, nodes: Names }),
-  /** "And here are some of mine." */
-  Schema.TaggedStruct("ShuffleReply", { nodes: Names }),
-  /** "I am here." */
-  Schema.TaggedStruct("KeepAlive", {})
-])
-export type Message = typeof Message.Type
+export { defaults, type LayerOptions, type Options } from "./internal/epidemic/hyparview/options.ts"
+export { type Event, Message, type Neighbour, type State, type Timer } from "./internal/epidemic/hyparview/views.ts"
 
 export type Command = Suspicion.Suspicion
-
-/** The neighbours are these now. */
-export interface Event {
-  readonly _tag: "Neighbours"
-  readonly nodes: ReadonlyArray<NodeId.NodeId>
-}
-
-export interface Neighbour {
-  readonly node: NodeId.NodeId
-  /** When it was last heard of, by the monotonic clock. */
-  readonly heardMillis: number
-}
-
-export interface State {
-  /** At most `activeSize`. */
-  readonly active: ReadonlyArray<Neighbour>
-  /** At most `passiveSize`, none of them active. */
-  readonly passive: ReadonlyArray<NodeId.NodeId>
-  /** Who was asked to be a neighbour, and has not answered. */
-  readonly asked: NodeId.NodeId | undefined
-  /** What the last shuffle said: it goes first where room is needed for its reply. */
-  readonly shuffled: ReadonlyArray<NodeId.NodeId>
-}
-
-export interface Options {
-  /** The size of the active view: the fan-out of gossip, and one more. */
-  readonly activeSize: number
-  readonly passiveSize: number
-  /** The length of a newcomer's walks (ARWL), and how long before its end it is entered in a passive view (PRWL). */
-  readonly walkLength: number
-  readonly passiveWalkLength: number
-  readonly shuffleMillis: number
-  /** How many names of each view a shuffle says. */
-  readonly shuffleActive: number
-  readonly shufflePassive: number
-  /** How often a node links with one that it is given or draws of all. */
-  readonly mixMillis: number
-  readonly keepAliveMillis: number
-  readonly failAfterMillis: number
-  /** Whom a node asks that knows nobody. Where there are none, any nodes of the system. */
-  readonly contacts: ReadonlyArray<NodeId.NodeId>
-}
-
-export type Timer = "keepAlive" | "shuffle" | "answer" | "mix"
-
-type Act = Protocol.Actions<Message, Event, Timer, Options>
 
 // ------------------------------------------------------------------------------------------------------------- the card
 
@@ -165,21 +112,6 @@ export const card: Card.Card<State> = {
 
 // --------------------------------------------------------------------------------------------------------- the protocol
 
-/** The settings that `layer` has by default: sizes and walks are those of the paper for 10,000 nodes. */
-export const defaults: Options = {
-  activeSize: 5,
-  passiveSize: 30,
-  walkLength: 6,
-  passiveWalkLength: 3,
-  shuffleMillis: 10_000,
-  shuffleActive: 3,
-  shufflePassive: 4,
-  mixMillis: 60_000,
-  keepAliveMillis: 1_000,
-  failAfterMillis: 5_000,
-  contacts: []
-}
-
 export const protocol: Protocol.Protocol<State, Message, Command, Event, Timer, Options> = {
   name: "gossip/hyparview",
   card,
@@ -237,72 +169,6 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, Timer, 
     }
   }
 }
-
-// ---------------------------------------------------------------------------------------------------------------- views
-
-const isActive = ({ active }: State, node: NodeId.NodeId): boolean => active.some((each) => each.node === node)
-
-const heardOf = (state: State, from: NodeId.NodeId, act: Act): State => {
-  const at = state.active.findIndex(({ node }) => node === from)
-  return at < 0 ? state : { ...state, active: state.active.with(at, { node: from, heardMillis: act.monotonic() }) }
-}
-
-const told = (state: State, act: Act): State => {
-  act.emit({ _tag: "Neighbours", nodes: state.active.map(({ node }) => node) })
-  return state
-}
-
-/** With one more neighbour. Where the view is full, a random one of it goes. */
-const withActive = (state: State, node: NodeId.NodeId, act: Act): State => {
-  if (node === act.self.id || isActive(state, node) || !isMember(act.self, node)) return state
-  const next = state.active.length >= act.self.options.activeSize ? dropOne(state, act) : state
-  return told(
-    {
-      ...next,
-      active: [...next.active, { node, heardMillis: act.monotonic() }],
-      passive: next.passive.filter((each) => each !== node)
-    },
-    act
-  )
-}
-
-const dropOne = (state: State, act: Act): State => {
-  const { node } = state.active[Math.floor(act.random() * state.active.length)]!
-  act.send(node, { _tag: "Disconnect" })
-  return withPassive({ ...state, active: state.active.filter((each) => each.node !== node) }, [node], [], act)
-}
-
-const without = (state: State, node: NodeId.NodeId, act: Act): State =>
-  told({ ...state, active: state.active.filter((each) => each.node !== node) }, act)
-
-/** With these names too. Where there is no room, `first` go, and then any. */
-const withPassive = (
-  state: State,
-  nodes: ReadonlyArray<NodeId.NodeId>,
-  first: ReadonlyArray<NodeId.NodeId>,
-  act: Act
-): State => {
-  const { id, options } = act.self
-  const passive = state.passive.slice()
-  for (const node of nodes) {
-    if (node === id || passive.includes(node) || isActive(state, node) || !isMember(act.self, node)) continue
-    if (passive.length >= options.passiveSize) {
-      const told = passive.findIndex((each) => first.includes(each))
-      passive.splice(told >= 0 ? told : Math.floor(act.random() * passive.length), 1)
-    }
-    passive.push(node)
-  }
-  return { ...state, passive }
-}
-
-/** Up to `count` neighbours, but for `except`, at random. */
-const some = (state: State, count: number, except: NodeId.NodeId | undefined, act: Act) =>
-  pick(
-    state.active.map(({ node }) => node),
-    count,
-    (node) => node === except,
-    () => act.random()
-  )
 
 // ------------------------------------------------------------------------------------------------------ joining (§4.2)
 
@@ -453,75 +319,6 @@ const onShuffle = (
 }
 
 // ------------------------------------------------------------------------------------------------------------ the layer
-
-/** What the layer may be given. */
-export interface LayerOptions {
-  /** Neighbours, 1 to 255: the fan-out of gossip, and one more. Default: 5. */
-  readonly activeSize?: number
-  /** Names, 1 to 255. Default: 30. */
-  readonly passiveSize?: number
-  /** The length of random walks, 1 to 64. Default: 6. */
-  readonly walkLength?: number
-  /** How many steps before its end a newcomer's walk enters it in a passive view; less than `walkLength`. Default: 3. */
-  readonly passiveWalkLength?: number
-  /** How often a node exchanges names. Default: 10 seconds. */
-  readonly shuffleInterval?: Duration.Input
-  /** How many names of each view it says, 0 to 100. Default: 3 and 4. */
-  readonly shuffleActive?: number
-  readonly shufflePassive?: number
-  /** How often a node asks a contact, or any node, for a link: what a split has parted finds together. Default: 1 minute. */
-  readonly mixInterval?: Duration.Input
-  /** How often neighbours say that they are there. Default: 1 second. */
-  readonly keepAlive?: Duration.Input
-  /** After which silence a neighbour has failed; longer than `keepAlive`. Default: 5 seconds. */
-  readonly failAfter?: Duration.Input
-  /** Whom a node asks that knows nobody. Default: any node of the transport. */
-  readonly contacts?: ReadonlyArray<NodeId.NodeId>
-}
-
-const Size = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 255 }))
-const Sample = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100 }))
-const Steps = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 64 }))
-
-const Fields = Schema.Struct({
-  activeSize: Size,
-  passiveSize: Size,
-  walkLength: Steps,
-  passiveWalkLength: Ttl,
-  shuffleMillis: Settings.Millis,
-  shuffleActive: Sample,
-  shufflePassive: Sample,
-  mixMillis: Settings.Millis,
-  keepAliveMillis: Settings.Millis,
-  failAfterMillis: Settings.Millis,
-  contacts: Schema.Array(NodeId.NodeId)
-})
-
-const fit = ({ failAfterMillis, keepAliveMillis, passiveWalkLength, walkLength }: Options): string | undefined =>
-  failAfterMillis <= keepAliveMillis
-    ? `a neighbour would fail after ${failAfterMillis} ms, before it says that it is there, every ${keepAliveMillis} ms`
-    : passiveWalkLength >= walkLength
-      ? `a walk of ${walkLength} steps has none that is ${passiveWalkLength} before its end`
-      : undefined
-
-const settle = (given: LayerOptions): Effect.Effect<Options, InvalidOptions> =>
-  Settings.settle<Options>(
-    Fields,
-    {
-      activeSize: given.activeSize ?? defaults.activeSize,
-      passiveSize: given.passiveSize ?? defaults.passiveSize,
-      walkLength: given.walkLength ?? defaults.walkLength,
-      passiveWalkLength: given.passiveWalkLength ?? defaults.passiveWalkLength,
-      shuffleMillis: Settings.millis(given.shuffleInterval, defaults.shuffleMillis),
-      shuffleActive: given.shuffleActive ?? defaults.shuffleActive,
-      shufflePassive: given.shufflePassive ?? defaults.shufflePassive,
-      mixMillis: Settings.millis(given.mixInterval, defaults.mixMillis),
-      keepAliveMillis: Settings.millis(given.keepAlive, defaults.keepAliveMillis),
-      failAfterMillis: Settings.millis(given.failAfter, defaults.failAfterMillis),
-      contacts: given.contacts ?? defaults.contacts
-    },
-    fit
-  )
 
 /**
  * An `Overlay` of the nodes of the transport. A `FailureDetector` in the context is followed beside the keep-alives.

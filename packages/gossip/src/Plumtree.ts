@@ -21,91 +21,42 @@
  */
 import { Actor, type Card, type Protocol } from "@troupe/actor"
 import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
-import { type Duration, Effect, type Layer, Schema } from "effect"
+import { Effect, type Layer } from "effect"
 import type { Gossip, InvalidOptions } from "./Gossip.ts"
 import * as Base from "./internal/epidemic/base.ts"
 import * as Exchange from "./internal/epidemic/exchange.ts"
 import { anItemIsHeard, convergence, integrity } from "./internal/epidemic/guarantees.ts"
-import { Item, itemBytes, ItemId, keyOf, overhead, utf8Bytes } from "./internal/epidemic/items.ts"
+import { type Item, itemBytes, type ItemId, keyOf, overhead, utf8Bytes } from "./internal/epidemic/items.ts"
 import * as Peers from "./internal/epidemic/peers.ts"
+import { type LayerOptions, type Options, settle } from "./internal/epidemic/plumtree/options.ts"
+import {
+  type Act,
+  type Announcement,
+  Message,
+  type Missing,
+  type Parcel,
+  type State,
+  type Timer
+} from "./internal/epidemic/plumtree/state.ts"
 import * as Service from "./internal/epidemic/service.ts"
-import * as Settings from "./internal/epidemic/settings.ts"
 import * as Store from "./internal/epidemic/store.ts"
 import * as Trees from "./internal/epidemic/trees.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
-const Hops = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 20 }))
-const Tree = Schema.String.check(Schema.isMaxLength(280))
-const most = Schema.isMaxLength(Exchange.listMax)
-
-export const Message = Schema.Union([
-  /** "Hear this", each after so many hops. */
-  Schema.TaggedStruct("Gossip", { items: Schema.Array(Item).check(most), hops: Schema.Array(Hops).check(most) }),
-  /** "I have these", each after so many hops. */
-  Schema.TaggedStruct("IHave", { ids: Schema.Array(ItemId).check(most), hops: Schema.Array(Hops).check(most) }),
-  /** "Push to me in this tree from now on, and send me these." */
-  Schema.TaggedStruct("Graft", { tree: Tree, ids: Schema.Array(ItemId).check(most) }),
-  /** "Push to me in this tree no more: I hear it elsewhere." */
-  Schema.TaggedStruct("Prune", { tree: Tree }),
-  Exchange.Digest,
-  Exchange.Items
-])
-export type Message = typeof Message.Type
+export { defaults, type LayerOptions, type Options } from "./internal/epidemic/plumtree/options.ts"
+export {
+  type Announcement,
+  Message,
+  type Missing,
+  type Parcel,
+  type State,
+  type Timer
+} from "./internal/epidemic/plumtree/state.ts"
 
 export type Command = Base.Command
 
 export type Event = Base.Event
-
-export interface State extends Base.Base {
-  readonly trees: Trees.Trees
-  /** Items that wait to be pushed. */
-  readonly outbox: ReadonlyArray<Parcel>
-  /** Items that lazy links wait to be told of. */
-  readonly announcements: ReadonlyArray<Announcement>
-  /** Items that this node was told of and that have not come, the earliest due first. */
-  readonly missing: ReadonlyArray<Missing>
-}
-
-export interface Parcel {
-  readonly item: Item
-  readonly hops: number
-  /** Who brought it: this node itself, where it published it. */
-  readonly from: NodeId.NodeId
-}
-
-export interface Announcement {
-  readonly id: ItemId
-  readonly hops: number
-  readonly to: ReadonlyArray<NodeId.NodeId>
-}
-
-export interface Missing {
-  readonly id: ItemId
-  /** Who told of it, after how many hops they had it. */
-  readonly holders: ReadonlyArray<{ readonly node: NodeId.NodeId; readonly hops: number }>
-  /** When to ask the first of them, by the monotonic clock. */
-  readonly dueMillis: number
-}
-
-export interface Options extends Base.BaseOptions {
-  /** One tree for all, or one for each publisher. */
-  readonly trees: "shared" | "per-publisher"
-  /** How long what is to be pushed is gathered. 0: it is pushed at once. */
-  readonly batchMillis: number
-  /** How long word of items is gathered for lazy links. 0: none is. */
-  readonly announceMillis: number
-  /** How long an item may take on the tree after the first word of it, and each who is asked for it. */
-  readonly graftMillis: number
-  /** By how many hops a lazy link must be shorter to be changed over to. 0: never. */
-  readonly threshold: number
-  /** How often all that was heard is compared with one neighbour. The budget is for as long. */
-  readonly repairMillis: number
-}
-
-export type Timer = "batch" | "announce" | "graft" | "repair"
-
-type Act = Protocol.Actions<Message, Event, Timer, Options>
 
 /** How long ago a publisher may have been heard of for its items to shape a shared tree. */
 const shapingMillis = 10_000
@@ -160,18 +111,6 @@ export const card: Card.Card<State> = {
 }
 
 // --------------------------------------------------------------------------------------------------------- the protocol
-
-/** The settings that `layer` has by default. */
-export const defaults: Options = {
-  ...Settings.baseDefaults,
-  messagesPerRound: 1_024,
-  trees: "shared",
-  batchMillis: 0,
-  announceMillis: 100,
-  graftMillis: 500,
-  threshold: 0,
-  repairMillis: 10_000
-}
 
 export const protocol: Protocol.Protocol<State, Message, Command, Event, Timer, Options> = {
   name: "gossip/plumtree",
@@ -473,50 +412,6 @@ const repair = (state: State, act: Act): State => {
 }
 
 // ------------------------------------------------------------------------------------------------------------ the layer
-
-/** What the layer may be given, besides the bounds and budgets of all gossip. */
-export interface LayerOptions extends Settings.BaseLayerOptions {
-  /** How many messages with items a node answers with in a round; what it pushes is not among them. Default: 1,024. */
-  readonly messagesPerRound?: number
-  /** One tree for all, or one for each publisher: quicker when many publish. Default: `"shared"`. */
-  readonly trees?: "shared" | "per-publisher"
-  /** How long what is to be pushed is gathered: fewer messages, and later ones. Default: 0, it is pushed at once. */
-  readonly batch?: Duration.Input
-  /** How long word of items is gathered for lazy links; 0: none is sent, and what breaks waits for `repair`. Default: 100 ms. */
-  readonly announce?: Duration.Input
-  /** How long an item may take after the first word of it, before it is asked for. Default: 500 ms. */
-  readonly graft?: Duration.Input
-  /** By how many hops a lazy link must be shorter to be changed over to; 0: never. Default: 0. */
-  readonly threshold?: number
-  /** How often all that was heard is compared with one neighbour, and how long a round's budget is for. Default: 10 seconds. */
-  readonly repair?: Duration.Input
-}
-
-const Fields = Schema.Struct({
-  ...Settings.baseFields,
-  trees: Schema.Literals(["shared", "per-publisher"]),
-  batchMillis: Settings.MillisOrNone,
-  announceMillis: Settings.MillisOrNone,
-  graftMillis: Settings.Millis,
-  threshold: Settings.CountOrNone,
-  repairMillis: Settings.Millis
-})
-
-const settle = (given: LayerOptions): Effect.Effect<Options, InvalidOptions> =>
-  Settings.settle<Options>(
-    Fields,
-    {
-      ...Settings.base(given),
-      messagesPerRound: given.messagesPerRound ?? defaults.messagesPerRound,
-      trees: given.trees ?? defaults.trees,
-      batchMillis: Settings.millis(given.batch, defaults.batchMillis),
-      announceMillis: Settings.millis(given.announce, defaults.announceMillis),
-      graftMillis: Settings.millis(given.graft, defaults.graftMillis),
-      threshold: given.threshold ?? defaults.threshold,
-      repairMillis: Settings.millis(given.repair, defaults.repairMillis)
-    },
-    Settings.fit
-  )
 
 /**
  * `Gossip` by a broadcast tree, among the neighbours that the `Overlay` of the context names: `HyParView.layer` provides

@@ -102,7 +102,7 @@ describe("three nodes of which one publishes, and one may crash and come back", 
   it.each([
     ["push-pull", PushPull.protocol, PushPull.defaults, 6],
     ["rumours", RumorMongering.protocol, { ...RumorMongering.defaults, k: 1 }, 6],
-    ["plumtree", Plumtree.protocol, Plumtree.defaults, 6]
+    ["plumtree", Plumtree.protocol, Plumtree.defaults, 5]
   ] as const)("%s", async (_, protocol, options, maxDepth) => {
     // The publisher stays: in this model it would draw the same life again.
     const crashes = { max: 1, restart: true, nodes: ["n2", "n3"] }
