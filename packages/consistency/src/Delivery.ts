@@ -25,6 +25,7 @@
  * const verdict = Delivery.check(["reliable", "fifo"], trace)
  * if (verdict._tag === "Violated") console.log(verdict.reason) // n2 delivers b before a, which n1 sent before it.
  */
+import type { Trace as RecordedTraces } from "@troupe/trace"
 import * as Agreement from "./internal/delivery/agreement.ts"
 import * as Orders from "./internal/delivery/orders.ts"
 import { Run } from "./internal/delivery/Run.ts"
@@ -35,6 +36,8 @@ export { type Event, type Id, MalformedDeliveries, type Trace, type Verdict } fr
 
 /** As in `@troupe/group`'s `Multicast`; what each means here is said of the predicate of its name. */
 export type Guarantee = "best-effort" | "reliable" | "uniform" | "fifo" | "causal" | "total" | "view-synchronous"
+
+type RecordedTrace = RecordedTraces.Trace
 
 // ------------------------------------------------------------------------------------------------------- the predicates
 
@@ -148,6 +151,37 @@ const parse = (node: string, line: string, index: number): Event => {
     reason: `"${line}" is none of "send <id>", "deliver <id>", "view <number> <members>" and "crash".`
   })
 }
+
+/**
+ * What the multicasts of a recorded trace of `@troupe/trace` sent and delivered: the commands `Multicast` and the events
+ * `Delivered` and `Viewed` of `actor`, and the crashes of nodes. `name` names a message by its payload; default: the payload
+ * as text. A command that a protocol ignored counts as sent: trace what keeps to its room.
+ */
+export const fromTrace = (
+  trace: RecordedTrace,
+  actor: string,
+  name: (payload: unknown) => string = (payload) => (typeof payload === "string" ? payload : JSON.stringify(payload))
+): Trace => {
+  const recorder = new Recorder(trace.header.nodes)
+  for (const event of trace.events) {
+    if (event._tag === "Crash") recorder.crashed(event.node)
+    if (event._tag !== "Step" || event.actor !== actor) continue
+    const { input, node } = event
+    if (input._tag === "Command" && has(input.command, "Multicast")) recorder.sent(node, name(input.command["payload"]))
+    for (const action of event.actions) {
+      if (action._tag !== "Emit") continue
+      const { event: emitted } = action
+      if (has(emitted, "Viewed")) recorder.viewed(node, emitted["view"] as never)
+      if (!has(emitted, "Delivered")) continue
+      const { from, payload, view } = emitted
+      recorder.delivered(node, name(payload), { from: `${from as string}`, view: Number(view) })
+    }
+  }
+  return recorder.trace
+}
+
+const has = (value: unknown, tag: string): value is Readonly<Record<string, unknown>> =>
+  (value as { readonly _tag?: unknown } | null | undefined)?._tag === tag
 
 /** Takes down what happens, node by node. */
 export class Recorder {

@@ -1,4 +1,5 @@
 import { Delivery } from "@troupe/consistency"
+import { Trace } from "@troupe/trace"
 import { describe, expect, it } from "vitest"
 import { goForward, randomDeliveries, reference } from "./deliveries.ts"
 import { seeded } from "./registers.ts"
@@ -200,6 +201,41 @@ it("names messages by sender and number, too", () => {
   recorder.sent("n2", "refused")
   recorder.retract("n2", "refused")
   expect(recorder.trace.get("n2")).toEqual([])
+})
+
+it("reads what a recorded trace says of a multicast", () => {
+  const step = { _tag: "Step", actor: "group/x/default", clock: {} } as const
+  const events = [
+    {
+      ...step,
+      node: "n1",
+      input: { _tag: "Command", command: { _tag: "Multicast", payload: { id: 1 } } },
+      actions: [
+        { _tag: "Send", id: 0, to: "n2", message: "x" },
+        { _tag: "Emit", event: { _tag: "Delivered", from: "n1", sequence: 1, view: 0, payload: { id: 1 } } }
+      ]
+    },
+    {
+      ...step,
+      node: "n2",
+      input: { _tag: "Message", from: "n1", message: "x" },
+      actions: [{ _tag: "Emit", event: { _tag: "Viewed", view: { number: 1, members: ["n2"] } } }]
+    },
+    { ...step, actor: "other", node: "n1", input: { _tag: "Command", command: { _tag: "Multicast" } }, actions: [] },
+    { _tag: "Crash", node: "n2", clock: {} }
+  ] as const
+  const header = Trace.header({ title: "x", source: "driver", nodes: ["n1", "n2"] })
+  const trace = Delivery.fromTrace({ header, events }, "group/x/default")
+  expect([...trace]).toEqual([
+    [
+      "n1",
+      [
+        { _tag: "Send", id: '{"id":1}' },
+        { _tag: "Deliver", id: '{"id":1}', from: "n1", view: 0 }
+      ]
+    ],
+    ["n2", [{ _tag: "View", number: 1, members: ["n2"] }, { _tag: "Crash" }]]
+  ])
 })
 
 it("takes time in proportion to the events: 100,000 deliveries", () => {
