@@ -68,7 +68,7 @@ export const card: Card.Card<State> = {
       description:
         "Members know its earlier life, refuse its messages, and have forgotten what it would have to be given.",
       faults: "crash",
-      breaks: "everybody gets everything"
+      breaks: "nothing is forgotten that a member lacks"
     }
   ],
   cost: {
@@ -94,10 +94,10 @@ const guarantees: ReadonlyArray<Guarantees> = ["best-effort", "reliable", "fifo"
 export const layer = (
   settings?: KernelSettings
 ): Layer.Layer<Multicast.Multicast<Guarantees>, ChannelInUse | Multicast.InvalidOptions, Transport> =>
-  staticLayer(protocol, guarantees, settings)
+  staticLayer({ protocol, order: fifo }, guarantees, settings)
 
 /** The same, delivering what is stable. A member that is down holds up all deliveries. */
 export const uniform = (
   settings?: KernelSettings
 ): Layer.Layer<Multicast.Multicast<Guarantees | "uniform">, ChannelInUse | Multicast.InvalidOptions, Transport> =>
-  staticLayer(protocol, [...guarantees, "uniform"], settings)
+  staticLayer({ protocol, order: fifo }, [...guarantees, "uniform"], settings)

@@ -101,7 +101,7 @@ const guarantees: ReadonlyArray<Guarantees> = ["best-effort", "reliable", "fifo"
 export const layer = (
   settings?: KernelSettings
 ): Layer.Layer<Multicast.Multicast<Guarantees>, ChannelInUse | Multicast.InvalidOptions, Transport | Membership> =>
-  viewLayer(protocol, guarantees, settings)
+  viewLayer({ protocol, order: fifo }, guarantees, settings)
 
 /** The same, delivering what all members of the view have. */
 export const uniform = (
@@ -110,4 +110,4 @@ export const uniform = (
   Multicast.Multicast<Guarantees | "uniform">,
   ChannelInUse | Multicast.InvalidOptions,
   Transport | Membership
-> => viewLayer(protocol, [...guarantees, "uniform"], settings)
+> => viewLayer({ protocol, order: fifo }, [...guarantees, "uniform"], settings)

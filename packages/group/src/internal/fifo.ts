@@ -4,6 +4,7 @@ import type { Order } from "./order.ts"
 
 export const fifo: Order<null, null> = {
   stamp: Schema.Null,
+  codec: { name: "none", write: () => {}, read: () => null },
   init: () => null,
   send: () => ({ state: null, stamp: null }),
   receive: (_state, rank, { sequence }, isControl, ask) => {

@@ -12,7 +12,17 @@ import * as Log from "./log.ts"
 import type { Options } from "./options.ts"
 import type { Order } from "./order.ts"
 import { begin, declareAgain, goOn, isStraggler, onFlush, onInstalled, onView } from "./flush.ts"
-import { onAskTimeout, onMissing, onNumbered, onRepair, onReport, onTick, reportDue, reportMuch } from "./repair.ts"
+import {
+  onAskTimeout,
+  onGone,
+  onMissing,
+  onNumbered,
+  onRepair,
+  onReport,
+  onTick,
+  reportDue,
+  reportMuch
+} from "./repair.ts"
 import { initial, type State } from "./state.ts"
 import { type Event, room, Step, type Timer } from "./step.ts"
 import { onHave, onOffer, onPiece, onSnapshot, onWant } from "./transfer.ts"
@@ -142,10 +152,7 @@ const receive = <P>(step: Step<P>, from: NodeId.NodeId, message: Message<P>): vo
       onRepair(step, message)
       return goOn(step)
     case "Gone":
-      return step.fail(
-        `${from} does not keep messages of ${s.view.members[message.rank]} that this node lacks: ` +
-          `an earlier life of this node had them. Let it join anew.`
-      )
+      return onGone(step, rank, message)
     case "Stranger":
       if (message.life !== s.life) return
       return step.fail(`${from} knows an earlier life of this node as the member of its view. Let it join anew.`)

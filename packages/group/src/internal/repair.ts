@@ -10,7 +10,7 @@ import * as Log from "./log.ts"
 import { received, type State } from "./state.ts"
 import type { Step } from "./step.ts"
 import { onTransferTick } from "./transfer.ts"
-import type { Missing, Numbered, Repair, Report } from "./wire.ts"
+import type { Gone, Missing, Numbered, Repair, Report } from "./wire.ts"
 
 /** How many messages one request is answered with. */
 const repairsAtOnce = 32
@@ -113,7 +113,7 @@ export const askNow = (step: Step<any>, rank: number, sequence: number): void =>
   stream.known = sequence
   if (sequence <= received(stream)) return
   look(step, rank)
-  stream.looks = 2
+  stream.looks = 3
   stream.askingSince = step.act.monotonic()
   askFor(step, rank, 0)
 }
@@ -128,12 +128,13 @@ export const onAskTimeout = (step: Step<any>): void => {
     isOpen = true
     const stream = step.stream(rank)
     stream.looks = looks + 1
-    if (looks <= 1) stream.askingSince = act.monotonic()
-    if (looks === 0) continue
-    const isLate = looks > 1 && act.monotonic() - askingSince >= options.gapTimeoutMillis
+    // It may be on its way.
+    if (looks <= 1) continue
+    if (looks === 2) stream.askingSince = act.monotonic()
+    const isLate = looks > 2 && act.monotonic() - askingSince >= options.gapTimeoutMillis
     // At the end of a view another view comes, if nobody answers.
     if (isLate && s.flush === undefined) giveUp(step, rank)
-    else askFor(step, rank, looks - 1)
+    else askFor(step, rank, looks - 2)
   }
   if (!isOpen || s.failed !== undefined) s.looking = 0
   else {
@@ -181,12 +182,22 @@ const giveUp = (step: Step<any>, rank: number): void => {
   step.act.emit({ _tag: "Lost", from, sequence })
 }
 
+/** It may have come since it was asked for. If not, an earlier life of this node has had it. */
+export const onGone = (step: Step<any>, teller: number, { rank, sequence }: Gone): void => {
+  const { members, s } = step
+  if (s.streams[rank] === undefined || received(s.streams[rank]) >= sequence) return
+  step.fail(
+    `${members[teller]} does not keep message ${sequence} of ${members[rank]}, which this node lacks: ` +
+      `an earlier life of it had that. Let it join anew.`
+  )
+}
+
 export const onMissing = (step: Step<any>, asker: number, { from, rank, to }: Missing): void => {
   const { act, members, s } = step
   const log = s.streams[rank]?.log
   if (log === undefined) return
   const view = s.view!.number
-  if (from < log.first) return act.send(members[asker]!, { _tag: "Gone", view, rank })
+  if (from < log.first) return act.send(members[asker]!, { _tag: "Gone", view, rank, sequence: from })
   const end = Math.min(to + 1, log.next, from + repairsAtOnce)
   for (let sequence = from; sequence < end; sequence++) {
     act.send(members[asker]!, { _tag: "Repair", view, rank, message: Log.get(log, sequence)! })

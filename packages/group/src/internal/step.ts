@@ -36,6 +36,8 @@ export class Step<Payload> implements Asks<unknown, unknown> {
   /** What the order has asked to multicast, until the call to it has returned. */
   private controls: Array<unknown> = none
   private isFlushing = false
+  /** Set where it is certain, so that nothing need be compared. */
+  private isChanged = false
 
   constructor(orders: Order<any, any, any>, state: State<Payload, any>, act: Act<Payload>) {
     this.orders = orders
@@ -50,6 +52,7 @@ export class Step<Payload> implements Asks<unknown, unknown> {
     this.settleUniform()
     this.tellRoom()
     const { before, s } = this
+    if (this.isChanged) return s
     for (const key in s) if (s[key as keyof State] !== before[key as keyof State]) return s
     return before
   }
@@ -132,6 +135,7 @@ export class Step<Payload> implements Asks<unknown, unknown> {
   /** Receives the next message of a stream. */
   take(rank: number, message: Numbered<Payload>): void {
     const { s } = this
+    this.isChanged = true
     const stream = this.stream(rank)
     stream.log = Log.append(stream.log, message)
     if (message.sequence > stream.known) stream.known = message.sequence

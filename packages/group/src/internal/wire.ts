@@ -53,11 +53,12 @@ export interface Repair<out Payload> {
   readonly message: Numbered<Payload>
 }
 
-/** "You lack what you have said that you had: I don't keep it any more." */
+/** "All have said that they have message `sequence` of `rank`, you too: I don't keep it any more." */
 export interface Gone {
   readonly _tag: "Gone"
   readonly view: number
   readonly rank: number
+  readonly sequence: number
 }
 
 /** "I know another life of yours as the member of this view." */
@@ -155,7 +156,7 @@ export const messageSchema = <Payload>(
     Schema.TaggedStruct("Report", { view: Natural, received: Schema.Array(Natural), asks: Schema.Boolean }),
     Schema.TaggedStruct("Missing", { view: Natural, rank: Natural, from: Natural, to: Natural }),
     Schema.TaggedStruct("Repair", { view: Natural, rank: Natural, message: Schema.Union([data, control]) }),
-    Schema.TaggedStruct("Gone", { view: Natural, rank: Natural }),
+    Schema.TaggedStruct("Gone", { view: Natural, rank: Natural, sequence: Natural }),
     Schema.TaggedStruct("Stranger", { view: Natural, life: Natural }),
     Schema.TaggedStruct("Note", { view: Natural, note: order.note ?? Schema.Null }),
     Schema.TaggedStruct("Flush", {
