@@ -353,7 +353,9 @@ class Member<State, Options, G extends Multicast.Guarantee> {
     this.pending++
     this.counters.sent++
     this.tell({ _tag: "Multicast", payload: envelope })
-    if (this.encodes === undefined && counters.sent > before && this.pending === 0) this.encodes = envelope.isEncoded
+    // It may have been sent to nobody yet: then a later one tells.
+    if (envelope.isEncoded) this.encodes = true
+    else if (this.encodes === undefined && counters.sent > before && this.pending === 0) this.encodes = false
   }
 
   /** Sends of those who wait what there is room for. */
