@@ -120,7 +120,7 @@ export const onOffer = (step: Step<any>, from: NodeId.NodeId, { bytes, view }: O
   const { act, s } = step
   const { joining } = s
   if (joining?.view !== view) {
-    if (joining === undefined && s.since === view) act.send(from, { _tag: "Have", view })
+    if (joining === undefined && s.view !== undefined && s.since === view) act.send(from, { _tag: "Have", view })
     return
   }
   if (joining.donor !== undefined || !joining.donors.includes(from)) return
