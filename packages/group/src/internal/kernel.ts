@@ -111,6 +111,7 @@ const multicast = <P>(step: Step<P>, payload: P): void => {
   }
   if (step.mayUse()) step.send(payload)
   else s.queue = [...s.queue, payload]
+  if (room(s, options) === 0) s.full = true
 }
 
 const receive = <P>(step: Step<P>, from: NodeId.NodeId, message: Message<P>): void => {
