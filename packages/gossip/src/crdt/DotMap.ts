@@ -40,9 +40,22 @@ export const make = <Key, Store>(
 ): DotStore<DotMap<Key, Store>> => {
   type Map = DotMap<Key, Store>
 
+  /** An empty map joined with what is below the keys of `about`: the keys have their places already. */
+  const fill = (base: Map, context: Context, about: Map, aboutContext: Context): Map => {
+    let gone = 0
+    const joined = HashMap.map(about.entries, (store) => {
+      const each = values.join(values.empty, context, store, aboutContext)
+      if (values.isEmpty(each)) gone++
+      return each
+    })
+    if (gone === HashMap.size(joined)) return base
+    return { entries: gone === 0 ? joined : HashMap.filter(joined, (store) => !values.isEmpty(store)), lists: false }
+  }
+
   /** `base` joined with what is below the keys of `about`. */
   const joinListed = (base: Map, context: Context, about: Map, aboutContext: Context): Map => {
     const { entries, lists } = base
+    if (!lists && HashMap.isEmpty(entries)) return fill(base, context, about, aboutContext)
     let next = entries
     // Several changes are made in place, to a copy that nobody else has yet.
     const many = HashMap.size(about.entries) > 1
@@ -65,9 +78,9 @@ export const make = <Key, Store>(
     const both = joinListed(mine, context, other, otherContext)
     let next = both.entries
     for (const [key, store] of mine.entries) {
-      if (HashMap.has(other.entries, key)) continue
       const left = values.join(store, context, values.empty, otherContext)
-      if (left === store) continue
+      // What the other has at the key has been joined already.
+      if (left === store || HashMap.has(other.entries, key)) continue
       if (next === both.entries) next = HashMap.beginMutation(next)
       next = values.isEmpty(left) ? HashMap.remove(next, key) : HashMap.set(next, key, left)
     }

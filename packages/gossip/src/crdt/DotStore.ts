@@ -56,6 +56,7 @@ const joinDots = <D extends Dot>(
   otherContext: Context,
   check?: (a: D, b: D) => void
 ): ReadonlyArray<D> => {
+  if (mine.length === 0 && !other.some((dot) => CausalContext.includes(context, dot))) return other
   let kept: Array<D> | undefined
   for (let i = 0; i < mine.length; i++) {
     const dot = mine[i]!
