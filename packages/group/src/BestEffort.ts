@@ -18,8 +18,13 @@ import type * as Multicast from "./Multicast.ts"
 
 const Natural = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
-/** "To everybody." Numbered by its sender; `view` is the sender's. */
-export const Message = Schema.TaggedStruct("Data", { view: Natural, sequence: Natural, payload: Envelope.schema })
+/** "To everybody." Numbered by its sender in each life of it; `view` is the sender's. */
+export const Message = Schema.TaggedStruct("Data", {
+  life: Natural,
+  sequence: Natural,
+  view: Natural,
+  payload: Envelope.schema
+})
 export type Message = typeof Message.Type
 
 export type Command = Multicast.Command<Envelope.Payload>
@@ -29,8 +34,12 @@ export interface State {
   readonly view: Protocol.View
   /** The members but this node. */
   readonly others: ReadonlyArray<NodeId.NodeId>
+  /** Of this node: drawn at its start. */
+  readonly life: number
   /** How many messages this node has sent. */
   readonly sent: number
+  /** The highest number that it has had of each node, by rank, in the life of it that was heard of last. */
+  readonly heard: ReadonlyArray<{ readonly life: number; readonly latest: number }>
   /** Of nodes that were no members any more: not delivered. */
   readonly strangers: number
 }
@@ -56,6 +65,19 @@ export const card: Card.Card<State> = {
   },
   guarantees: [
     {
+      name: "validity",
+      kind: "eventually",
+      description: "Of each sender that is up, all who have heard of it have had its latest message.",
+      holds: (nodes) =>
+        nodes.every(
+          ({ alive, state: { life, sent } }, rank) =>
+            !alive ||
+            nodes.every(
+              ({ alive, state: { heard } }) => !alive || heard[rank]!.life !== life || heard[rank]!.latest === sent
+            )
+        )
+    },
+    {
       name: "a message is sent",
       kind: "sometimes",
       description: "The run has seen a multicast.",
@@ -71,12 +93,14 @@ export const card: Card.Card<State> = {
     {
       name: "what is lost stays lost",
       description: "Nothing is sent again, and what the network doubles is delivered twice.",
-      faults: "lossy"
+      faults: "lossy",
+      breaks: "validity"
     },
     {
       name: "a split loses",
       description: "What is sent across a split never arrives.",
-      faults: "partition"
+      faults: "partition",
+      breaks: "validity"
     }
   ],
   cost: {
@@ -93,24 +117,30 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event> = {
   card,
   message: Message,
 
-  init: (self) => ({ view: { number: 0, members: self.nodes }, others: self.peers, sent: 0, strangers: 0 }),
+  init: (self) => ({
+    view: { number: 0, members: self.nodes },
+    others: self.peers,
+    life: 0,
+    sent: 0,
+    heard: self.nodes.map(() => ({ life: 0, latest: 0 })),
+    strangers: 0
+  }),
+
+  // From 1: nobody has heard of 0.
+  onStart: (state, act) => ({ ...state, life: 1 + Math.floor(act.random() * 2 ** 48) }),
 
   onCommand: (state, { payload }, act) => {
-    const sequence = state.sent + 1
-    const message: Message = { _tag: "Data", view: state.view.number, sequence, payload }
+    const { life, view } = state
+    const message: Message = { _tag: "Data", life, sequence: state.sent + 1, view: view.number, payload }
     act.sendAll(state.others, message)
-    deliver(act.self.id, message, act)
-    return { ...state, sent: sequence }
+    return deliver({ ...state, sent: message.sequence }, act.self.id, message, act)
   },
 
-  onMessage: (state, from, message, act) => {
+  onMessage: (state, from, message, act) =>
     // Whoever has a later view than this node knows better who is a member.
-    if (message.view <= state.view.number && !state.view.members.includes(from)) {
-      return { ...state, strangers: state.strangers + 1 }
-    }
-    deliver(from, message, act)
-    return state
-  },
+    message.view <= state.view.number && !state.view.members.includes(from)
+      ? { ...state, strangers: state.strangers + 1 }
+      : deliver(state, from, message, act),
 
   onView: (state, view, act) => {
     if (view.number <= state.view.number) return state
@@ -119,8 +149,14 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event> = {
   }
 }
 
-const deliver = (from: NodeId.NodeId, { payload, sequence, view }: Message, act: Act): void =>
+const deliver = (state: State, from: NodeId.NodeId, message: Message, act: Act): State => {
+  const { life, payload, sequence, view } = message
   act.emit({ _tag: "Delivered", from, sequence, view, payload })
+  const rank = act.self.nodes.indexOf(from)
+  const before = state.heard[rank]
+  if (before === undefined || (before.life === life && before.latest > sequence)) return state
+  return { ...state, heard: state.heard.with(rank, { life, latest: sequence }) }
+}
 
 // ------------------------------------------------------------------------------------------------------------ the layer
 

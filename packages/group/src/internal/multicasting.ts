@@ -10,6 +10,7 @@ import { Cause, Effect, Exit, Layer, Queue, Scope, Stream } from "effect"
 import * as Multicast from "../Multicast.ts"
 import { backlog } from "./backlog.ts"
 import { Envelope, type Payload } from "./envelope.ts"
+import { Gate } from "./gate.ts"
 import { Topics } from "./topics.ts"
 
 /** How to read the state of a multicast. */
@@ -82,30 +83,6 @@ const make = <State, Options, const G extends Multicast.Guarantee>(
     yield* Effect.addFinalizer(() => Effect.sync(() => member.fail("its scope is closed")))
     return member.service
   })
-
-/** Hands on what arrives once this node listens: what a protocol emits before is heard by nobody. */
-class Gate {
-  private isOpen = false
-  private early: Array<() => void> = []
-
-  through(transport: Transport["Service"]): Transport["Service"] {
-    return {
-      ...transport,
-      open: (channel, receive) =>
-        transport.open(channel, (from, message) => {
-          if (this.isOpen) receive(from, message)
-          else this.early.push(() => receive(from, message))
-        })
-    }
-  }
-
-  open(): void {
-    // In the order of arrival: none arrives meanwhile.
-    for (const each of this.early) each()
-    this.early = []
-    this.isOpen = true
-  }
-}
 
 /** A send that waits for room. */
 interface Waiting {
