@@ -1,7 +1,12 @@
 export * as BestEffort from "./BestEffort.ts"
+export * as Causal from "./Causal.ts"
+export * as CausalDependencies from "./CausalDependencies.ts"
 export * as Flooding from "./Flooding.ts"
+export * as Isis from "./Isis.ts"
 export * as Multicast from "./Multicast.ts"
 export * as NakReliable from "./NakReliable.ts"
+export * as Sequencer from "./Sequencer.ts"
+export * as Token from "./Token.ts"
 export * as Uniform from "./Uniform.ts"
 export * as ViewSynchrony from "./ViewSynchrony.ts"
 // new:algorithm adds here

@@ -8,7 +8,7 @@ type Snapshot = Card.Snapshot<State<any, any>>
 const taking = (nodes: Snapshot): Snapshot => nodes.filter(({ alive, state }) => alive && state.failed === undefined)
 
 /** Each two nodes that are in one view. */
-const together = (nodes: Snapshot, holds: (a: State<any, any>, b: State<any, any>) => boolean): boolean => {
+export const together = (nodes: Snapshot, holds: (a: State<any, any>, b: State<any, any>) => boolean): boolean => {
   const all = taking(nodes)
   return all.every(({ state: a }, i) =>
     all.every(({ state: b }, j) => {

@@ -98,6 +98,7 @@ export const kernel = <Payload, OrderState>({
         : step(state, act, (step) => {
             if (timer === "report") reportDue(step)
             else if (timer === "ask") onAskTimeout(step)
+            else if (timer === "order") askOrder(step)
             else onTick(step, declareAgain)
           })
   }
@@ -166,6 +167,13 @@ const receive = <P>(step: Step<P>, from: NodeId.NodeId, message: Message<P>): vo
       s.order = step.orders.receiveNote?.(s.order, rank, message.note, step) ?? s.order
       return step.sendControls()
   }
+}
+
+const askOrder = (step: Step<any>): void => {
+  const { orders, s } = step
+  if (!step.mayUse()) return
+  s.order = orders.later?.(s.order, step) ?? s.order
+  step.sendControls()
 }
 
 /** What came too early for the view before, as often as there is a next one. */

@@ -18,7 +18,7 @@ type Fixed = "members" | "uniform" | "transfers"
 export type KernelSettings = Settings & Partial<Omit<Options, Fixed>>
 
 /** A protocol, and the order that it is the kernel with. */
-interface Ordered {
+export interface Ordered {
   readonly protocol: Kernel<Payload, any>
   readonly order: Order<any, any, any>
 }

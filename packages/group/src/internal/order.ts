@@ -22,13 +22,15 @@ export interface Received<out Stamp> {
 }
 
 /** What an order may ask for. */
-export interface Asks<in Stamp, in Note> {
+export interface Asks<in out Stamp, in Note> {
   /** Of this node. */
   readonly rank: number
   /** In `NodeId.Order`. */
   readonly members: ReadonlyArray<NodeId.NodeId>
   /** Lets the application have this message now. Each at most once, and only after it was received. */
   deliver(rank: number, sequence: number): void
+  /** What a message carries that was received and is not delivered; `undefined` of a control message. */
+  carried(rank: number, sequence: number): Stamp | undefined
   /**
    * Multicasts a control message: it comes to every member's `receive`, this one's included, with `control` set, after the
    * call under way has returned. Once the view has begun to end, nothing is sent any more, and this does nothing.
@@ -39,6 +41,8 @@ export interface Asks<in Stamp, in Note> {
    * survivors of a view know alike: what it leads to must not decide the order of deliveries, unless by a control message.
    */
   note(rank: number, note: Note): void
+  /** Calls the order's `later` once what has arrived by now is received: so what comes in a crowd is answered at once. */
+  later(): void
 }
 
 /**
@@ -63,6 +67,8 @@ export interface Order<in out State, in out Stamp, in out Note = null> {
   receiveNote?(state: State, rank: number, note: Note, ask: Asks<Stamp, Note>): State
   /** The view has begun, and whatever `init` could not ask for can be asked for here. */
   begin?(state: State, ask: Asks<Stamp, Note>): State
+  /** After `Asks.later`. */
+  later?(state: State, ask: Asks<Stamp, Note>): State
   /** Now and then, while something waits for its turn. */
   tick?(state: State, ask: Asks<Stamp, Note>): State
   /**

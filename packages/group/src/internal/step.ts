@@ -21,13 +21,13 @@ export type Event<Payload> =
    */
   | { readonly _tag: "Lost"; readonly from: NodeId.NodeId; readonly sequence: number }
 
-export type Timer = "report" | "ask" | "tick"
+export type Timer = "report" | "ask" | "tick" | "order"
 
 export type Act<Payload> = Protocol.Actions<Message<Payload>, Event<Payload>, Timer, Options>
 
 export type Mutable<A> = { -readonly [Key in keyof A]: A[Key] }
 
-export class Step<Payload> implements Asks<unknown, unknown> {
+export class Step<Payload> implements Asks<any, unknown> {
   readonly act: Act<Payload>
   readonly options: Options
   readonly orders: Order<any, any, any>
@@ -91,6 +91,15 @@ export class Step<Payload> implements Asks<unknown, unknown> {
 
   note(rank: number, note: unknown): void {
     if (this.mayUse()) this.act.send(this.members[rank]!, { _tag: "Note", view: this.s.view!.number, note })
+  }
+
+  carried(rank: number, sequence: number): unknown {
+    const message = Log.get(this.s.streams[rank]!.log, sequence)
+    return message?._tag === "Data" ? message.stamp : undefined
+  }
+
+  later(): void {
+    this.act.setTimer("order", 0)
   }
 
   // -------------------------------------------------------------------------------------------------- sending, receiving
@@ -251,7 +260,7 @@ export class Step<Payload> implements Asks<unknown, unknown> {
     const { act, s } = this
     const { life, refused, view } = s
     Object.assign(s, initial, { life, refused, view, failed: reason })
-    for (const timer of ["report", "ask", "tick"] as const) act.clearTimer(timer)
+    for (const timer of ["report", "ask", "tick", "order"] as const) act.clearTimer(timer)
     act.emit({ _tag: "Failed", reason })
   }
 }
