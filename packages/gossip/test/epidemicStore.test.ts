@@ -103,6 +103,30 @@ describe("a store", () => {
     expect(Store.expire(next, 2_005, bounds).missed).toEqual([{ origin: "n1", life: 0, from: 6, to: 8 }])
   })
 
+  it("a gap is as old as it is, when an earlier one is filled", () => {
+    let store = Store.empty
+    for (const [sequence, atMillis] of [
+      [1, 0],
+      [3, 0],
+      [6, 900],
+      [2, 950]
+    ] as const) {
+      store = Store.put(store, item("n1", sequence), atMillis, bounds)
+    }
+    expect(Store.expire(store, 1_800, bounds).missed).toEqual([])
+    expect(Store.expire(store, 1_950, bounds).missed).toEqual([{ origin: "n1", life: 0, from: 4, to: 5 }])
+  })
+
+  it("says when time takes something away next, so that nobody looks before", () => {
+    const store = Store.put(Store.put(Store.empty, item("n1", 1), 0, bounds), item("n2", 1), 600, bounds)
+    expect(store.dueMillis).toBe(1_000)
+    const first = Store.expire(store, 1_000, bounds).store
+    expect(first.dueMillis).toBe(1_600)
+    const second = Store.expire(first, 1_600, bounds).store
+    expect(second.dueMillis).toBe(5_000)
+    expect(Store.expire(second, 5_600, bounds).store.dueMillis).toBeGreaterThan(1e12)
+  })
+
   it("remembers so many gaps at the most", () => {
     let store = Store.empty
     const many = { ...bounds, keptItems: 1_000 }

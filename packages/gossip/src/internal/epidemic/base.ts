@@ -130,12 +130,12 @@ export const refused = <State>(state: State, from: string, reason: string, act: 
 const expired = <State extends Base>(state: State, act: Act): State => {
   const { missed, store } = Store.expire(state.store, act.monotonic(), act.self.options)
   for (const each of missed) act.emit({ _tag: "Missed", ...each })
-  return store === state.store ? state : { ...state, store }
+  return { ...state, store }
 }
 
 /** A round begins: a new budget, and nothing that is too old. */
 export const nextRound = <State extends Base>(state: State, act: Act): State => {
-  const next = expired(state, act)
+  const next = act.monotonic() < state.store.dueMillis ? state : expired(state, act)
   return next.spent === 0 ? next : { ...next, spent: 0 }
 }
 

@@ -25,6 +25,8 @@ export interface Store {
   /** The items that are kept, in the order of hearing. */
   readonly kept: Queue.Queue<Kept>
   readonly bytes: number
+  /** Before then, time takes nothing away. */
+  readonly dueMillis: number
 }
 
 interface Kept extends Source {
@@ -53,7 +55,7 @@ export interface Missed {
   readonly to: number
 }
 
-export const empty: Store = { logs: [], kept: Queue.empty, bytes: 0 }
+export const empty: Store = { logs: [], kept: Queue.empty, bytes: 0, dueMillis: Number.MAX_VALUE }
 
 /** Where the log of this source is, or would be. */
 const place = (logs: ReadonlyArray<Log>, source: Source): number => {
@@ -103,8 +105,7 @@ export const put = (store: Store, item: Item, atMillis: number, bounds: Bounds):
   const key = before?.key ?? keyOf(item)
   const heard = Intervals.add(before?.known.heard ?? Intervals.empty, item.sequence)
   const items = before === undefined ? [item] : inserted(before.items, item)
-  const gapMillis =
-    before !== undefined && Intervals.firstGap(before.known.heard) !== undefined ? before.gapMillis : atMillis
+  const gapMillis = before === undefined ? atMillis : gapSince(before, heard, atMillis)
   const { life, origin } = item
   const log: Log = { key, known: { origin, life, heard, holds: items[0]!.sequence }, items, atMillis, gapMillis }
   const logs = store.logs.slice()
@@ -115,10 +116,18 @@ export const put = (store: Store, item: Item, atMillis: number, bounds: Bounds):
     {
       logs,
       kept: Queue.add(store.kept, { origin, life, sequence: item.sequence, atMillis, bytes }),
-      bytes: store.bytes + bytes
+      bytes: store.bytes + bytes,
+      dueMillis: Math.min(store.dueMillis, atMillis + bounds.keepMillis)
     },
     bounds
   )
+}
+
+/** Since when the first gap of what is heard now has been there: a part of one that was there before is no younger. */
+const gapSince = ({ gapMillis, known }: Log, heard: Intervals.Intervals, atMillis: number): number => {
+  const was = Intervals.firstGap(known.heard)
+  const is = Intervals.firstGap(heard)
+  return was !== undefined && is !== undefined && is[0] <= was[1] ? gapMillis : atMillis
 }
 
 const inserted = (items: ReadonlyArray<Item>, item: Item): ReadonlyArray<Item> => {
@@ -156,39 +165,41 @@ const dropOldest = (store: Store): Store => {
   }
 }
 
-const nothing: ReadonlyArray<Missed> = []
-
 /** What time takes away: items, gaps and sources that are too old; too many gaps. */
 export const expire = (
   store: Store,
   nowMillis: number,
-  { forgetMillis, keepMillis }: Bounds
+  bounds: Bounds
 ): { readonly store: Store; readonly missed: ReadonlyArray<Missed> } => {
+  const { forgetMillis, keepMillis } = bounds
   let next = store
   for (let first = Queue.first(next.kept); first !== undefined; first = Queue.first(next.kept)) {
     if (nowMillis - first.atMillis < keepMillis) break
     next = dropOldest(next)
   }
-  let missed: Array<Missed> | undefined
-  const { logs } = next
-  let changed: Array<Log> | undefined
-  let silent = false
-  for (let i = 0; i < logs.length; i++) {
-    const log = logs[i]!
-    if (nowMillis - log.atMillis >= forgetMillis && log.items.length === 0) silent = true
-    let { heard } = log.known
-    if (heard.length === 2 && heard[0] === 1) continue
-    let { gapMillis } = log
-    for (let gap = Intervals.firstGap(heard); gap !== undefined; gap = Intervals.firstGap(heard)) {
-      if (heard.length <= 2 * gapsMax && nowMillis - gapMillis < keepMillis) break
-      ;(missed ??= []).push({ origin: log.known.origin, life: log.known.life, from: gap[0], to: gap[1] })
-      heard = Intervals.closeFirstGap(heard)
-      gapMillis = nowMillis
-    }
-    if (heard !== log.known.heard) (changed ??= logs.slice())[i] = { ...log, known: { ...log.known, heard }, gapMillis }
+  const missed: Array<Missed> = []
+  const logs: Array<Log> = []
+  let dueMillis = (Queue.first(next.kept)?.atMillis ?? Number.MAX_VALUE) + keepMillis
+  for (const each of next.logs) {
+    if (nowMillis - each.atMillis >= forgetMillis && each.items.length === 0) continue
+    const log = givenUp(each, nowMillis, keepMillis, missed)
+    logs.push(log)
+    if (Intervals.firstGap(log.known.heard) !== undefined) dueMillis = Math.min(dueMillis, log.gapMillis + keepMillis)
+    if (log.items.length === 0) dueMillis = Math.min(dueMillis, log.atMillis + forgetMillis)
   }
-  if (changed !== undefined) next = { ...next, logs: changed }
-  if (!silent) return { store: next, missed: missed ?? nothing }
-  const kept = next.logs.filter(({ atMillis, items }) => nowMillis - atMillis < forgetMillis || items.length > 0)
-  return { store: { ...next, logs: kept }, missed: missed ?? nothing }
+  return { store: { ...next, logs, dueMillis }, missed }
+}
+
+/** Without the gaps that have been there for too long, and those that are too many. */
+const givenUp = (log: Log, nowMillis: number, keepMillis: number, missed: Array<Missed>): Log => {
+  let { gapMillis } = log
+  let { heard } = log.known
+  const { life, origin } = log.known
+  for (let gap = Intervals.firstGap(heard); gap !== undefined; gap = Intervals.firstGap(heard)) {
+    if (heard.length <= 2 * gapsMax && nowMillis - gapMillis < keepMillis) break
+    missed.push({ origin, life, from: gap[0], to: gap[1] })
+    heard = Intervals.closeFirstGap(heard)
+    gapMillis = nowMillis
+  }
+  return heard === log.known.heard ? log : { ...log, known: { ...log.known, heard }, gapMillis }
 }
