@@ -16,7 +16,7 @@ export default worlds.flatMap(([subject, worlds]) =>
     algorithm: subject.name,
     preset: world,
     run: async (seed: number) => {
-      const { verdict, worstMillis, wrong } = await simulate(subject, world, seed, { nodes: 5, senders: 3 })
+      const { verdict, worstMillis, wrong } = await simulate(subject, world, seed, { nodes: 5, senders: 3, card: true })
       const violations = [...(verdict._tag === "Violated" ? [verdict.rule] : []), ...wrong]
       return { violations, worstMillis, boundMillis }
     }

@@ -15,7 +15,7 @@ import { type ChannelInUse, NodeId, type Transport } from "@troupe/transport"
 import { type Layer, Schema } from "effect"
 import * as Envelope from "./internal/envelope.ts"
 import { layer as multicasting, type Settings } from "./internal/multicasting.ts"
-import { add, has, latest, type Lives } from "./internal/seen.ts"
+import { add, has, hasGap, latest, type Lives } from "./internal/seen.ts"
 import type * as Multicast from "./Multicast.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
@@ -72,11 +72,13 @@ export const card: Card.Card<State> = {
     {
       name: "agreement",
       kind: "eventually",
-      description: "Of each sender, all who have heard of it have had the same latest message.",
+      description:
+        "Of each sender, all who have heard of it have had the same latest message, and none is missing before.",
       holds: (nodes) =>
         nodes.every((_, rank) => {
-          const had = nodes.filter(({ alive }) => alive).map(({ state }) => latest(state.seen[rank]!))
-          return new Set(had.filter((each) => each > 0)).size <= 1
+          const had = nodes.filter(({ alive, state }) => alive && state.seen[rank]!.length > 0)
+          const ends = new Set(had.map(({ state }) => latest(state.seen[rank]!)))
+          return ends.size <= 1 && !had.some(({ state }) => hasGap(state.seen[rank]!))
         })
     },
     {

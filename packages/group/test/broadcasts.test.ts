@@ -116,6 +116,19 @@ describe("cards", () => {
       }
     })
 
+    for (const { breaks, faults, name } of card.weaknesses) {
+      if (breaks === undefined) continue
+      it(`${card.title}: ${name}`, async () => {
+        const broken = new Set<string>()
+        for (let seed = 1; seed <= 150 && !broken.has(breaks); seed++) {
+          const often = faults === "lossy" ? { messages: 200, pauseMillis: 60 } : { pauseMillis: 4_000 }
+          const { wrong } = await simulate(subject, faults, seed, { card: true, nodes: 3, ...often })
+          for (const each of wrong) broken.add(each.split(":")[0]!)
+        }
+        expect(broken).toContain(breaks)
+      })
+    }
+
     it(`${card.title}: a multicast costs ${card.cost.worst.text} messages`, async () => {
       for (const nodes of [1, 2, 3, 4, 7]) {
         // Alone, with equal delays: everybody hears of the origin first.

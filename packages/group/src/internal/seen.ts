@@ -37,6 +37,13 @@ export const add = (lives: Lives, life: number, sequence: number): Lives => {
 /** The number of the latest message, of the life that was heard of last; 0 of nobody. */
 export const latest = (lives: Lives): number => lives[0]?.beyond.at(-1) ?? lives[0]?.upTo ?? 0
 
+/** Whether one is missing between the first and the latest, of the life that was heard of last. */
+export const hasGap = (lives: Lives): boolean => {
+  if (lives.length === 0 || lives[0]!.beyond.length === 0) return false
+  const { beyond, upTo } = lives[0]!
+  return upTo > 0 || beyond.at(-1)! - beyond[0]! >= beyond.length
+}
+
 const next = ({ beyond, life, upTo }: Seen, sequence: number): Seen => {
   if (sequence === upTo + 1 && beyond.length === 0) return { life, upTo: sequence, beyond }
   const all = beyond.toSpliced(-1 - find(beyond, sequence), 0, sequence)
