@@ -11,7 +11,7 @@ import { Duration, Effect, Queue, Random, Stream } from "effect"
 import type { Command, Kernel } from "../src/internal/kernel.ts"
 import { defaults, type Options } from "../src/internal/options.ts"
 import type { State } from "../src/internal/state.ts"
-import type { Event } from "../src/internal/step.ts"
+import { type Event, room } from "../src/internal/step.ts"
 
 export interface World {
   readonly protocol: Kernel<string, any>
@@ -152,8 +152,10 @@ const member = (group: Group, { options, protocol, sendEveryMillis }: World, nod
     for (let i = 1; ; i++) {
       const pause = group.isSending ? yield* Random.nextIntBetween(1, 2 * sendEveryMillis) : 500
       yield* Effect.sleep(Duration.millis(pause))
-      const { failed, full, joining, view } = actor.state()
-      if (!group.isSending || full || joining !== undefined || failed !== undefined || view === undefined) continue
+      const { failed, joining, view } = actor.state()
+      // Messages of an order take room as well.
+      const isFull = room(actor.state(), options) === 0
+      if (!group.isSending || isFull || joining !== undefined || failed !== undefined || view === undefined) continue
       const id = `${node}.${life.number}.${i}`
       group.recorder.sent(node, id)
       actor.tell({ _tag: "Multicast", payload: id })
