@@ -71,6 +71,7 @@ export {
   TooLarge,
   Unmergeable
 } from "./crdt/replication/state.ts"
+export { multicastLayer, type MulticastOptions } from "./crdt/replication/multicast.ts"
 export { key, type Replicated } from "./crdt/replication/service.ts"
 
 // ------------------------------------------------------------------------------------------------------------- the card
