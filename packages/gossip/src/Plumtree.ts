@@ -26,7 +26,7 @@ import type { Gossip, InvalidOptions } from "./Gossip.ts"
 import * as Base from "./internal/epidemic/base.ts"
 import * as Exchange from "./internal/epidemic/exchange.ts"
 import { anItemIsHeard, convergence, integrity } from "./internal/epidemic/guarantees.ts"
-import { type Item, itemBytes, type ItemId, keyOf, overhead, utf8Bytes } from "./internal/epidemic/items.ts"
+import { idBytes, type Item, itemBytes, type ItemId, keyBytes, keyOf, overhead } from "./internal/epidemic/items.ts"
 import * as Peers from "./internal/epidemic/peers.ts"
 import { type LayerOptions, type Options, settle } from "./internal/epidemic/plumtree/options.ts"
 import {
@@ -301,12 +301,12 @@ const announce = (state: State, act: Act): State => {
     let room = packetBytes - overhead
     for (const { hops: far, id, to } of state.announcements) {
       if (!to.includes(node)) continue
-      room -= 24 + utf8Bytes(id.origin)
+      room -= idBytes(id)
       if (ids.length > 0 && (room < 0 || ids.length === itemsPerMessage)) {
         act.send(node, { _tag: "IHave", ids, hops })
         ids = []
         hops = []
-        room = packetBytes - overhead - 24 - utf8Bytes(id.origin)
+        room = packetBytes - overhead - idBytes(id)
       }
       ids.push(id)
       hops.push(far)
@@ -352,11 +352,20 @@ const came = (state: State, items: ReadonlyArray<Item>, act: Act): State => {
   return missing.length === state.missing.length ? state : { ...state, missing }
 }
 
+/** A graft that is being made. */
+interface Asked {
+  readonly node: NodeId.NodeId
+  readonly tree: string
+  readonly ids: Array<ItemId>
+  /** Bytes that its message has left. */
+  room: number
+}
+
 /** Items have not come in time: asks who told of them, and makes these links eager. */
 const graft = (state: State, act: Act): State => {
-  const { graftMillis, itemsPerMessage } = act.self.options
+  const { graftMillis, itemsPerMessage, packetBytes } = act.self.options
   const now = act.monotonic()
-  const asked = new Map<string, { readonly node: NodeId.NodeId; readonly tree: string; readonly ids: Array<ItemId> }>()
+  const asked = new Map<string, Asked>()
   let { trees } = state
   const missing: Array<Missing> = []
   for (const each of state.missing) {
@@ -369,9 +378,16 @@ const graft = (state: State, act: Act): State => {
     if (holder === undefined) continue
     const tree = treeOf(each.id, act)
     const key = `${holder.node} ${tree}`
-    const graft = asked.get(key) ?? { node: holder.node, tree, ids: [] }
+    const graft = asked.get(key) ?? {
+      node: holder.node,
+      tree,
+      ids: [],
+      room: packetBytes - overhead - keyBytes(each.id)
+    }
     asked.set(key, graft)
-    if (graft.ids.length < itemsPerMessage) graft.ids.push(each.id)
+    graft.room -= idBytes(each.id)
+    // What has no room is asked of the next who told of it.
+    if (graft.ids.length === 0 || (graft.room >= 0 && graft.ids.length < itemsPerMessage)) graft.ids.push(each.id)
     trees = Trees.makeEager(trees, tree, holder.node)
     missing.push({ id: each.id, holders, dueMillis: now + graftMillis })
   }

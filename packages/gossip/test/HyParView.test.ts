@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
-import { HyParView, Overlay } from "@troupe/gossip"
+import { HyParView, Overlay, PushPull } from "@troupe/gossip"
 import { Faults, Simulation } from "@troupe/simulation"
 import { Context, Effect, Layer } from "effect"
-import { Hand } from "./epidemic/hand.ts"
+import { Hand, publish } from "./epidemic/hand.ts"
 import { inDegrees, kill, largestPart, overlay } from "./epidemic/overlays.ts"
-import { nodesOf, seeded } from "./epidemic/rounds.ts"
+import { nodesOf, seeded, world } from "./epidemic/rounds.ts"
 
 const { card, defaults, protocol } = HyParView
 
@@ -171,6 +171,25 @@ describe("an overlay of 300 nodes", () => {
     kill(views, 0.8, seeded(6), 0)
     views.live(60)
     expect(largestPart(views.world)).toBe(60)
+  })
+
+  it("push-pull with the few neighbours takes hardly more rounds than with all nodes", () => {
+    const { world: overlaid } = overlay({ nodes: 300, seed: 7, rounds: 40 })
+    const roundsOf = (seed: number, views: boolean): number => {
+      const gossip = world(PushPull.protocol, { nodes: 300, options: PushPull.defaults, seed })
+      let heard = 0
+      gossip.onEvent = (_, event) => {
+        if (event._tag === "Heard") heard++
+      }
+      for (const [at, { active }] of views ? overlaid.states.entries() : []) {
+        gossip.command(at, { _tag: "Neighbours", nodes: active.map((each) => each.node) })
+      }
+      gossip.command(0, publish())
+      while (heard < 300) gossip.fire("round")
+      return gossip.round
+    }
+    const sum = (views: boolean): number => [1, 2, 3, 4, 5].reduce((all, seed) => all + roundsOf(seed, views), 0)
+    expect(sum(true)).toBeLessThan(1.6 * sum(false))
   })
 
   it("a shuffle costs no more than the card says", () => {

@@ -7,7 +7,7 @@
 import { Schema } from "effect"
 import { type Act, type Base, refused, taken } from "./base.ts"
 import * as Intervals from "./intervals.ts"
-import { isKnown, Item, itemBytes, Known, knownBytes, order, overhead } from "./items.ts"
+import { isKnown, Item, itemBytes, keyBytes, Known, knownBytes, order, overhead } from "./items.ts"
 import * as Store from "./store.ts"
 
 /** No message lists more: of sources, or of items. */
@@ -62,11 +62,12 @@ export const digest = ({ store: { logs } }: Base, mode: Mode, act: Act): Digest 
 const listed = (logs: ReadonlyArray<Store.Log>, from: number, { self: { options } }: Act): ReadonlyArray<Known> => {
   const sources: Array<Known> = []
   const end = Math.min(logs.length, from + options.sourcesPerDigest)
-  let room = options.packetBytes - overhead
+  // A digest of a part names the sources before it and at its end, too.
+  let room = options.packetBytes - overhead - (from === 0 ? 0 : keyBytes(logs[from - 1]!.known))
   for (let at = from; at < end; at++) {
     const { known } = logs[at]!
     room -= knownBytes(known)
-    if (room < 0 && at > from) break
+    if (room < keyBytes(known) && at > from) break
     sources.push(known)
   }
   return sources

@@ -62,6 +62,12 @@ export const itemBytes = ({ origin, payload, topic }: Item): number =>
 /** And what is known of a source. */
 export const knownBytes = ({ heard, origin }: Known): number => 24 + utf8Bytes(origin) + 7 * heard.length
 
+/** And the key of a source. */
+export const keyBytes = ({ origin }: Source): number => 12 + utf8Bytes(origin)
+
+/** And the name of an item. */
+export const idBytes = ({ origin }: ItemId): number => 24 + utf8Bytes(origin)
+
 export const utf8Bytes = (text: string): number => {
   let bytes = 0
   for (let i = 0; i < text.length; i++) {
