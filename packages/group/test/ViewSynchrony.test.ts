@@ -2,6 +2,7 @@
 import { Membership, Protocol } from "@troupe/actor"
 import { Multicast, ViewSynchrony } from "@troupe/group"
 import { Simulation } from "@troupe/simulation"
+import { Trace } from "@troupe/trace"
 import { Channel } from "@troupe/transport"
 import { Context, Duration, Effect, Layer, Queue, Schema, Stream } from "effect"
 import { describe, expect, it } from "vitest"
@@ -138,6 +139,63 @@ const joinUnderLoad = async (seed: number, loss: number) => {
   expect(result.violations).toEqual([])
   return { sums, installed }
 }
+
+/** Counts messages by what they are, of a group that goes from a view to the next without anything else to do. */
+const changing = async (members: number, next: (nodes: ReadonlyArray<string>) => Protocol.View) => {
+  const counts: Record<string, number> = {}
+  const all = Array.from({ length: members }, (_, i) => `n${i + 1}`)
+  const result = await Effect.runPromise(
+    Simulation.run({
+      seed: 1,
+      nodes: all,
+      duration: "1 hour",
+      program: (node) =>
+        Effect.gen(function* () {
+          const views = [{ number: 1, members: all, joined: all }, next(all)]
+          const told = Stream.concat(
+            Stream.mapEffect(Stream.fromIterable(views), (view) => Effect.as(Effect.sleep("1 second"), view)),
+            Stream.never
+          )
+          const layer = Layer.provide(ViewSynchrony.layer(), Layer.succeed(Membership, { views: told }))
+          const multicast = Context.get(yield* Layer.build(layer), Multicast.key<ViewSynchrony.Guarantees>())
+          const topic = yield* multicast.open(Additions, () => {})
+          if (node === "n1") yield* topic.send(1)
+        }),
+      trace: (event) => {
+        for (const { message } of Trace.sends(event)) {
+          const { _tag } = message as { readonly _tag: string }
+          counts[_tag] = (counts[_tag] ?? 0) + 1
+        }
+      }
+    })
+  )
+  expect(result.ended).toBe("quiet")
+  return counts
+}
+
+describe("cost", () => {
+  it.each([2, 3, 5, 9])(
+    "a multicast among %i is N−1 messages, a change of the view S(S−1) for S survivors",
+    async (n) => {
+      const counts = await changing(n, (members) => ({ number: 2, members: members.slice(1), joined: [] }))
+      expect(counts).toEqual({
+        Data: card.cost.best.of(n),
+        Report: (n - 1) ** 2,
+        ...(n > 2 ? { Flush: (n - 1) * (n - 2) } : {})
+      })
+    }
+  )
+
+  it.each([2, 3, 5])(
+    "among %i, one that joins costs an offer, a question, a piece for each 32 KiB, and N−1 words that it has it",
+    async (n) => {
+      const counts = await changing(n, (members) => ({ number: 2, members, joined: [`n${n}`] }))
+      const survivors = (n - 1) * (n - 2)
+      expect(counts).toMatchObject({ Data: n - 1, ...(survivors > 0 ? { Flush: survivors } : {}), Want: 1, Piece: 1 })
+      expect(counts["Have"]).toBeGreaterThanOrEqual(n - 1)
+    }
+  )
+})
 
 describe("a joiner under full load", () => {
   it.each([
