@@ -4,7 +4,7 @@
  *
  * The application is the list of all that was delivered since the group began: a node that joins is given it.
  */
-import { Actor, Membership, type Protocol } from "@troupe/actor"
+import { Actor, type Card, Membership, type Protocol } from "@troupe/actor"
 import { Delivery } from "@troupe/consistency"
 import { type Faults, Simulation } from "@troupe/simulation"
 import { Duration, Effect, Queue, Random, Stream } from "effect"
@@ -25,6 +25,8 @@ export interface World {
   readonly faultMillis: number
   /** On average, of each node. */
   readonly sendEveryMillis: number
+  /** What holds of the states of its nodes all along is checked too. */
+  readonly card?: Card.Card<any>
   /** Whether the script ever changes the members. Default: true. */
   readonly changes?: boolean
 }
@@ -86,6 +88,7 @@ export const run = async (seed: number, world: World): Promise<Outcome> => {
       duration: Duration.millis(faultMillis + 60_000),
       planned: Duration.millis(faultMillis),
       program: (node) => member(group, world, node),
+      properties: world.card === undefined ? [] : Simulation.fromCard(world.card, world.protocol.name),
       test: ({ world: seen }) =>
         Effect.gen(function* () {
           yield* Effect.sleep("10 millis")
