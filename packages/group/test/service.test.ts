@@ -1,8 +1,8 @@
 /** The service `Multicast`, over protocols that are simple enough to see through. */
 import { Membership, type Protocol } from "@troupe/actor"
 import { BestEffort, Flooding, Multicast, Uniform } from "@troupe/group"
-import { Channel, Codec, Memory, type Transport } from "@troupe/transport"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Queue, References, Schema, Scope, Stream } from "effect"
+import { Channel, Codec, Memory, Transport } from "@troupe/transport"
+import { Context, Effect, Exit, Fiber, Layer, Queue, References, Schema, Scope, Stream } from "effect"
 import { describe, expect, it } from "vitest"
 import * as Envelope from "../src/internal/envelope.ts"
 import { layer as multicasting } from "../src/internal/multicasting.ts"
@@ -237,6 +237,38 @@ describe("flow control", () => {
       })
     ))
 
+  it("a protocol with flow control is told how far its reader lags, now and then, and when it has caught up", () =>
+    run(
+      Effect.gen(function* () {
+        const told: Array<number> = []
+        const protocol: Protocol.Protocol<
+          number,
+          number,
+          Multicast.Command<unknown> | Multicast.Lag,
+          Multicast.Event<unknown>
+        > = {
+          name: "test/lagging",
+          message: Schema.Int,
+          init: () => 0,
+          onCommand: (state, command, act) => {
+            if (command._tag === "Lag") told.push(command.count)
+            else act.emit({ _tag: "Delivered", from: "n1", sequence: 1, view: 0, payload: command.payload })
+            return state
+          },
+          onMessage: (state) => state
+        }
+        const reading = { room: () => 10, view: () => undefined }
+        const guarantees = ["best-effort"] as const
+        const layer = multicasting({ protocol, options: undefined, guarantees, reading, hasFlowControl: true })
+        const n1 = yield* join(Memory.network({ nodes: ["n1"] }), "n1", layer)
+        const likes = yield* n1.open(Likes)
+        for (let i = 0; i < 100; i++) yield* likes.send(i)
+        expect(told).toEqual([32, 64, 96])
+        yield* Stream.runDrain(Stream.take(likes.deliveries, 100))
+        expect(told).toEqual([32, 64, 96, 36, 0])
+      })
+    ))
+
   it("one that is more than maxBacklog behind ends the part of its node, as a crash would", () =>
     run(
       Effect.gen(function* () {
@@ -404,22 +436,26 @@ describe("state for those who join", () => {
     ))
 })
 
-it("what is delivered before the service listens is not lost", async () => {
-  // Everything is sent before the second member is built, and its transport holds it.
-  await run(
+it("what arrives while a member is only just being made is not lost", () =>
+  run(
     Effect.gen(function* () {
-      const network = Memory.network({ nodes: ["n1", "n2"] })
-      const n1 = yield* join(network, "n1", Flooding.layer())
-      const likes = yield* n1.open(Likes, () => {})
-      for (let i = 1; i <= 50; i++) yield* likes.send(i)
-      const done = yield* Deferred.make<void>()
+      // A transport that has a message for it by the time that its channel is open.
+      const early = new Envelope.Envelope(Likes, 7)
+      const transport: Transport["Service"] = {
+        self: "n1",
+        nodes: ["n1", "n2"],
+        links: Stream.empty,
+        open: (_, receive) =>
+          Effect.sync(() => {
+            receive("n2", { _tag: "Data", life: 1, sequence: 1, view: 0, payload: early } as never)
+            return () => {}
+          })
+      }
+      const layer = Layer.provide(BestEffort.layer(), Layer.succeed(Transport, transport))
+      const context = yield* Layer.build(layer)
       const heard: Array<number> = []
-      const n2 = yield* join(network, "n2", Flooding.layer())
-      yield* n2.open(Likes, ({ message }) => {
-        if (heard.push(message) === 50) Deferred.doneUnsafe(done, Effect.void)
-      })
-      yield* Deferred.await(done)
-      expect(heard).toEqual(Array.from({ length: 50 }, (_, i) => i + 1))
+      yield* Context.get(context, Multicast.key<"best-effort">()).open(Likes, ({ message }) => heard.push(message))
+      yield* settled
+      expect(heard).toEqual([7])
     })
-  )
-})
+  ))
