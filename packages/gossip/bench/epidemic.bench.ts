@@ -5,7 +5,7 @@
  *   the very protocol; and the longest round, beside a floor: arrays of numbers in place of states, messages and handlers.
  * - rumours: residue, traffic and delay for each stop rule, of 1,000 nodes, as in the tables of Demers et al. 1987.
  * - trees: Plumtree over HyParView: redundancy before and after its tree has settled, and after a fifth of the nodes died.
- * - simulator: 10,000 nodes with the driver, the simulated network and scheduler, for some rounds.
+ * - simulator: 10,000 nodes with the driver, the simulated network and scheduler: their start, and a round.
  *
  *     node --conditions=@troupe/source packages/gossip/bench/epidemic.bench.ts [--json] [--nodes 100000] [--only rounds]
  */
@@ -171,23 +171,30 @@ const trees = () =>
 
 // ----------------------------------------------------------------------------------------------------------- simulator
 
-const simulated = async () => {
-  const nodes = Math.min(10_000, Number(most))
-  const started = coreMillis()
-  const real = performance.now()
+const simulate = async (nodes: number, seconds: number) => {
+  const layer = PushPull.layer()
+  const [core, real] = [coreMillis(), performance.now()]
   const { counts } = await Effect.runPromise(
     Simulation.run({
       seed: 1,
       nodes: nodesOf(nodes),
-      duration: "10 seconds",
-      program: () => Layer.build(PushPull.layer())
+      duration: `${seconds} seconds`,
+      program: () => Layer.build(layer)
     })
   )
+  return { core: coreMillis() - core, real: performance.now() - real, messages: counts.sent }
+}
+
+const simulated = async () => {
+  const nodes = Math.min(10_000, Number(most))
+  const short = await simulate(nodes, 1)
+  const long = await simulate(nodes, 11)
   return {
     nodes,
-    "10 rounds, and the start: s of a core": digits((coreMillis() - started) / 1_000),
-    "the same: s": digits((performance.now() - real) / 1_000),
-    messages: counts.sent,
+    "the start, and one round: s of a core": digits(short.core / 1_000),
+    "each round more: s of a core": digits((long.core - short.core) / 10_000),
+    "the start and eleven rounds: s": digits(long.real / 1_000),
+    messages: long.messages,
     "peak resident set, MB": Math.round(process.resourceUsage().maxRSS / 1_024)
   }
 }
