@@ -2,7 +2,7 @@
  * An OR-set of 100,000 elements, half of them added by each of two replicas that then merge each other's, beside the
  * maps of automerge and yjs, and a bare `Set` as the floor.
  *
- *     node --conditions=@troupe/source packages/gossip/bench/crdt.bench.ts [--json] [--rounds 5] [--elements 100000]
+ *     node --conditions=@troupe/source packages/gossip/bench/crdt.bench.ts [--json] [--rounds 3] [--elements 100000]
  *
  * Two ways: `oneByOne`, where each add is a change of its own, and `atOnce`, where a replica adds all of its half in one
  * change. Each contestant ends with two replicas that have all elements, which is checked. States are merged as each
@@ -21,7 +21,7 @@ import * as OrSet from "../src/crdt/OrSet.ts"
 const { values: given } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
-    rounds: { type: "string", default: "5" },
+    rounds: { type: "string", default: "3" },
     elements: { type: "string", default: "100000" }
   }
 })

@@ -40,22 +40,20 @@ export const make = <Key, Store>(
 ): DotStore<DotMap<Key, Store>> => {
   type Map = DotMap<Key, Store>
 
-  /** An empty map joined with what is below the keys of `about`: the keys have their places already. */
-  const fill = (base: Map, context: Context, about: Map, aboutContext: Context): Map => {
-    let gone = 0
-    const joined = HashMap.map(about.entries, (store) => {
-      const each = values.join(values.empty, context, store, aboutContext)
-      if (values.isEmpty(each)) gone++
-      return each
-    })
-    if (gone === HashMap.size(joined)) return base
-    return { entries: gone === 0 ? joined : HashMap.filter(joined, (store) => !values.isEmpty(store)), lists: false }
+  /** Whether an empty map joined with `about` has just its entries. */
+  const isTakenWhole = (context: Context, about: Map, aboutContext: Context): boolean => {
+    for (const store of HashMap.values(about.entries)) {
+      if (values.isEmpty(store) || values.join(values.empty, context, store, aboutContext) !== store) return false
+    }
+    return true
   }
 
   /** `base` joined with what is below the keys of `about`. */
   const joinListed = (base: Map, context: Context, about: Map, aboutContext: Context): Map => {
     const { entries, lists } = base
-    if (!lists && HashMap.isEmpty(entries)) return fill(base, context, about, aboutContext)
+    if (!lists && HashMap.isEmpty(entries) && isTakenWhole(context, about, aboutContext)) {
+      return HashMap.isEmpty(about.entries) ? base : { entries: about.entries, lists }
+    }
     let next = entries
     // Several changes are made in place, to a copy that nobody else has yet.
     const many = HashMap.size(about.entries) > 1

@@ -56,7 +56,10 @@ const joinDots = <D extends Dot>(
   otherContext: Context,
   check?: (a: D, b: D) => void
 ): ReadonlyArray<D> => {
-  if (mine.length === 0 && !other.some((dot) => CausalContext.includes(context, dot))) return other
+  if (mine.length === 0) {
+    if (other.length === 0) return mine
+    if (!other.some((dot) => CausalContext.includes(context, dot))) return other
+  }
   let kept: Array<D> | undefined
   for (let i = 0; i < mine.length; i++) {
     const dot = mine[i]!
