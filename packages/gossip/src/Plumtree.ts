@@ -27,6 +27,7 @@ import * as Base from "./internal/epidemic/base.ts"
 import * as Exchange from "./internal/epidemic/exchange.ts"
 import { anItemIsHeard, convergence, integrity } from "./internal/epidemic/guarantees.ts"
 import { idBytes, type Item, itemBytes, type ItemId, keyBytes, keyOf, overhead } from "./internal/epidemic/items.ts"
+import { packed } from "./internal/epidemic/packing.ts"
 import * as Peers from "./internal/epidemic/peers.ts"
 import { type LayerOptions, type Options, settle } from "./internal/epidemic/plumtree/options.ts"
 import {
@@ -199,23 +200,10 @@ const flush = (state: State, act: Act): State => {
   const { outbox, trees } = state
   const keys = outbox.map(({ item }) => treeOf(item, act))
   for (const node of trees.neighbours) {
-    let items: Array<Item> = []
-    let hops: Array<number> = []
-    let room = act.self.options.packetBytes - overhead
-    for (let i = 0; i < outbox.length; i++) {
-      const { from, hops: far, item } = outbox[i]!
-      if (from === node || Trees.lazy(trees, keys[i]!).includes(node)) continue
-      room -= itemBytes(item)
-      if (items.length > 0 && (room < 0 || items.length === act.self.options.itemsPerMessage)) {
-        act.send(node, { _tag: "Gossip", items, hops })
-        items = []
-        hops = []
-        room = act.self.options.packetBytes - overhead - itemBytes(item)
-      }
-      items.push(item)
-      hops.push(far)
+    const due = outbox.filter(({ from }, at) => from !== node && !Trees.lazy(trees, keys[at]!).includes(node))
+    for (const part of packed(due, ({ item }) => itemBytes(item), act.self.options)) {
+      act.send(node, { _tag: "Gossip", items: part.map(({ item }) => item), hops: part.map(({ hops }) => hops) })
     }
-    if (items.length > 0) act.send(node, { _tag: "Gossip", items, hops })
   }
   return announced({ ...state, outbox: [] }, outbox, keys, act)
 }
@@ -294,24 +282,11 @@ const announced = (state: State, parcels: ReadonlyArray<Parcel>, keys: ReadonlyA
 }
 
 const announce = (state: State, act: Act): State => {
-  const { itemsPerMessage, packetBytes } = act.self.options
   for (const node of state.trees.neighbours) {
-    let ids: Array<ItemId> = []
-    let hops: Array<number> = []
-    let room = packetBytes - overhead
-    for (const { hops: far, id, to } of state.announcements) {
-      if (!to.includes(node)) continue
-      room -= idBytes(id)
-      if (ids.length > 0 && (room < 0 || ids.length === itemsPerMessage)) {
-        act.send(node, { _tag: "IHave", ids, hops })
-        ids = []
-        hops = []
-        room = packetBytes - overhead - idBytes(id)
-      }
-      ids.push(id)
-      hops.push(far)
+    const due = state.announcements.filter(({ to }) => to.includes(node))
+    for (const part of packed(due, ({ id }) => idBytes(id), act.self.options)) {
+      act.send(node, { _tag: "IHave", ids: part.map(({ id }) => id), hops: part.map(({ hops }) => hops) })
     }
-    if (ids.length > 0) act.send(node, { _tag: "IHave", ids, hops })
   }
   return { ...state, announcements: [] }
 }
