@@ -16,5 +16,9 @@ export * as PushPull from "./PushPull.ts"
 export * as HyParView from "./HyParView.ts"
 export * as RumorMongering from "./RumorMongering.ts"
 export * as Plumtree from "./Plumtree.ts"
+export * as AntiEntropy from "./AntiEntropy.ts"
+export * as Fingerprint from "./Fingerprint.ts"
+export * as MerkleTree from "./MerkleTree.ts"
+export * as SetSketch from "./SetSketch.ts"
 // new:algorithm adds here
 export {}
