@@ -65,19 +65,20 @@ const bare: Effect.Effect<Group, unknown, Scope.Scope> = Effect.gen(function* ()
   }
 })
 
-/** Deliveries a second, at all members together. */
+/** Deliveries at all members together, a second of processor time: others may use the machine, too. */
 const rate = ({ heard, send }: Group): Effect.Effect<number> =>
   Effect.gen(function* () {
     globalThis.gc?.()
     const first = heard()
-    const start = performance.now()
+    const before = process.cpuUsage()
     for (let sent = 0; sent < multicasts;) {
       const until = Math.min(multicasts, sent + batch)
       // The group has no room: it has to get on first.
       while (sent < until && send(sent % nodes.length)) sent++
       while (heard() - first < sent * nodes.length) yield* Effect.yieldNow
     }
-    return ((multicasts * nodes.length) / (performance.now() - start)) * 1000
+    const { system, user } = process.cpuUsage(before)
+    return ((multicasts * nodes.length) / (system + user)) * 1e6
   })
 
 const program = Effect.gen(function* () {
@@ -103,7 +104,7 @@ const thousands = (value: number): number => Math.round(value / 1000)
 
 const report = {
   benchmark: "multicasts of 100 characters, five members that all send, memory transport",
-  unit: "thousand deliveries/s, medians",
+  unit: "thousand deliveries a second of processor time, medians",
   rounds,
   ...(await Effect.runPromise(Effect.scoped(program)))
 }
