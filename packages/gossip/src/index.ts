@@ -20,5 +20,7 @@ export * as AntiEntropy from "./AntiEntropy.ts"
 export * as Fingerprint from "./Fingerprint.ts"
 export * as MerkleTree from "./MerkleTree.ts"
 export * as SetSketch from "./SetSketch.ts"
+export * as GossipArchitecture from "./GossipArchitecture.ts"
+export * as BulletinBoard from "./BulletinBoard.ts"
 // new:algorithm adds here
 export {}
