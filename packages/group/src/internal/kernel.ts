@@ -15,6 +15,7 @@ import { begin, declareAgain, goOn, isStraggler, onFlush, onInstalled, onView } 
 import {
   onAskTimeout,
   onGone,
+  onLag,
   onMissing,
   onNumbered,
   onRepair,
@@ -81,9 +82,7 @@ export const kernel = <Payload, OrderState>({
         : step(state, act, (step) => {
             if (command._tag === "Multicast") multicast(step, command.payload)
             else if (command._tag === "Snapshot") onSnapshot(step, command.view, command.state)
-            else {
-              step.s.lag = command.count
-            }
+            else onLag(step, command.count)
           }),
     onMessage: (state, from, message, act) =>
       state.failed !== undefined && state.view !== undefined

@@ -40,6 +40,13 @@ export const reportDue = (step: Step<any>): void => {
 export const isLagging = ({ options, orders, s }: Step<any>): boolean =>
   s.lag + Log.size(s.withheld) + Log.size(s.decided) + orders.waiting(s.order) >= options.maxWaiting
 
+/** The application lags by so many deliveries. Once it has caught up, senders need not wait for a timer to hear of it. */
+export const onLag = (step: Step<any>, count: number): void => {
+  const wasLagging = isLagging(step)
+  step.s.lag = count
+  if (wasLagging) reportDue(step)
+}
+
 const report = (step: Step<any>, asks: boolean): Report => {
   const { s } = step
   if (!isLagging(step)) {
