@@ -242,6 +242,11 @@ describe("what waits has a bound", () => {
     expect(ahead).toBeLessThan(64 + 64 + 32 + 32)
   })
 
+  it("what waits to be stable holds back no report: uniform delivery goes on where all windows are full", async () => {
+    const tight: Subject = { ...uniform, layer: () => NakReliable.uniform({ window: 8, maxWaiting: 4 }) }
+    expect(explain(await search(tight, "lossy", 5, { senders: 4, messages: 60, pauseMillis: 1 }))).toBe("nothing")
+  })
+
   it.each([{ window: 0 }, { maxWaiting: 0.5 }, { reportEvery: NaN }, { askMillis: -1 }])(
     "a bound that is none: %o",
     async (wrong) => {

@@ -191,7 +191,7 @@ describe("cost", () => {
   )
 
   it.each([2, 3, 5])(
-    "among %i, one that joins costs an offer, a question, a piece for each 32 KiB, and N−1 words that it has it",
+    "among %i, one that joins costs an offer, a question, a piece for each 1,024 bytes, and N−1 words that it has it",
     async (n) => {
       const counts = await changing(n, (members) => ({ number: 2, members, joined: [`n${n}`] }))
       const survivors = (n - 1) * (n - 2)

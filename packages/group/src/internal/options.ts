@@ -11,7 +11,7 @@ export interface Options {
   readonly uniform: boolean
   /** Whether members that join are given the state of the application. Of `views`. */
   readonly transfers: boolean
-  /** In pieces of at most so many bytes. */
+  /** In pieces of at most so many bytes: they have to fit into the packets of a transport that has such. */
   readonly pieceBytes: number
   /** How many messages of this node may be under way, that is, not with all members yet. More wait with their sender. */
   readonly window: number
@@ -35,7 +35,7 @@ export const defaults: Options = {
   members: "static",
   uniform: false,
   transfers: false,
-  pieceBytes: 32_768,
+  pieceBytes: 1024,
   window: 256,
   maxWaiting: 4096,
   maxEarly: 4096,

@@ -38,7 +38,7 @@ export const reportDue = (step: Step<any>): void => {
 }
 
 export const isLagging = ({ options, orders, s }: Step<any>): boolean =>
-  s.lag + Log.size(s.withheld) + Log.size(s.decided) + orders.waiting(s.order) >= options.maxWaiting
+  s.lag + Log.size(s.withheld) + orders.waiting(s.order) >= options.maxWaiting
 
 /** The application lags by so many deliveries. Once it has caught up, senders need not wait for a timer to hear of it. */
 export const onLag = (step: Step<any>, count: number): void => {

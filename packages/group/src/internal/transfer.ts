@@ -14,7 +14,7 @@ import type { Step } from "./step.ts"
 import type { Have, Offer, Piece, Want } from "./wire.ts"
 
 /** How many pieces a joiner is sent at a time. */
-const piecesAtOnce = 16
+const piecesAtOnce = 64
 
 /** For so many ticks in a row a joiner asks in vain, before it asks another. */
 const patience = 3
