@@ -3,8 +3,9 @@ import { Membership, Protocol } from "@troupe/actor"
 import { Multicast, ViewSynchrony } from "@troupe/group"
 import { Simulation } from "@troupe/simulation"
 import { Trace } from "@troupe/trace"
-import { Channel } from "@troupe/transport"
-import { Context, Duration, Effect, Layer, Queue, Schema, Stream } from "effect"
+import { Channel, Transport } from "@troupe/transport"
+import * as Udp from "@troupe/transport/Udp"
+import { Context, Deferred, Duration, Effect, Layer, Queue, Schema, Stream } from "effect"
 import { describe, expect, it } from "vitest"
 import { fifo } from "../src/internal/fifo.ts"
 import { type Kernel, kernel } from "../src/internal/kernel.ts"
@@ -217,6 +218,33 @@ describe("a joiner under full load", () => {
     // Where it came in, the others were at the same sum.
     for (const node of ["n1", "n2"]) expect(sums.get(node)).toContain(given)
     expect([...installed.keys()]).toEqual(["n3"])
+  })
+})
+
+describe("over UDP", () => {
+  it("a state of 200,000 bytes comes to a joiner, in packets", async () => {
+    const size = 200_000
+    const views = { n1: [{ number: 1, members: ["n1"], joined: ["n1"] }], n2: [] as Array<Protocol.View> }
+    const program = Effect.gen(function* () {
+      const first = yield* Udp.make({ self: "n1", listen: "127.0.0.1:0", peers: { n2: null } })
+      const peers = { n1: `127.0.0.1:${first.address.port}` }
+      const second = yield* Udp.make({ self: "n2", listen: "127.0.0.1:0", peers })
+      yield* first.introduce("n2", `127.0.0.1:${second.address.port}`)
+      const given = yield* Deferred.make<number>()
+      const join: Protocol.View = { number: 2, members: ["n1", "n2"], joined: ["n2"] }
+      for (const [node, transport] of Object.entries({ n1: first, n2: second })) {
+        const told = Stream.concat(Stream.fromIterable([...views[node as "n1" | "n2"], join]), Stream.never)
+        const layer = Layer.provide(ViewSynchrony.layer(), Layer.succeed(Membership, { views: told }))
+        const context = yield* Effect.provideService(Layer.build(layer), Transport, transport)
+        yield* Context.get(context, Multicast.key<ViewSynchrony.Guarantees>()).open(Additions, () => {}, {
+          schema: Schema.Uint8Array,
+          snapshot: () => new Uint8Array(size).fill(7),
+          install: (state) => void Deferred.doneUnsafe(given, Effect.succeed(state.filter((each) => each === 7).length))
+        })
+      }
+      return yield* Deferred.await(given)
+    })
+    expect(await Effect.runPromise(Effect.scoped(program))).toBe(size)
   })
 })
 
