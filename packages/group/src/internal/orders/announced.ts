@@ -40,26 +40,71 @@ export interface Announced {
 }
 
 type Ask = Asks<Numbers, never>
-type Mutable = { -readonly [Key in keyof Announced]: Announced[Key] }
+
+/** The next state in the making: its lists by rank are this step's own once they were copied. */
+class Draft {
+  readonly state: { -readonly [Key in keyof Announced]: Announced[Key] }
+  private readonly ask: Ask
+  private delivered: Array<number> | undefined
+  private last: Array<number> | undefined
+
+  constructor(state: Announced, ask: Ask) {
+    this.state = { ...state }
+    this.ask = ask
+  }
+
+  /** Whether this message of a sender is there. */
+  has(rank: number): boolean {
+    return this.state.delivered[rank]! < this.state.received[rank]!
+  }
+
+  deliver(rank: number): void {
+    const { state } = this
+    const sequence = this.next(rank)
+    if (this.delivered === undefined || this.last === undefined) {
+      state.delivered = this.delivered = state.delivered.slice()
+      state.last = this.last = state.last.slice()
+    }
+    this.last[rank] = sequence
+    this.delivered[rank]!++
+    state.position++
+    this.ask.deliver(rank, sequence)
+  }
+
+  /** What its sender had been delivered before the next message of this sender. */
+  before(rank: number): number {
+    return this.ask.carried(rank, this.next(rank))![0]!
+  }
+
+  /** The number of the first message of the application that is not delivered. */
+  private next(rank: number): number {
+    let sequence = this.state.last[rank]! + 1
+    while (this.ask.carried(rank, sequence) === undefined) sequence++
+    return sequence
+  }
+}
 
 /** @param announcer who makes that announcement, counted from 0 */
 export const announced = (announcer: (turn: number, members: number) => number): Order<Announced, Numbers> => {
   const isAnnouncer = ({ received, turn }: Announced, { rank }: Ask): boolean =>
     announcer(turn, received.length) === rank
 
-  /** Lets announcements have their turn, and delivers what they announce. */
-  const goOn = (now: Mutable, ask: Ask): void => {
-    const members = now.received.length
-    for (;;) {
-      const rank = announcer(now.turn, members)
-      const waiting = now.early[rank]!
-      const next = Log.get(waiting, waiting.first)
-      if (next === undefined) break
-      now.early = now.early.with(rank, Log.dropBefore(waiting, waiting.first + 1))
-      now.turn++
-      for (let i = 0; i + 1 < next.length; i += 2) announce(now, next[i]!, next[i + 1]!)
+  /** An announcement has come: it has its turn, or waits for it. */
+  const hear = (draft: Draft, rank: number, stamp: Numbers): void => {
+    const { state } = draft
+    if (announcer(state.turn, state.received.length) !== rank || Log.size(state.early[rank]!) > 0) {
+      state.early = state.early.with(rank, Log.append(state.early[rank]!, stamp))
+      return
     }
-    deliverRuns(now, ask)
+    announce(draft, stamp)
+    for (;;) {
+      const next = announcer(state.turn, state.received.length)
+      const waiting = state.early[next]!
+      const early = Log.get(waiting, waiting.first)
+      if (early === undefined) return
+      state.early = state.early.with(next, withoutFirst(waiting))
+      announce(draft, early)
+    }
   }
 
   return {
@@ -70,9 +115,9 @@ export const announced = (announcer: (turn: number, members: number) => number):
       announced: zeros(members),
       delivered: zeros(members),
       last: zeros(members),
-      early: Array.from({ length: members }, () => Log.empty(0)),
+      early: new Array<Log.Log<never>>(members).fill(empty),
       turn: 0,
-      runs: Log.empty(0),
+      runs: empty,
       taken: 0,
       position: 0
     }),
@@ -81,13 +126,16 @@ export const announced = (announcer: (turn: number, members: number) => number):
       state,
       stamp: isAnnouncer(state, ask) ? [state.position, ...unannounced(state, ask.rank)] : [state.position]
     }),
-    receive: (state, rank, { stamp }, isControl, ask) => {
-      const now: Mutable = { ...state }
-      if (!isControl) now.received = now.received.with(rank, now.received[rank]! + 1)
-      if (stamp.length > 1) now.early = now.early.with(rank, Log.append(now.early[rank]!, stamp.slice(1)))
-      goOn(now, ask)
-      if (isAnnouncer(now, ask) && sum(now.received) > sum(now.announced)) ask.later()
-      return now
+    receive: (before, rank, { stamp }, isControl, ask) => {
+      const draft = new Draft(before, ask)
+      const { state } = draft
+      if (!isControl) {
+        state.received = state.received.with(rank, state.received[rank]! + 1)
+        if (Log.size(state.runs) > 0) deliverRuns(draft)
+      }
+      if (stamp.length > 1) hear(draft, rank, stamp)
+      if (isAnnouncer(state, ask) && sum(state.received) > sum(state.announced)) ask.later()
+      return state
     },
     // One announcement for all that has come meanwhile.
     later: (state, ask) => {
@@ -96,13 +144,12 @@ export const announced = (announcer: (turn: number, members: number) => number):
       if (more.length > 0) ask.multicast([state.position, ...more])
       return state
     },
-    flush: (state, ask) => {
-      const now: Mutable = { ...state }
-      const known = deliverKnown(now, ask)
+    flush: (before, ask) => {
+      const draft = new Draft(before, ask)
+      const known = deliverKnown(draft)
       // In any order that all compute alike: nobody was delivered one of these.
-      for (let rank = 0; rank < now.received.length; rank++) {
-        while (now.delivered[rank]! < now.received[rank]! && mayFollow(now, rank, known, ask))
-          deliverNext(now, rank, ask)
+      for (let rank = 0; rank < before.received.length; rank++) {
+        while (draft.has(rank) && draft.before(rank) <= known) draft.deliver(rank)
       }
     },
     waiting: ({ delivered, received }) => sum(received) - sum(delivered)
@@ -119,57 +166,61 @@ const unannounced = ({ announced, received }: Announced, sender?: number): Array
   return runs
 }
 
-const announce = (now: Mutable, rank: number, count: number): void => {
-  if (rank >= now.received.length) return
-  now.announced = now.announced.with(rank, now.announced[rank]! + count)
-  now.runs = Log.append(now.runs, { rank, count })
+const empty = Log.empty(0)
+
+/** An empty one is like another: it counts from 0 again. */
+const withoutFirst = <A>(log: Log.Log<A>): Log.Log<A> =>
+  Log.size(log) === 1 ? empty : Log.dropBefore(log, log.first + 1)
+
+/** Delivers what is announced, as far as it is there. */
+const announce = (draft: Draft, stamp: Numbers): void => {
+  const { state } = draft
+  const announced = state.announced.slice()
+  state.turn++
+  for (let i = 1; i + 1 < stamp.length; i += 2) {
+    const rank = stamp[i]!
+    const count = stamp[i + 1]!
+    if (rank >= announced.length) continue
+    announced[rank]! += count
+    let taken = 0
+    if (Log.size(state.runs) === 0) for (; taken < count && draft.has(rank); taken++) draft.deliver(rank)
+    if (taken === count) continue
+    if (Log.size(state.runs) === 0) state.taken = taken
+    state.runs = Log.append(state.runs, { rank, count })
+  }
+  state.announced = announced
 }
 
-const deliverRuns = (now: Mutable, ask: Ask): void => {
-  for (let run = Log.get(now.runs, now.runs.first); run !== undefined; run = Log.get(now.runs, now.runs.first)) {
-    const { count, rank } = run
-    for (; now.taken < count; now.taken++) {
-      if (now.delivered[rank] === now.received[rank]) return
-      deliverNext(now, rank, ask)
+const deliverRuns = (draft: Draft): void => {
+  const { state } = draft
+  for (
+    let run = Log.get(state.runs, state.runs.first);
+    run !== undefined;
+    run = Log.get(state.runs, state.runs.first)
+  ) {
+    for (; state.taken < run.count; state.taken++) {
+      if (!draft.has(run.rank)) return
+      draft.deliver(run.rank)
     }
-    now.runs = Log.dropBefore(now.runs, now.runs.first + 1)
-    now.taken = 0
+    state.runs = withoutFirst(state.runs)
+    state.taken = 0
   }
 }
 
-const deliverNext = (now: Mutable, rank: number, ask: Ask): void => {
-  const sequence = nextOf(now, rank, ask)
-  now.last = now.last.with(rank, sequence)
-  now.delivered = now.delivered.with(rank, now.delivered[rank]! + 1)
-  now.position++
-  ask.deliver(rank, sequence)
-}
-
-/** The number of the first message of the application that is not delivered. */
-const nextOf = ({ last }: Announced, rank: number, ask: Ask): number => {
-  let sequence = last[rank]! + 1
-  while (ask.carried(rank, sequence) === undefined) sequence++
-  return sequence
-}
-
-/** What was announced in the view that ends. Returns how much of the order is known without a gap. */
-const deliverKnown = (now: Mutable, ask: Ask): number => {
-  let known = now.position
+/**
+ * What was announced in the view that ends, less what nobody has and what its sender may have sent because of that. Returns
+ * how much of the order is known without a gap.
+ */
+const deliverKnown = (draft: Draft): number => {
+  const { position, runs, taken } = draft.state
+  let known = position
   let isWhole = true
-  let { taken } = now
-  for (const { count, rank } of Log.items(now.runs)) {
-    for (; taken < count; taken++) {
-      const isThere =
-        now.delivered[rank]! < now.received[rank]! && mayFollow(now, rank, isWhole ? Infinity : known, ask)
-      if (isThere) deliverNext(now, rank, ask)
+  Log.items(runs).forEach(({ count, rank }, i) => {
+    for (let left = i === 0 ? count - taken : count; left > 0; left--) {
+      if (draft.has(rank) && (isWhole || draft.before(rank) <= known)) draft.deliver(rank)
       else isWhole = false
       if (isWhole) known++
     }
-    taken = 0
-  }
+  })
   return known
 }
-
-/** Whether its sender had been delivered nothing that is not known here. */
-const mayFollow = (now: Announced, rank: number, known: number, ask: Ask): boolean =>
-  ask.carried(rank, nextOf(now, rank, ask))![0]! <= known
