@@ -71,8 +71,11 @@ const refuse = (request: Request, reason: Reason, act: Act): void => {
 
 const isSame = (a: Request, b: Request): boolean => a.sequence === b.sequence && a.node === b.node && a.life === b.life
 
-const isLogged = ({ clients }: Replica, { life, node, sequence }: Request): boolean =>
-  executedOf(clients.get(clientOf(node, life)), sequence) !== undefined
+/** Whether an update is in the log, or was, or its front end does not wait for it any more. */
+const isOver = ({ clients }: Replica, { life, node, sequence }: Request): boolean => {
+  const client = clients.get(clientOf(node, life))
+  return client !== undefined && (sequence <= client.answered || executedOf(client, sequence) !== undefined)
+}
 
 // ------------------------------------------------------------------------------------------------------------- requests
 
@@ -100,7 +103,8 @@ export const onForward = (
   act: Act
 ): Replica => {
   const { lead, promised } = replica.agreement
-  const executed = executedOf(replica.clients.get(clientOf(wanted.node, wanted.life)), wanted.sequence)
+  const client = replica.clients.get(clientOf(wanted.node, wanted.life))
+  const executed = executedOf(client, wanted.sequence)
   if (executed !== undefined) {
     const { life, node, sequence } = wanted
     act.send(node, { _tag: "Updated", life, sequence, timestamp: executed.timestamp })
@@ -126,10 +130,10 @@ const advance = (application: Any, replica: Replica, act: Act): Replica => {
     : propose(application, next, record(next, first), act)
 }
 
-/** Who was agreed on by way of another leader needs no place any more, and who is late may have given up. */
+/** Who was agreed on by way of another leader needs no place any more, and who is late may be forgotten. */
 const openRequests = (replica: Replica, act: Act): ReadonlyArray<Request> =>
   replica.agreement.requests.filter(
-    (each) => !isLogged(replica, each) && each.time + act.self.options.delayMillis >= replica.clock
+    (each) => !isOver(replica, each) && each.time + act.self.options.delayMillis >= replica.clock
   )
 
 const nothing = (replica: Replica): LogRecord => ({
@@ -268,11 +272,11 @@ export const onRecords = (application: Any, replica: Replica, act: Act): Replica
   if (lead === undefined) return replica
   const { accepted } = replica.agreement
   // The place was filled by a later leader.
-  const isOver =
+  const isFilled =
     lead.phase === "proposing"
       ? accepted!.record.number <= filled(replica)
       : lead.phase === "freezing" && replica.agreement.frozen <= filled(replica)
-  if (isOver) return withAgreement(replica, { lead: undefined })
+  if (isFilled) return withAgreement(replica, { lead: undefined })
   return lead.phase === "freezing" ? proposeIfFrozen(application, replica, act) : replica
 }
 

@@ -1,6 +1,5 @@
 /** What front ends and replica managers say to each other. */
-import type { Codec } from "@troupe/transport"
-import { NodeId } from "@troupe/transport"
+import { type Codec, NodeId } from "@troupe/transport"
 import { Schema } from "effect"
 import type { Application } from "./application.ts"
 

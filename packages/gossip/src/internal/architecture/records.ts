@@ -1,7 +1,7 @@
 /** The update log, the value, and the table of what was executed: how a record enters them, and how it leaves. */
 import type { Application } from "./application.ts"
 import type { LogRecord, UpdateRecord } from "./messages.ts"
-import { type Act, type Client, type Executed, type Replica } from "./state.ts"
+import type { Act, Client, Executed, Replica } from "./state.ts"
 import { covers, height, type Timestamp, withPart } from "./timestamps.ts"
 
 export type Any = Application<any, any, any, any>

@@ -306,13 +306,16 @@ export const restore = (application: Any, before: Replica, persisted: Persisted)
 }
 
 /** What restores to all that must survive. */
-export const compact = function* (replica: Replica): Iterable<Persisted> {
+export const compact = (replica: Replica): Iterable<Persisted> => {
   const { agreed, agreement, floor, log, timestamp, value, valueTimestamp } = replica
   const clients = [...replica.clients].map(([client, each]) => ({ client, ...each }))
-  yield { _tag: "Snapshot", timestamp, valueTimestamp, value, agreed, floor, log: log.flat(), clients }
-  yield { _tag: "Promised", ballot: agreement.promised }
-  if (agreement.accepted !== undefined) yield { _tag: "Accepted", ...agreement.accepted }
-  yield { _tag: "Frozen", number: agreement.frozen }
+  const { accepted, frozen, promised } = agreement
+  return [
+    { _tag: "Snapshot", timestamp, valueTimestamp, value, agreed, floor, log: log.flat(), clients },
+    { _tag: "Promised", ballot: promised },
+    ...(accepted === undefined ? [] : [{ _tag: "Accepted", ...accepted } as const]),
+    { _tag: "Frozen", number: frozen }
+  ]
 }
 
 /** Whom it tells at once that it is up. */
