@@ -23,4 +23,3 @@ export * as SetSketch from "./SetSketch.ts"
 export * as GossipArchitecture from "./GossipArchitecture.ts"
 export * as BulletinBoard from "./BulletinBoard.ts"
 // new:algorithm adds here
-export {}

@@ -319,8 +319,8 @@ const tight = { interval: "100 millis", bufferedDeltas: 3, packetBytes: 256, mes
 describe("inside its assumptions every guarantee holds, and nothing is lost of whoever stays up", () => {
   it.live.each(
     card.assumes.tolerates.flatMap((preset) => [
-      [preset, "as it is", {}, 20],
-      [preset, "in small packets, with a short log", tight, 20]
+      [preset, "as it is", {}, 12],
+      [preset, "in small packets, with a short log", tight, 12]
     ]) as ReadonlyArray<readonly [Preset, string, object, number]>
   )("faults %s, %s: %#", ([preset, _how, replicated, seeds]) =>
     Effect.gen(function* () {
