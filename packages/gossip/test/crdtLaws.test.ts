@@ -180,3 +180,35 @@ describe("every history of two replicas", () => {
     ).toBe(count)
   })
 })
+
+describe("a planted fault is found by what the changes mean", () => {
+  const named = (name: string): Kind => kinds.find((kind) => kind.name === name)!
+  /** The type, with the context of each delta changed. */
+  const mutant = (name: string, context: (delta: any, state: any) => unknown): Kind => {
+    const kind = named(name)
+    return {
+      ...kind,
+      apply: (state, replica, what, nowMillis) => {
+        const delta = kind.apply(state, replica, what, nowMillis)
+        return { ...delta, context: context(delta, state) }
+      }
+    }
+  }
+  const onlyNew = ({ context, store }: any) => {
+    const dots = Array.isArray(store) ? store : [...store.entries].flatMap(([, each]) => each)
+    return { ...context, replicas: new Map(dots.map((dot: any) => [dot.replica, [dot.counter, dot.counter]])) }
+  }
+  it.each([
+    ["a write that leaves what it has seen beside it", mutant("MvRegister", onlyNew)],
+    ["a remove that removes nothing", mutant("OrSet", onlyNew)],
+    ["a disable that puts out nothing", mutant("EnableWinsFlag", onlyNew)]
+  ])("%s", (_fault, kind) => {
+    const wrong = Array.from({ length: 20 }, (_, i) => draw(kind, i + 1, steps).history).filter((history) =>
+      history.names.some((name) => {
+        const { specified, value } = history.compare(name)
+        return JSON.stringify(specified) !== JSON.stringify(value)
+      })
+    )
+    expect(wrong.length).toBeGreaterThan(0)
+  })
+})
