@@ -262,8 +262,12 @@ export const onFrozen = (
   const { lead } = next.agreement
   if (lead?.phase !== "freezing" || lead.ballot !== message.ballot || message.number !== filled(next) + 1) return next
   if (!replicasOf(act.self).includes(from)) return next
-  const answers = lead.answers.includes(from) ? lead.answers : [...lead.answers, from]
-  return proposeIfFrozen(application, withLead(next, { answers, cut: merge(lead.cut, timestamp) }), act)
+  const cut = merge(lead.cut, timestamp)
+  // Who says it again is no nearer to the end.
+  const heard = lead.answers.includes(from)
+    ? withAgreement(next, { lead: { ...lead, cut } })
+    : withLead(next, { answers: [...lead.answers, from], cut })
+  return proposeIfFrozen(application, heard, act)
 }
 
 /** Others may have brought what an answer did not hold. */

@@ -13,6 +13,7 @@ const partsMax = 1_024
 export const recordsMax = 4_096
 
 export const Timestamp = Schema.Array(Natural).check(Schema.isMaxLength(partsMax))
+export type Timestamp = typeof Timestamp.Type
 
 /**
  * How an update is ordered. `causal`: after what its client had seen. `forced`: also in one order with all other forced
