@@ -144,7 +144,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, States.
       ({ group, mode, waits }) =>
         !waits && before.wants.some((want) => want.waits && want.group === group && want.mode === mode)
     )
-    return isFree || state.life !== before.life ? report(state, act) : state
+    return isFree ? report(state, act) : state
   },
 
   onTimeout: (state, timer, act) => {
@@ -187,8 +187,8 @@ const reply = ([state, message]: readonly [State, Message], to: string, act: Act
 const onCommit = (before: State, { forgotten, group: name, views }: Messages.Tagged<"Commit">, act: Act): State => {
   if (views.length === 0) return before
   const state = Coordinator.considerAll(Coordinator.hear(before, name, views, act), act)
-  if (!Members.isBehind(States.groupOf(state, name), act.self.id, state.life)) return state
-  return forgotten ? Members.liveAnew(state, act) : report(state, act)
+  if (!Members.isBehind(state, name, act.self.id)) return state
+  return report(forgotten ? Members.comeAnew(state, name, act) : state, act)
 }
 
 /** Tells the coordinator what this node wants. */

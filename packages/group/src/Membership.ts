@@ -36,9 +36,10 @@ export interface Group {
   /** The latest view. */
   readonly view: Effect.Effect<View>
   /**
-   * The latest view first, then each later one, partial ones included; ends when this node is no member any more, or the
-   * group is gone. A member that was evicted though it is up goes on with the view in which it is `joined`. A reader that is
-   * more than 1,024 views behind dies, for none is ever left out.
+   * The latest view first, to its first reader also those before it since this node came in; then each later one, partial
+   * ones included. Ends when this node is no member any more, or the group is gone. A member that was evicted though it is
+   * up goes on with the view in which it is `joined`. A reader that is more than 1,024 views behind dies, for no view is ever
+   * left out.
    */
   readonly views: Stream.Stream<View>
   /** Leaves; does not wait until the others know. Leaving twice, or a group that is gone, is an error. */

@@ -33,6 +33,12 @@ const founded = (protocol: Membership, members: ReadonlyArray<string>): Membersh
   }
 })
 
+/** Several commands are one step, so that there are fewer states. */
+const atOnce = (protocol: Membership): Protocol.Protocol<State, any, ReadonlyArray<Command>, any, any, any> => ({
+  ...protocol,
+  onCommand: (state, commands, act) => commands.reduce((state, each) => protocol.onCommand(state, each, act), state)
+})
+
 export const coordinate = (coordinator: string): Command => ({ _tag: "Coordinate", coordinator })
 export const suspect = (...nodes: ReadonlyArray<string>): Command => ({ _tag: "Suspect", nodes })
 export const join: Command = { _tag: "Enter", group, mode: "join" }
@@ -45,8 +51,10 @@ export interface Bounds {
   readonly nodes?: ReadonlyArray<string>
   /** Who is in the group from the start. Default: all. */
   readonly members?: ReadonlyArray<string>
-  /** What each node is told, one after the other, at any time. */
-  readonly scripts: Readonly<Record<string, ReadonlyArray<Command>>>
+  /** What each node is told: several commands at once, one after the other, at any time. */
+  readonly scripts: Readonly<Record<string, ReadonlyArray<ReadonlyArray<Command>>>>
+  /** States in which somebody knows of a later view are not gone on from. Default: 2. */
+  readonly lastView?: number
   readonly crashes?: System.Crashes
   readonly network?: System.Network
   readonly search?: Checker.Options
@@ -55,13 +63,14 @@ export interface Bounds {
 
 export const systemOf = (bounds: Bounds) => {
   const { crashes, network, nodes = ["n1", "n2", "n3"], protocol = CoordinatedMembership.protocol, scripts } = bounds
-  return System.make<State, CoordinatedMembership.Message, Command, CoordinatedMembership.Event, any, number>({
+  return System.make<State, CoordinatedMembership.Message, ReadonlyArray<Command>, CoordinatedMembership.Event, any, number>({
     name: "coordinated membership",
-    members: System.members(founded(protocol, bounds.members ?? nodes), nodes, {
+    members: System.members(atOnce(founded(protocol, bounds.members ?? nodes)), nodes, {
       ...CoordinatedMembership.defaults,
       ...bounds.options
     }),
     timeouts: "never",
+    visible: ({ node, state }) => [node, state.life, [...state.groups].map(([name, { installed, passed, recent, view }]) => [name, installed, passed, recent, view])],
     user: {
       memo: 0,
       moves: ({ memo, node }) => {
@@ -69,6 +78,8 @@ export const systemOf = (bounds: Bounds) => {
         return command === undefined ? [] : [{ _tag: "Command", command, memo: memo + 1 }]
       }
     },
+    within: ({ nodes }) =>
+      nodes.every(({ state }) => (state.groups.get(group)?.view.number ?? 0) <= (bounds.lastView ?? 2)),
     ...(crashes !== undefined && { crashes }),
     ...(network !== undefined && { network }),
     properties: System.guarantees(CoordinatedMembership.card).filter(({ kind }) => kind === "always")

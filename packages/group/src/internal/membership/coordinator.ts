@@ -1,6 +1,6 @@
 /** A node as the coordinator: it learns what was agreed, decides what is to follow, and has it accepted. */
 import { NodeId } from "@troupe/transport"
-import { learn, onAccept, onPartial, onPrepare, report } from "./member.ts"
+import { comeAnew, isBehind, learn, onAccept, onPartial, onPrepare, report } from "./member.ts"
 import type { Agreed, Ballot, Member, Message, Refusal, Tagged, Want } from "./messages.ts"
 import * as States from "./state.ts"
 import type { Act, Office, Report, State } from "./state.ts"
@@ -28,7 +28,9 @@ export const takeOffice = (state: State, act: Act): State => {
   }
   act.sendAll(act.self.peers, { _tag: "Prepare", ballot })
   setRetry(act)
-  const [promised, promise] = onPrepare({ ...state, office }, { _tag: "Prepare", ballot })
+  let begun: State = { ...state, office }
+  for (const name of state.groups.keys()) begun = keepUp(begun, name, act)
+  const [promised, promise] = onPrepare(begun, { _tag: "Prepare", ballot })
   return onPromise(promised, act.self.id, promise as Tagged<"Promise">, act)
 }
 
@@ -69,7 +71,7 @@ export const onNack = (state: State, { ballot }: Tagged<"Nack">): State => {
 
 /** Views are agreed on, by whomever: what was proposed in their place is void. */
 export const hear = (before: State, group: string, views: ReadonlyArray<Agreed>, act: Act): State => {
-  const state = learn(before, group, views, act)
+  const state = keepUp(learn(before, group, views, act), group, act)
   if (state.office === undefined) return state
   const { number } = States.groupOf(state, group).view
   const { found, proposals } = state.office
@@ -80,6 +82,10 @@ export const hear = (before: State, group: string, views: ReadonlyArray<Agreed>,
     proposals: isVoid(proposals.get(group)?.view) ? without(proposals, group) : proposals
   }))
 }
+
+/** A coordinator that has missed views itself has nobody to tell it. */
+const keepUp = (state: State, group: string, act: Act): State =>
+  state.office !== undefined && isBehind(state, group, act.self.id) ? comeAnew(state, group, act) : state
 
 const without = <A>(map: ReadonlyMap<string, A>, key: string): ReadonlyMap<string, A> => {
   const rest = new Map(map)
@@ -103,6 +109,8 @@ const consider = (state: State, name: string, act: Act): State => {
   if (office === undefined || office.beaten || office.proposals.has(name)) return state
   const { view } = States.groupOf(state, name)
   if (!States.isQuorum(view, act.self.nodes, office.promises)) return state
+  // Nobody is passed over who may remember the group.
+  if (view.number === 0 && silent(state, act).some((node) => !state.suspects.includes(node))) return state
   const found = office.found.get(name)?.view
   const next = found?.number === view.number + 1 ? found : nextView(state, office, name, view, act)
   return next === undefined ? answerAll(state, name, act) : propose(state, name, view, next, act)
@@ -294,13 +302,11 @@ export const retry = (before: State, act: Act): State => {
   const isStuck = [...before.groups.values()].some(
     ({ view }) => !States.isQuorum(view, act.self.nodes, office.promises)
   )
-  if (isStuck || office.promises.size * 2 <= act.self.nodes.length) {
-    const silent = act.self.peers.filter((node) => !office.promises.has(node))
-    act.sendAll(silent, { _tag: "Prepare", ballot: office.ballot })
-  }
+  const asked = silent(before, act).filter((node) => isStuck || !before.suspects.includes(node))
+  act.sendAll(asked, { _tag: "Prepare", ballot: office.ballot })
   for (const [group, { accepted, base, view }] of office.proposals) {
-    const silent = States.acceptorsOf(base, view, act.self.nodes).filter((node) => !accepted.has(node))
-    act.sendAll(others(silent, act), { _tag: "Accept", ballot: office.ballot, group, base, view })
+    const missing = States.acceptorsOf(base, view, act.self.nodes).filter((node) => !accepted.has(node))
+    act.sendAll(others(missing, act), { _tag: "Accept", ballot: office.ballot, group, base, view })
   }
   const isVain = isStuck || office.proposals.size > 0
   const state = withOffice(before, ({ vain }) => ({ vain: isVain ? vain + 1 : 0 }))
@@ -308,6 +314,10 @@ export const retry = (before: State, act: Act): State => {
     ? goOnPartially(state, act)
     : state
 }
+
+/** Who has not promised. */
+const silent = ({ office }: State, act: Act): ReadonlyArray<NodeId.NodeId> =>
+  act.self.nodes.filter((node) => !office!.promises.has(node))
 
 /** Gives those who answer a view of their own, that says what it is. */
 const goOnPartially = (before: State, act: Act): State => {

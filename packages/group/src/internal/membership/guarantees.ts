@@ -5,22 +5,27 @@ import { includes, isWanted, type State } from "./state.ts"
 
 type Guarantee = Card.Guarantee<State>
 
-const text = ({ joined, members }: Agreed): string =>
-  `${members.map(({ life, node }) => `${node}/${life}`).join(" ")}; ${joined.join(" ")}`
+const isSame = (a: Agreed, b: Agreed): boolean =>
+  a === b ||
+  (a.members.length === b.members.length &&
+    a.joined.length === b.joined.length &&
+    a.members.every(({ life, node }, at) => b.members[at]!.node === node && b.members[at]!.life === life) &&
+    a.joined.every((node, at) => b.joined[at] === node))
 
 export const oneSequence: Guarantee = {
   name: "one sequence of views",
   kind: "always",
   description: "Of each number there is one view, whoever knows of it.",
   holds: (nodes) => {
-    const known = new Map<string, string>()
+    const known = new Map<string, Map<number, Agreed>>()
     for (const { state } of nodes) {
       for (const [name, { recent }] of state.groups) {
+        const views = known.get(name) ?? new Map<number, Agreed>()
+        known.set(name, views)
         for (const view of recent) {
-          const key = `${view.number} ${name}`
-          const other = known.get(key)
-          if (other === undefined) known.set(key, text(view))
-          else if (other !== text(view)) return false
+          const other = views.get(view.number)
+          if (other === undefined) views.set(view.number, view)
+          else if (!isSame(view, other)) return false
         }
       }
     }

@@ -1,8 +1,8 @@
 /** A node as a member, and as one that accepts: what it does whoever coordinates. */
 import type { NodeId } from "@troupe/transport"
-import { type Agreed, type Message, type Refusal, type Tagged, type Want } from "./messages.ts"
+import type { Agreed, Message, Refusal, Tagged, Want } from "./messages.ts"
 import * as States from "./state.ts"
-import type { Act, Command, Departure, Group, State, Wanted } from "./state.ts"
+import type { Act, Command, State, Wanted } from "./state.ts"
 
 // --------------------------------------------------------------------------------------------------- what the user wants
 
@@ -12,15 +12,19 @@ export const onEnter = (
   act: Act
 ): State => {
   if (States.isWanted(state.wants, group)) return state
-  const { installed, view } = States.groupOf(state, group)
-  const waits = installed !== undefined || States.includes(view, act.self.id, state.life)
+  const waits = States.includes(States.groupOf(state, group).view, act.self.id, state.life)
   return { ...state, wants: [...state.wants, { group, mode, waits }] }
 }
 
-export const onLeave = (state: State, group: string): State => ({
-  ...state,
-  wants: state.wants.filter((want) => want.group !== group || !States.isWanted([want], group))
-})
+/** It takes no part from now on, though it is listed until a view is agreed on without it. */
+export const onLeave = (state: State, name: string): State => {
+  const wants = state.wants.filter((want) => !States.isWanted([want], name))
+  const group = state.groups.get(name)
+  const left = { ...state, wants }
+  return group === undefined
+    ? left
+    : States.withGroup(left, name, { ...group, installed: undefined, partial: undefined })
+}
 
 export const onAsk = (state: State, group: string, mode: "destroy" | "look"): State =>
   state.wants.some((want) => want.group === group && want.mode === mode)
@@ -110,30 +114,29 @@ const told = (state: State, group: string, view: Agreed, act: Act): State => {
 
 /** Installs, one after the other, those views that it is in; leaves where it is in one no more. */
 const advance = (state: State, name: string, act: Act): State => {
-  const { groups } = state
-  const group = groups.get(name)!
+  const group = state.groups.get(name)!
   const self = act.self.id
   let { installed, partial, passed } = group
   let { wants } = state
   for (const view of group.recent) {
     if (view.number <= passed) continue
-    if (States.includes(view, self, state.life)) {
+    if (!States.includes(view, self, state.life)) {
+      if (installed !== undefined) {
+        const isGone = view.members.length === 0
+        act.emit({ _tag: "Left", group: name, why: isGone ? "destroyed" : "evicted" })
+        if (isGone) wants = wants.filter((want) => !States.isWanted([want], name))
+      }
+      installed = undefined
+      partial = undefined
+      // What it asked for meanwhile can be asked for.
+      wants = wants.map((want) => (want.group === name && want.waits ? { ...want, waits: false } : want))
+    } else if (isStaying(wants, name)) {
       const follows = installed !== undefined && view.number === passed + 1
       if (!follows && !view.joined.includes(self)) break
       installed = view
       partial = undefined
       wants = joined(wants, name)
       act.emit({ _tag: "View", group: name, view: States.shown(view) })
-    } else {
-      if (installed !== undefined) {
-        const why = departure(wants, name, view)
-        act.emit({ _tag: "Left", group: name, why })
-        if (why === "destroyed") wants = wants.filter((want) => want.waits || !States.isWanted([want], name))
-      }
-      installed = undefined
-      partial = undefined
-      // A member in this life no more: what it asked for meanwhile can be asked for.
-      wants = wants.map((want) => (want.group === name && want.waits ? { ...want, waits: false } : want))
     }
     passed = view.number
   }
@@ -150,24 +153,26 @@ const joined = (wants: ReadonlyArray<Wanted>, group: string): ReadonlyArray<Want
       : want
   )
 
-const departure = (wants: ReadonlyArray<Wanted>, group: string, view: Agreed): Departure => {
-  const stays = wants.some((want) => !want.waits && States.isWanted([want], group))
-  return !stays ? "left" : view.members.length === 0 ? "destroyed" : "evicted"
+/** Whether it takes part. Who has left, and waits to be let out, hears nothing of the group. */
+const isStaying = (wants: ReadonlyArray<Wanted>, group: string): boolean =>
+  wants.some((want) => !want.waits && States.isWanted([want], group))
+
+/** Whether it cannot go on to a view, for it lacks one before that it may be in. */
+export const isBehind = (state: State, name: string, self: NodeId.NodeId): boolean => {
+  const { installed, passed, view } = States.groupOf(state, name)
+  const isListed = installed !== undefined || States.includes(view, self, state.life)
+  return passed < view.number && isListed && isStaying(state.wants, name)
 }
 
-/** Whether it is in a view that it cannot install, for it lacks one before. */
-export const isBehind = ({ passed, view }: Group, self: NodeId.NodeId, life: number): boolean =>
-  passed < view.number && States.includes(view, self, life)
-
-/** Nobody can tell it of the views that it missed: it starts again, as one that knows nothing. */
-export const liveAnew = (state: State, act: Act): State => {
-  const groups = new Map(state.groups)
-  for (const [name, group] of groups) {
-    if (group.installed === undefined) continue
-    act.emit({ _tag: "Left", group: name, why: "evicted" })
-    groups.set(name, { ...group, installed: undefined, partial: undefined })
-  }
-  return { ...state, groups, life: drawLife(act) }
+/** Nobody can tell it of the views that it missed: it leaves, and comes in again, as one that knows nothing. */
+export const comeAnew = (state: State, name: string, act: Act): State => {
+  const group = States.groupOf(state, name)
+  if (group.installed !== undefined) act.emit({ _tag: "Left", group: name, why: "evicted" })
+  const wants = state.wants.map((want) =>
+    States.isWanted([want], name) ? { ...want, mode: "enter" as const, waits: true } : want
+  )
+  const left = { ...group, installed: undefined, partial: undefined }
+  return advance(States.withGroup({ ...state, wants }, name, left), name, act)
 }
 
 /** Two lives of a node are the same once in 2^48 times. */

@@ -1,5 +1,5 @@
 /** The service `Membership`, over an actor that keeps the views. */
-import { Actor, type Protocol } from "@troupe/actor"
+import type { Actor, Protocol } from "@troupe/actor"
 import { Cause, Effect, Queue, Schema, Scope, Stream } from "effect"
 import {
   AlreadyMember,
@@ -26,6 +26,8 @@ class Stay {
   readonly group: string
   view: View | undefined
   isOver = false
+  /** What nobody has read yet, until there is a reader: it hears of the view in which this node joined. */
+  unread: Array<View> | undefined = []
   readonly listeners = new Set<(view: View | undefined) => void>()
   constructor(group: string) {
     this.group = group
@@ -33,6 +35,7 @@ class Stay {
 
   see(view: View): void {
     this.view = view
+    if (this.unread !== undefined && this.unread.push(view) > behindMax) this.unread.shift()
     for (const listener of this.listeners) listener(view)
   }
 
@@ -187,7 +190,7 @@ const refusalOf = (group: string, refusal: Refusal): Refused => {
   return refusal === "unknown" ? new UnknownGroup({ group }) : new TooManyGroups({ group })
 }
 
-/** The latest view, then each later one. */
+/** To the first reader all views, to others the latest and each later one. */
 const viewsOf = (stay: Stay): Stream.Stream<View> =>
   Stream.callback<View>(
     (queue) =>
@@ -200,7 +203,8 @@ const viewsOf = (stay: Stay): Stream.Stream<View> =>
               Queue.failCauseUnsafe(queue, Cause.die(new RangeError(why)))
             }
           }
-          if (stay.view !== undefined) listener(stay.view)
+          for (const view of stay.unread ?? (stay.view === undefined ? [] : [stay.view])) listener(view)
+          stay.unread = undefined
           if (stay.isOver) listener(undefined)
           else stay.listeners.add(listener)
           return listener

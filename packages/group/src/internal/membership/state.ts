@@ -96,13 +96,11 @@ export type Command =
   /** The failure detector says who seems to be down. */
   | { readonly _tag: "Suspect"; readonly nodes: ReadonlyArray<NodeId.NodeId> }
 
-/** `evicted`: it is wanted out by nobody but the failure detector, and asks to be let in again. */
-export type Departure = "left" | "evicted" | "destroyed"
-
 export type Event =
   | { readonly _tag: "View"; readonly group: string; readonly view: Protocol.View }
   | { readonly _tag: "Partial"; readonly group: string; readonly view: Protocol.View }
-  | { readonly _tag: "Left"; readonly group: string; readonly why: Departure }
+  /** It is in the group no more. `evicted`: it still wants to be, and asks to be let in again. */
+  | { readonly _tag: "Left"; readonly group: string; readonly why: "evicted" | "destroyed" }
   | { readonly _tag: "Refused"; readonly group: string; readonly mode: Want["mode"]; readonly refusal: Refusal }
   | { readonly _tag: "Known"; readonly group: string; readonly view: Protocol.View }
   /** A group that this node wanted destroyed is gone. */
