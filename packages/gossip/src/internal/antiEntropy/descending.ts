@@ -12,10 +12,11 @@ import { type Act, Malformed, refuse, say, type State } from "./state.ts"
 export const listMax = 32
 
 /**
- * With how many messages a node goes further down in answer to one: what is compared in a round reaches the leaves,
- * however much differs, and is not used up on the levels above them.
+ * With how many messages a node goes further down in answer to one: a few, and no more than a quarter of what it has left, so that
+ * what is compared in a round reaches the leaves, however much differs, and is not used up on the levels above them.
  */
-const descentMax = 4
+const descentMax = ({ said }: State, { self: { options } }: Act): number =>
+  Math.max(1, Math.min(4, Math.floor((options.messagesPerRound - said) / 4)))
 
 /** What a node does about the nodes that it has looked at. */
 interface Plan {
@@ -89,7 +90,7 @@ const goDown = (state: State, peer: string, level: number, indexes: ReadonlyArra
   const { fanOut } = state.tree.layout
   const perPacket = Math.floor((act.self.options.packetBytes - overhead) / groupBytes(fanOut))
   let next = state
-  for (let from = 0; from < Math.min(indexes.length, descentMax * perPacket); from += perPacket) {
+  for (let from = 0; from < Math.min(indexes.length, descentMax(state, act) * perPacket); from += perPacket) {
     const words = new Words()
     for (const index of indexes.slice(from, from + perPacket)) {
       words.push(index)

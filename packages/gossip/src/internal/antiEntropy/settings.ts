@@ -40,7 +40,7 @@ export interface LayerOptions {
    * versions is two. More differences are found by the tree. 0: all are. Default: 2,048.
    */
   readonly sketchCells?: number
-  /** How many messages a node sends in a round to compare, and as many again with entries. Default: 64. */
+  /** How many messages a node sends in a round to compare, from `depth` + 2, and as many again with entries. Default: 64. */
   readonly messagesPerRound?: number
   /** The largest message, 512 bytes to 16 MiB. Over TCP more is better. Default: 1,200, which fits a packet of any network. */
   readonly packetBytes?: number
@@ -88,6 +88,9 @@ const together = (options: Options): string | undefined => {
   const reason = MerkleTree.fault(layoutOf(options))
   if (reason !== undefined) return reason
   const least = overhead + groupBytes(options.fanOut)
+  if (options.messagesPerRound < options.depth + 2) {
+    return `${options.messagesPerRound} messages a round don't reach the leaves of a tree of depth ${options.depth}: ${options.depth + 2} do`
+  }
   return options.packetBytes < least
     ? `a packet of ${options.packetBytes} bytes has no room for the ${options.fanOut} children of a node: ${least} are needed`
     : undefined
