@@ -411,13 +411,13 @@ describe("what a peer says that is no such thing", () => {
 
 describe("planted faults are found", () => {
   it("a sketch that does not follow the store is seen by the card", () => {
-    const [n1, n2] = pair(changed(20, 500), base(500))
-    // n2's sketch forgot to take out what was replaced.
-    n2.hand.state = { ...n2.hand.state, sketch: SetSketch.add(n2.hand.state.sketch, { position: 5, hi: 6, lo: 7 }) }
+    const { state } = new Replica("n2", base(500)).hand
+    // It forgot to take out what was replaced.
+    const stale = { ...state, sketch: SetSketch.add(state.sketch, { position: 5, hi: 6, lo: 7 }) }
     expect(
       card.guarantees
         .find(({ name }) => name === "a sketch of the tree")!
-        .holds([{ node: "n2", alive: true, state: n2.hand.state }])
+        .holds([{ node: "n2", alive: true, state: stale }])
     ).toBe(false)
   })
 
