@@ -42,6 +42,7 @@ const atOnce = (protocol: Membership): Protocol.Protocol<State, any, ReadonlyArr
 export const coordinate = (coordinator: string): Command => ({ _tag: "Coordinate", coordinator })
 export const suspect = (...nodes: ReadonlyArray<string>): Command => ({ _tag: "Suspect", nodes })
 export const join: Command = { _tag: "Enter", group, mode: "join" }
+export const enter: Command = { _tag: "Enter", group, mode: "enter" }
 export const create: Command = { _tag: "Enter", group, mode: "create" }
 export const leave: Command = { _tag: "Leave", group }
 export const destroy: Command = { _tag: "Destroy", group }
@@ -57,20 +58,28 @@ export interface Bounds {
   readonly lastView?: number
   readonly crashes?: System.Crashes
   readonly network?: System.Network
+  /** What chance may give: which lives there are. Default: one. */
+  readonly random?: ReadonlyArray<number>
   readonly search?: Checker.Options
   readonly options?: Partial<CoordinatedMembership.Options>
 }
 
 export const systemOf = (bounds: Bounds) => {
   const { crashes, network, nodes = ["n1", "n2", "n3"], protocol = CoordinatedMembership.protocol, scripts } = bounds
-  return System.make<State, CoordinatedMembership.Message, ReadonlyArray<Command>, CoordinatedMembership.Event, any, number>({
+  return System.make<
+    State,
+    CoordinatedMembership.Message,
+    ReadonlyArray<Command>,
+    CoordinatedMembership.Event,
+    any,
+    number
+  >({
     name: "coordinated membership",
     members: System.members(atOnce(founded(protocol, bounds.members ?? nodes)), nodes, {
       ...CoordinatedMembership.defaults,
       ...bounds.options
     }),
     timeouts: "never",
-    visible: ({ node, state }) => [node, state.life, [...state.groups].map(([name, { installed, passed, recent, view }]) => [name, installed, passed, recent, view])],
     user: {
       memo: 0,
       moves: ({ memo, node }) => {
@@ -80,6 +89,7 @@ export const systemOf = (bounds: Bounds) => {
     },
     within: ({ nodes }) =>
       nodes.every(({ state }) => (state.groups.get(group)?.view.number ?? 0) <= (bounds.lastView ?? 2)),
+    ...(bounds.random !== undefined && { random: bounds.random }),
     ...(crashes !== undefined && { crashes }),
     ...(network !== undefined && { network }),
     properties: System.guarantees(CoordinatedMembership.card).filter(({ kind }) => kind === "always")
@@ -94,6 +104,3 @@ export const verdict = ({ complete, properties }: Checker.Report) => ({
   complete,
   broken: properties.filter(({ verdict }) => verdict === "violated").map(({ name }) => name)
 })
-
-/** The members of every view that is seen, by number. */
-export const told = (view: Protocol.View): string => `${view.number}: ${view.members.join(" ")}`

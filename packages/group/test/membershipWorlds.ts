@@ -32,7 +32,6 @@ export interface Outcome {
 export interface Setting {
   readonly nodes?: number
   readonly minority?: CoordinatedMembership.Minority
-  readonly protocol?: never
 }
 
 const groups = ["orders", "stock"]
