@@ -136,7 +136,12 @@ const seen: Readonly<Record<Service, ReadonlyArray<string>>> = {
   clock: ["latest", "previous"],
   detector: [],
   notification: ["groups", "failed"],
-  time: []
+  time: [],
+  membership: [],
+  overlay: [],
+  multicast: [],
+  gossip: [],
+  replica: []
 }
 
 const visible =
@@ -182,6 +187,11 @@ const users: Readonly<Record<Service, (nodes: ReadonlyArray<string>, times: numb
   election: () => undefined,
   detector: () => undefined,
   time: () => undefined,
+  membership: () => undefined,
+  overlay: () => undefined,
+  multicast: () => undefined,
+  gossip: () => undefined,
+  replica: () => undefined,
   // The first node makes a group of all.
   notification: (nodes) => ({
     memo: 0,

@@ -13,7 +13,7 @@ import { type NodeId, Transport } from "@troupe/transport"
 import { Context, Effect, Layer, Option, type Scope, Stream } from "effect"
 
 /** What a node is at, for a picture of it. */
-export type Role = "leads" | "holds" | "waits" | "suspects" | "dead" | "rests"
+export type Role = "leads" | "holds" | "has" | "waits" | "suspects" | "dead" | "rests"
 
 /** What a node's program is handed. */
 export interface Stage {
@@ -27,6 +27,10 @@ export interface Stage {
   readonly show: (role: Role, detail?: string, leader?: Leader) => Effect.Effect<void>
   /** This node thinks this of another from now on; of somebody, where it can't tell of whom. */
   readonly says: (status: Status, about?: NodeId.NodeId) => Effect.Effect<void>
+  /** This node sends an item that is to come to all. */
+  readonly sends: (item: string) => void
+  /** This node has an item of that name from now on, its own too; and what it has now, for a picture. */
+  readonly gets: (item: string, detail: string) => void
   /** A request of this node has been waiting for long. Without it, nobody listens. */
   readonly delayed?: (delay: Delay) => Effect.Effect<void>
   /** Whether this node stands for election. */
@@ -40,11 +44,28 @@ export const unwatched: Stage = {
   finished: Effect.void,
   show: () => Effect.void,
   says: () => Effect.void,
+  sends: () => {},
+  gets: () => {},
   stands: true
 }
 
 /** What an algorithm is a layer for. */
-export type Service = "mutex" | "election" | "clock" | "detector" | "notification" | "time"
+export type Service =
+  | "mutex"
+  | "election"
+  | "clock"
+  | "detector"
+  | "notification"
+  | "time"
+  | "membership"
+  | "overlay"
+  | "multicast"
+  | "gossip"
+  | "replica"
+
+/** Whether what is counted is done once it has come to all. */
+export const spreads = ({ service }: Pick<Demonstration, "service">): boolean =>
+  service === "multicast" || service === "gossip" || service === "replica"
 
 /** Numbers that are worth telling of an algorithm: by name, or by value how many nodes have it. */
 export type Facts = Readonly<Record<string, number | Readonly<Record<string, number>>>>
@@ -78,7 +99,7 @@ export interface Demonstration {
   readonly program: (stage: Stage) => Effect.Effect<void, Error, Transport | Scope.Scope>
 }
 
-interface Algorithm {
+export interface Algorithm {
   /** A protocol; which messages and timers it has is nobody's concern here. */
   readonly protocol: { readonly name: string }
   readonly card: Card.Card
@@ -290,7 +311,7 @@ export const time = ({
   })
 })
 
-const ongoing = ({ card, defaults, protocol }: Algorithm) => ({
+export const ongoing = ({ card, defaults, protocol }: Algorithm) => ({
   name: protocol.name,
   card,
   protocol: protocol as Protocol.Any,
@@ -303,7 +324,7 @@ const ongoing = ({ card, defaults, protocol }: Algorithm) => ({
 })
 
 /** For as long as there is a next second. The first node counts them. */
-const lasting = Effect.fnUntraced(function* (stage: Stage) {
+export const lasting = Effect.fnUntraced(function* (stage: Stage) {
   const { nodes, self } = yield* Transport
   while (yield* stage.next) {
     yield* stage.work
@@ -312,7 +333,7 @@ const lasting = Effect.fnUntraced(function* (stage: Stage) {
 })
 
 /** The service of a layer, which lives as long as the scope. */
-const build = <I, S, E, R>(
+export const build = <I, S, E, R>(
   service: Context.Key<I, S>,
   layer: Layer.Layer<I, E, R>
 ): Effect.Effect<S, E, R | Scope.Scope> => Effect.map(Layer.build(layer), (context) => Context.get(context, service))

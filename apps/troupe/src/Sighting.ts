@@ -33,6 +33,10 @@ type What =
     }
   /** It thinks this of another node; of some node, where it can't tell which. */
   | { readonly _tag: "Says"; readonly status: Status; readonly about: NodeId.NodeId | undefined }
+  /** It sends an item that is to come to all. */
+  | { readonly _tag: "Sent"; readonly item: string }
+  /** It has one, and this in all. */
+  | { readonly _tag: "Got"; readonly item: string; readonly detail: string }
   /** Its request has waited for so long, on these. */
   | { readonly _tag: "Delayed"; readonly millis: number; readonly waitsFor: ReadonlyArray<NodeId.NodeId> }
   /** The run has killed the node. */
@@ -67,6 +71,8 @@ export const perform = Effect.fnUntraced(function* (
         tell({ ...seen(), _tag: "Shows", role, detail, ...followed })
       }),
     says: (status, about) => Effect.sync(() => tell({ ...seen(), _tag: "Says", status, about })),
+    sends: (item) => tell({ ...seen(), _tag: "Sent", item }),
+    gets: (item, detail) => tell({ ...seen(), _tag: "Got", item, detail }),
     ...(crash === undefined
       ? {}
       : { delayed: (delay) => Effect.sync(() => tell({ ...seen(), _tag: "Delayed", ...delay })) }),

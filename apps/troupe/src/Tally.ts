@@ -4,10 +4,11 @@
  */
 import type { Card } from "@troupe/actor"
 import type { NodeId } from "@troupe/transport"
-import type { Demonstration, Role } from "./Demonstration.ts"
+import { type Demonstration, type Role, spreads } from "./Demonstration.ts"
 import { Aftermath } from "./Aftermath.ts"
 import { Detection } from "./Detection.ts"
 import type { Sighting } from "./Sighting.ts"
+import { Spread } from "./Spread.ts"
 
 export interface Verdict {
   readonly name: string
@@ -26,6 +27,9 @@ export interface Outcome {
   readonly violations: ReadonlyArray<Violation>
 }
 
+/** In a larger group that spreads, guarantees are held against the first so many nodes: they speak of pairs of nodes. */
+const judgedMost = 64
+
 export class Tally {
   operations = 0
   /** Messages of operations, and those in the background that the card sets apart. */
@@ -39,13 +43,19 @@ export class Tally {
   readonly failures: Array<Violation> = []
   readonly detection = new Detection()
   readonly aftermath: Aftermath
+  readonly spread: Spread
+  /** Whether what is counted is done once it has come to all. */
+  readonly spreads: boolean
   private received = 0
   private done = 0
   private readonly nodes: ReadonlyArray<NodeId.NodeId>
   private readonly isOngoing: boolean
   private readonly guarantees: ReadonlyArray<Card.Guarantee<any>>
   private readonly backgroundTags: ReadonlySet<string>
-  private readonly snapshot: Array<{ readonly node: NodeId.NodeId; alive: boolean; state: unknown }> = []
+  /** The states of the nodes that guarantees are held against, in the order of the nodes. */
+  readonly snapshot: Array<{ readonly node: NodeId.NodeId; alive: boolean; state: unknown }> = []
+  /** Of the nodes that guarantees are held against, the place. */
+  readonly judged: ReadonlyMap<NodeId.NodeId, number>
   private readonly entryOf = new Map<NodeId.NodeId, { alive: boolean; state: unknown }>()
   private readonly broken = new Set<Card.Guarantee<any>>()
   /** Guarantees that a later step can still decide. */
@@ -54,14 +64,19 @@ export class Tally {
 
   /** `checks`: whether the guarantees are held against the states here, and not elsewhere. */
   constructor(
-    { card, isOngoing }: Demonstration,
+    demonstration: Demonstration,
     nodes: ReadonlyArray<NodeId.NodeId>,
     options: {
       readonly checks?: boolean
       readonly onSighting?: (tally: Tally, sighting: Sighting) => void
     } = {}
   ) {
+    const { card, isOngoing } = demonstration
     this.nodes = nodes
+    this.spread = new Spread(nodes)
+    this.spreads = spreads(demonstration)
+    const judged = this.spreads ? nodes.slice(0, judgedMost) : nodes
+    this.judged = new Map(judged.map((node, at) => [node, at]))
     this.aftermath = new Aftermath(nodes)
     this.isOngoing = isOngoing
     this.guarantees = card.guarantees
@@ -73,6 +88,7 @@ export class Tally {
   readonly see = (sighting: Sighting): void => {
     this.detection.see(sighting)
     this.aftermath.see(sighting)
+    this.spread.see(sighting)
     switch (sighting._tag) {
       case "Step":
         this.step(sighting)
@@ -88,14 +104,19 @@ export class Tally {
       case "Finished":
         this.operations++
         break
+      case "Got":
+        this.operations = this.spread.toAllMillis.length
+        this.status.set(sighting.node, { role: "has", detail: sighting.detail })
+        break
       case "Done":
         this.done++
     }
     this.onSighting(this, sighting)
   }
 
-  /** Every node is done, and no message is under way; of what is ongoing some always are. */
+  /** Every node is done, and no message is under way, or all has come to all; of what is ongoing some always are. */
   get isOver(): boolean {
+    if (this.spreads) return this.isDone && this.spread.isComplete
     return this.isDone && (this.isOngoing || this.missing <= 0)
   }
 
@@ -110,6 +131,7 @@ export class Tally {
 
   /** Grows as long as something happens that is not in the background. */
   get progress(): number {
+    if (this.spreads) return this.spread.sent + this.spread.deliveries + this.done
     return this.operations + this.messages + this.received + this.done
   }
 
@@ -156,7 +178,7 @@ export class Tally {
       this.failures.push({ name: "a handler threw", detail: `${sighting.node}: ${sighting.failure}` })
     }
     this.steps++
-    if (!("state" in sighting)) return
+    if (!("state" in sighting) || !this.judged.has(sighting.node)) return
     this.changes++
     this.check(sighting.node, sighting.state)
   }
@@ -167,7 +189,9 @@ export class Tally {
     if (entry === undefined) {
       const added = { node, alive: true, state }
       this.entryOf.set(node, added)
-      this.snapshot.push(added)
+      const place = this.judged.get(node)!
+      const later = this.snapshot.findIndex((other) => this.judged.get(other.node)! > place)
+      this.snapshot.splice(later === -1 ? this.snapshot.length : later, 0, added)
     } else entry.state = state
     for (const guarantee of this.open) {
       if (guarantee.holds(this.snapshot) === (guarantee.kind === "always")) continue

@@ -17,6 +17,20 @@ import {
 } from "@troupe/election"
 import { Fuse, GossipHeartbeat, Heartbeat, HeartbeatCounters, PhiAccrual, Ping, Swim } from "@troupe/failure-detection"
 import {
+  BestEffort,
+  Causal,
+  CausalDependencies,
+  CoordinatedMembership,
+  Flooding,
+  Isis,
+  NakReliable,
+  Sequencer,
+  Token,
+  Uniform,
+  ViewSynchrony
+} from "@troupe/group"
+import { HyParView, Plumtree, PushPull, RumorMongering } from "@troupe/gossip"
+import {
   AgrawalElAbbadi,
   CarvalhoRoucairol,
   Coordinator,
@@ -30,6 +44,11 @@ import {
 } from "@troupe/mutex"
 import { Effect, Layer, Option, Stream } from "effect"
 import { clock, type Demonstration, detector, election, mutex, notification, time } from "./Demonstration.ts"
+import { architecture, gossip, overlay, replicated, stores } from "./Gossips.ts"
+import { coordinated, inViews, membership, multicast } from "./Groups.ts"
+
+/** The name of the group that multicasts are shown in. */
+const group = { group: "demo" }
 
 /** With the clock of the node, for it to adjust. */
 const disciplined = <A, E, R>(layer: Layer.Layer<A, E, R>) => Layer.provideMerge(layer, NodeClock.layer())
@@ -81,7 +100,25 @@ export const algorithms: ReadonlyArray<Demonstration> = [
   election(HirschbergSinclair),
   election(LeLann),
   election(Ring),
-  election(LeaseElection)
+  election(LeaseElection),
+  multicast({ ...BestEffort, layer: () => BestEffort.layer(group) }),
+  multicast({ ...Flooding, layer: () => Flooding.layer(group) }),
+  multicast({ ...Uniform, layer: () => Uniform.layer(group) }),
+  multicast({ ...NakReliable, layer: () => NakReliable.layer(group) }),
+  multicast({ ...Causal, layer: () => Causal.layer(group) }),
+  multicast({ ...CausalDependencies, layer: () => CausalDependencies.layer(group) }),
+  multicast({ ...Sequencer, layer: () => Sequencer.layer(group) }),
+  multicast({ ...Token, layer: () => Token.layer(group) }),
+  multicast({ ...Isis, layer: () => Isis.layer(group) }),
+  multicast({ ...ViewSynchrony, layer: () => Layer.provide(ViewSynchrony.layer(group), inViews) }),
+  membership({ ...CoordinatedMembership, layer: () => coordinated }),
+  gossip({ ...PushPull, layer: () => PushPull.layer() }),
+  gossip({ ...RumorMongering, layer: () => RumorMongering.layer({ backup: "2 seconds" }) }),
+  gossip({ ...Plumtree, layer: () => Layer.provide(Plumtree.layer(), HyParView.layer()) }),
+  overlay({ ...HyParView, layer: () => HyParView.layer() }),
+  stores,
+  replicated,
+  architecture
   // new:algorithm adds here
 ]
 

@@ -21,11 +21,19 @@ export const json = Flag.Boolean("json").pipe(
 
 export const maximumNodes = 1000
 
-export const nodes = Flag.Int("nodes").pipe(
-  Flag.filter(isBetween(1, maximumNodes), () => `a number of nodes from 1 to ${maximumNodes}`),
-  Flag.withDescription(`How many nodes there are: 1 to ${maximumNodes}. Default: 5`),
-  Flag.withDefault(5)
-)
+/** Of gossip, simulated. */
+export const maximumOfGossip = 10_000
+
+const nodesUpTo = (most: number, more = "") =>
+  Flag.Int("nodes").pipe(
+    Flag.filter(isBetween(1, most), () => `a number of nodes from 1 to ${most}`),
+    Flag.withDescription(`How many nodes there are: 1 to ${maximumNodes}${more}. Default: 5`),
+    Flag.withDefault(5)
+  )
+
+export const nodes = nodesUpTo(maximumNodes)
+
+export const nodesOfRun = nodesUpTo(maximumOfGossip, `; of gossip with --transport sim, to ${maximumOfGossip}`)
 
 export function isBetween(minimum: number, maximum: number) {
   return (value: number): boolean => value >= minimum && value <= maximum

@@ -1,8 +1,10 @@
 /** `troupe run`: an algorithm at work, on a transport of one's choice. */
 import type { Card } from "@troupe/actor"
-import { Effect, Option } from "effect"
+import type { Trace } from "@troupe/trace"
+import { Effect, FileSystem, Option } from "effect"
 import { Command, Flag } from "effect/cli"
-import { CannotRun, Usage, Violated } from "../Problem.ts"
+import { spreads } from "../Demonstration.ts"
+import { CannotRun, reasonOf, Usage, Violated } from "../Problem.ts"
 import type { Sighting } from "../Sighting.ts"
 import { type Outcome, Tally } from "../Tally.ts"
 import { picture, summary } from "../terminal/Picture.ts"
@@ -11,11 +13,22 @@ import { inMemory } from "../worlds/memory.ts"
 import { processes } from "../worlds/processes.ts"
 import { simulated } from "../worlds/simulated.ts"
 import { names, type Run } from "../worlds/World.ts"
-import { algorithm, findVariant, isBetween, json, maximumNodes, nodes, variant } from "./arguments.ts"
+import {
+  algorithm,
+  checkWritable,
+  findVariant,
+  isBetween,
+  json,
+  maximumNodes,
+  nodesOfRun,
+  variant
+} from "./arguments.ts"
 import { crashAsJson, crashAsText, judge } from "./run/Crashed.ts"
 import { detectionAsJson, detectionAsText } from "./run/Detected.ts"
+import { lanesMax, svgOf } from "./run/Pictures.ts"
 import { isRole, listens, maximumProcesses, refuse } from "./run/Refusal.ts"
 import { type Report, type Transport, transports, verdicts, type Watched } from "./run/Report.ts"
+import { spreadAsJson, spreadAsText } from "./run/Spreading.ts"
 
 const maximumEntries = 1_000_000
 const maximumSeconds = 3_600
@@ -23,7 +36,7 @@ const maximumSeconds = 3_600
 const flags = {
   algorithm,
   variant,
-  nodes,
+  nodes: nodesOfRun,
   transport: Flag.Literals("transport", transports).pipe(
     Flag.withDescription(
       `memory: all nodes in one process. tcp: each node a process, ${maximumProcesses} at the most. udp: the same, for algorithms that put up with loss. sim: virtual time. Default: memory`
@@ -41,9 +54,9 @@ const flags = {
   entries: Flag.Int("entries").pipe(
     Flag.filter(isBetween(1, maximumEntries), () => `a number of entries from 1 to ${maximumEntries}`),
     Flag.withDescription(
-      "How many times a lock is taken or a message sent, by all nodes together; an election is one. Default: 50"
+      "How many times a lock is taken or a message sent, by all nodes together; an election is one. Default: 50; of gossip and replicas, 10"
     ),
-    Flag.withDefault(50)
+    Flag.optional
   ),
   seconds: Flag.Int("seconds").pipe(
     Flag.filter(isBetween(2, maximumSeconds), () => `a number of seconds from 2 to ${maximumSeconds}`),
@@ -68,8 +81,19 @@ const flags = {
     ),
     Flag.withDefault(true)
   ),
+  svg: Flag.String("svg").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription(
+      `Write a picture: of a simulated run of up to ${lanesMax} nodes each message; of more, how things came to all`
+    ),
+    Flag.optional
+  ),
   json
 }
+
+/** How many operations there are where nobody says. */
+const usualEntries = ({ service }: Run["demonstration"]): number =>
+  service === "gossip" || service === "replica" ? 10 : 50
 
 export const run = Command.make(
   "run",
@@ -78,17 +102,22 @@ export const run = Command.make(
     const demonstration = yield* findVariant(given.algorithm, given.variant)
     const refusal = refuse(demonstration, given)
     if (refusal !== undefined) return yield* new Usage({ reason: refusal })
+    const svg = Option.getOrUndefined(given.svg)
+    if (svg !== undefined) yield* checkWritable(svg, "--svg")
     const terminal = yield* screen
+    const entries = Option.getOrElse(given.entries, () => usualEntries(demonstration))
+    const events: Array<Trace.Event> = []
     const isLive = terminal.canRedraw && !given.json
     const seconds = Option.getOrElse(given.seconds, () => 30)
     const dying = isRole(given.kill) ? 0 : Number(given.kill)
     const plan: Run = {
       demonstration,
       nodes: names(given.nodes),
-      entries: demonstration.isOngoing ? seconds : given.entries,
+      entries: demonstration.isOngoing ? seconds : entries,
       seed: given.seed,
-      workMillis: isLive && !isRole(given.kill) ? watchable(given.entries, demonstration.inTurns ? 1 : given.nodes) : 0,
+      workMillis: isLive && !isRole(given.kill) ? watchable(entries, demonstration.inTurns ? 1 : given.nodes) : 0,
       ...(dying > 0 ? { kill: { nodes: victims(given.nodes, dying), afterMillis: 500 * seconds } } : {}),
+      ...(svg === undefined || given.nodes > lanesMax ? {} : { trace: (event) => events.push(event) }),
       ...(isRole(given.kill) ? { crash: { detector: given.detector && listens(demonstration) } } : {})
     }
     const show = given.json ? silently : isLive ? live : isRole(given.kill) ? titled : inLines
@@ -96,7 +125,9 @@ export const run = Command.make(
       ? [crashAsJson, crashAsText]
       : demonstration.isOngoing
         ? [detectionAsJson, detectionAsText]
-        : [asJson, asText]
+        : spreads(demonstration)
+          ? [spreadAsJson, spreadAsText]
+          : [asJson, asText]
     const tell = (watched: Watched) => {
       const report = { plan, transport: given.transport, ...watched }
       return print(given.json ? [JSON.stringify(toJson(report))] : toText(report, terminal))
@@ -111,7 +142,9 @@ export const run = Command.make(
     })
     const showing = show(plan, given.transport, terminal, (tally) => (begun = tally))
     const watched = yield* Effect.onInterrupt(showing, () => tellBegun)
+    if (svg !== undefined) yield* writePicture(svg, { plan, transport: given.transport, ...watched }, events)
     yield* tell(watched)
+    if (svg !== undefined && !given.json) yield* print(["", `picture in ${svg}`])
     const { violations } =
       plan.crash === undefined ? watched.outcome : judge({ plan, transport: given.transport, ...watched })
     if (violations.length > 0) return yield* new Violated()
@@ -129,6 +162,14 @@ export const run = Command.make(
     { command: "troupe run election/bully --nodes 7 --transport sim --seed 3", description: "On virtual time" },
     { command: "troupe run mutex/ricart-agrawala --nodes 5 --entries 200 --json", description: "Just the figures" },
     {
+      command: "troupe run group/causal --entries 8 --transport sim --svg causal.svg",
+      description: "A multicast, message by message"
+    },
+    {
+      command: "troupe run gossip/push-pull --nodes 10000 --transport sim",
+      description: "News among ten thousand"
+    },
+    {
       command: "troupe run failure-detection/phi-accrual --nodes 50 --transport sim --kill 3",
       description: "Three nodes die: who notices when"
     },
@@ -138,6 +179,12 @@ export const run = Command.make(
     }
   ])
 )
+
+const writePicture = (file: string, report: Report, events: ReadonlyArray<Trace.Event>) =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    yield* files.writeFileString(file, svgOf(report, events))
+  }).pipe(Effect.mapError((error) => new CannotRun({ reason: `The picture could not be written: ${reasonOf(error)}` })))
 
 /** As far apart as they can be. The first node is not among them: it counts the seconds. */
 const victims = (nodes: number, kill: number): ReadonlyArray<string> =>
@@ -188,7 +235,7 @@ const inLines = (plan: Run, transport: Transport, _screen: Screen, begin: Begin)
   const total = demonstration.operations(entries)
   let next = Math.min(total, Math.ceil(total / 10))
   const tally = tallyOf(plan, transport, (tally, { _tag }) => {
-    if (_tag !== "Finished" || tally.operations < next) return
+    if ((_tag !== "Finished" && _tag !== "Got") || tally.operations < next) return
     next += Math.ceil(total / 10)
     const { operation } = demonstration
     const done = `${number(tally.operations)} of ${count(total, operation)}`

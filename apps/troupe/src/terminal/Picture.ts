@@ -7,6 +7,7 @@ import { bar, count, cut, number, type Screen, type Style } from "./Screen.ts"
 const marks: Readonly<Record<Role, string>> = {
   leads: "★",
   holds: "●",
+  has: "■",
   waits: "…",
   suspects: "!",
   dead: "✗",
@@ -17,6 +18,7 @@ const paint = (style: Style, role: Role): ((text: string) => string) =>
   ({
     leads: style.yellow,
     holds: style.green,
+    has: style.green,
     waits: (text: string) => text,
     suspects: style.yellow,
     dead: style.red,
@@ -66,9 +68,9 @@ const stage = (nodes: ReadonlyArray<string>, tally: Tally, screen: Screen): Read
   })
 }
 
-/** "holds token 12"; of a node that rests, just what else there is to say. */
+/** "holds token 12"; of a node that rests, or has something, just what else there is to say. */
 const words = (role: Role, detail: string): string =>
-  detail === "" ? role : role === "rests" ? detail : `${role} ${detail}`
+  detail === "" ? role : role === "rests" || role === "has" ? detail : `${role} ${detail}`
 
 const overview = (
   cells: ReadonlyArray<{ readonly role: Role; readonly mark: string }>,
@@ -100,6 +102,10 @@ const longest = (nodes: ReadonlyArray<string>): number => Math.max(...nodes.map(
 /** "n3 holds (token 12), 4 wait". */
 export const summary = (nodes: ReadonlyArray<string>, tally: Tally): string => {
   const parts: Array<string> = []
+  if (tally.spreads) {
+    const { deliveries, sent, toAllMillis } = tally.spread
+    return `${number(deliveries)} of ${number(sent * nodes.length)} have come, ${number(toAllMillis.length)} of ${number(sent)} to all`
+  }
   let waiting = 0
   let suspecting = 0
   for (const node of nodes) {

@@ -1,4 +1,5 @@
 /** What is run, and what a world answers: memory, simulated and processes are three of them. */
+import type { Trace } from "@troupe/trace"
 import type { NodeId } from "@troupe/transport"
 import { Effect, Schema } from "effect"
 import type { Demonstration } from "../Demonstration.ts"
@@ -24,6 +25,8 @@ export interface Run {
   /** Nodes that die for good at a time of the run. Not in one real process: nothing there dies alone. */
   readonly kill?: { readonly nodes: ReadonlyArray<NodeId.NodeId>; readonly afterMillis: number }
   readonly crash?: Staged
+  /** Takes each event of a simulated run. */
+  readonly trace?: (event: Trace.Event) => void
 }
 
 /** A node of the run could not start, died, or fell silent. */
@@ -42,6 +45,9 @@ export const names = (count: number): ReadonlyArray<NodeId.NodeId> =>
 
 const stalledAfterMillis = 15_000
 
+/** When all have everything, for so long they tell each other so, and forget what they kept for each other. */
+const lingerMillis = 1_000
+
 /** What has not arrived by then, when all else is done, is lost. */
 const lostAfterMillis = 500
 
@@ -55,9 +61,10 @@ export const settled = (tally: Tally, workMillis: number, mayLose = false): Effe
     let seen = -1
     let quietMillis = 0
     while (!tally.isOver) {
-      if (mayLose && tally.isDone && quietMillis > lostAfterMillis) return
+      if (mayLose && !tally.spreads && tally.isDone && quietMillis > lostAfterMillis) return
       if (quietMillis > stalledAfterMillis + workMillis) {
-        const detail = tally.isDone ? "messages are missing" : "some node waits, and nothing happens any more"
+        const missing = tally.spreads ? "some have not come to all" : "messages are missing"
+        const detail = tally.isDone ? missing : "some node waits, and nothing happens any more"
         tally.failures.push({ name: "the run ends", detail })
         return
       }
@@ -65,4 +72,5 @@ export const settled = (tally: Tally, workMillis: number, mayLose = false): Effe
       quietMillis = tally.progress === seen ? quietMillis + 10 : 0
       seen = tally.progress
     }
+    if (tally.spreads) yield* Effect.sleep(lingerMillis)
   })

@@ -14,15 +14,14 @@ export interface Simulated extends Outcome {
 /** `tally` sees the run, but leaves it to the simulator to hold the guarantees against it. */
 export const simulated = (run: Run, tally: Tally): Effect.Effect<Simulated, Simulation.SimulationError> =>
   Effect.gen(function* () {
-    const { crash, demonstration, entries, kill, nodes, seed, workMillis } = run
+    const { crash, demonstration, entries, kill, nodes, seed, trace, workMillis } = run
     const result = yield* Simulation.run({
       seed,
       nodes,
       program: (node) =>
         perform(demonstration, paceOf(demonstration, { entries, node, nodes, workMillis }, crash), tally.see, crash),
-      properties: Simulation.fromCard(demonstration.card, demonstration.actor).map((property) =>
-        onChange(property, tally)
-      ),
+      properties: propertiesOf(run, tally).map((property) => onChange(property, tally)),
+      ...(trace === undefined ? {} : { trace }),
       test: (simulator) =>
         Effect.gen(function* () {
           if (crash !== undefined) return yield* staged(run, tally, (node) => slay(node, simulator, tally))
@@ -43,6 +42,17 @@ export const simulated = (run: Run, tally: Tally): Effect.Effect<Simulated, Simu
       virtualMillis: result.durationMillis
     }
   })
+
+/** The guarantees of the card, against the states of all nodes, or of those that the tally has an eye on. */
+const propertiesOf = ({ demonstration: { actor, card }, nodes }: Run, tally: Tally): ReadonlyArray<Property> =>
+  tally.judged.size === nodes.length
+    ? Simulation.fromCard(card, actor)
+    : card.guarantees.map(({ holds, kind, name }) => ({
+        name,
+        kind,
+        holds: () => holds(tally.snapshot),
+        ofSnapshots: true
+      }))
 
 const killing = ({ afterMillis, nodes }: NonNullable<Run["kill"]>, simulator: Simulation.Simulator, tally: Tally) =>
   Effect.gen(function* () {

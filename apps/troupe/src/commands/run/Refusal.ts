@@ -1,7 +1,9 @@
 /** What cannot be run, or shows nothing, in words. */
 import { Option } from "effect"
 import { crashOf } from "../../Crashes.ts"
-import type { Demonstration } from "../../Demonstration.ts"
+import { type Demonstration, spreads } from "../../Demonstration.ts"
+import { maximumNodes } from "../arguments.ts"
+import { lanesMax } from "./Pictures.ts"
 import type { Transport } from "./Report.ts"
 
 export const maximumProcesses = 64
@@ -15,11 +17,31 @@ interface Asked {
   readonly seconds: Option.Option<number>
   readonly transport: Transport
   readonly detector: boolean
+  readonly svg: Option.Option<string>
 }
 
 export const refuse = (demonstration: Demonstration, given: Asked): string | undefined =>
+  refuseNodes(demonstration, given) ??
   refuseTransport(demonstration, given.transport, given.nodes) ??
+  refusePicture(demonstration, given) ??
   (isRole(given.kill) ? refuseCrash(demonstration, given, given.kill) : refuseKilling(demonstration, given))
+
+const refuseNodes = ({ name, service }: Demonstration, { nodes, transport }: Asked): string | undefined => {
+  if (nodes <= maximumNodes || (service === "gossip" && transport === "sim")) return undefined
+  return service === "gossip"
+    ? `--nodes ${nodes}: expected a number of nodes from 1 to ${maximumNodes}, unless with --transport sim.`
+    : `--nodes ${nodes}: expected a number of nodes from 1 to ${maximumNodes}. Of ${name} there can be no more.`
+}
+
+const refusePicture = (demonstration: Demonstration, { nodes, svg, transport }: Asked): string | undefined => {
+  if (Option.isNone(svg)) return undefined
+  if (nodes > lanesMax) {
+    return spreads(demonstration)
+      ? undefined
+      : `--svg: a picture has ${lanesMax} lanes at the most, and ${nodes} nodes need as many. Give fewer --nodes.`
+  }
+  return transport === "sim" ? undefined : "--svg: of a simulated run each message is known. Add --transport sim."
+}
 
 /** Why an algorithm cannot run on that transport. */
 const refuseTransport = ({ card, name }: Demonstration, transport: Transport, nodes: number): string | undefined => {
