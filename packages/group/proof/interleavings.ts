@@ -10,9 +10,11 @@ import { type Bounds, broken } from "../test/exhaust.ts"
 import { first, interleave, without } from "../test/interleavings.ts"
 import { type Name, names } from "../test/orders.ts"
 
-const { max, order } = parseArgs({
+const { max, only, order } = parseArgs({
   options: {
     max: { type: "string", default: "4000000" },
+    /** Rows whose name has this in it. */
+    only: { type: "string", default: "" },
     order: { type: "string", multiple: true, default: [...names] }
   }
 }).values
@@ -35,6 +37,7 @@ const rows: ReadonlyArray<readonly [string, Bounds]> = [
 const table: Array<object> = []
 for (const name of order as ReadonlyArray<Name>) {
   for (const [what, bounds] of rows) {
+    if (!what.includes(only)) continue
     // Where timers run out at any time there may be too many runs: then only where nothing can arrive.
     for (const timeouts of ["any", "synchronous"] as const) {
       const start = performance.now()

@@ -216,11 +216,12 @@ const deliverKnown = (draft: Draft): number => {
   let known = position
   let isWhole = true
   Log.items(runs).forEach(({ count, rank }, i) => {
-    for (let left = i === 0 ? count - taken : count; left > 0; left--) {
-      if (draft.has(rank) && (isWhole || draft.before(rank) <= known)) draft.deliver(rank)
-      else isWhole = false
+    let left = i === 0 ? count - taken : count
+    for (; left > 0 && draft.has(rank) && (isWhole || draft.before(rank) <= known); left--) {
+      draft.deliver(rank)
       if (isWhole) known++
     }
+    if (left > 0) isWhole = false
   })
   return known
 }
