@@ -2,14 +2,13 @@
  * Storage that lives as long as its `Store`: for tests, and for nodes whose disk nobody needs. Everything is durable at
  * once, whatever happens to the programs that use it.
  */
-import { Effect, Layer, Stream } from "effect"
+import { type Context, Effect, Layer, Stream } from "effect"
 import { type Cell, type Log, Storage, StorageInUse } from "./Storage.ts"
 
 /** What a node's disk holds. Give the same one again to a node that comes back. */
 export interface Store {
   readonly logs: Map<string, Stored>
   readonly cells: Map<string, Uint8Array>
-  readonly open: Set<string>
 }
 
 interface Stored {
@@ -19,24 +18,28 @@ interface Stored {
   snapshot: ReadonlyArray<Uint8Array>
 }
 
-export const make = (): Store => ({ logs: new Map(), cells: new Map(), open: new Set() })
+export const make = (): Store => ({ logs: new Map(), cells: new Map() })
 
-export const layer = (store: Store = make()): Layer.Layer<Storage> => {
+/** Each time that it is built it is a new life, in which nothing is open yet: the one before may have crashed. */
+export const layer = (store: Store = make()): Layer.Layer<Storage> => Layer.sync(Storage, () => service(store))
+
+const service = (store: Store): Context.Service.Shape<typeof Storage> => {
+  const opened = new Set<string>()
   const owned = (name: string) =>
     Effect.acquireRelease(
       Effect.suspend(() => {
         const detail =
           name.length === 0 || name.length > 200
             ? "a name has 1 to 200 characters"
-            : store.open.has(name)
+            : opened.has(name)
               ? "it is open already"
               : undefined
         if (detail !== undefined) return Effect.fail(new StorageInUse({ name, detail }))
-        return Effect.sync(() => void store.open.add(name))
+        return Effect.sync(() => void opened.add(name))
       }),
-      () => Effect.sync(() => void store.open.delete(name))
+      () => Effect.sync(() => void opened.delete(name))
     )
-  return Layer.succeed(Storage, {
+  return {
     log: (name) =>
       Effect.map(owned(name), () => {
         let stored = store.logs.get(name)
@@ -48,7 +51,7 @@ export const layer = (store: Store = make()): Layer.Layer<Storage> => {
         get: Effect.sync(() => store.cells.get(name)),
         set: (value) => Effect.sync(() => void store.cells.set(name, value))
       }))
-  })
+  }
 }
 
 const open = (name: string, stored: Stored): Log => ({
@@ -80,8 +83,10 @@ const open = (name: string, stored: Stored): Log => ({
   snapshot: Stream.suspend(() => Stream.fromIterable(stored.snapshot)),
   compact: (upTo, chunks) =>
     Effect.sync(() => {
+      const count = Math.min(upTo - stored.first, stored.records.length)
+      if (count < 0) return
       stored.snapshot = [...chunks]
-      for (const record of stored.records.splice(0, Math.max(0, upTo - stored.first))) stored.bytes -= record.length
-      stored.first = Math.max(stored.first, upTo)
+      for (const record of stored.records.splice(0, count)) stored.bytes -= record.length
+      stored.first += count
     })
 })

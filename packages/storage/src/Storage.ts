@@ -67,8 +67,9 @@ export interface Log {
   /** What stands for the records before `first`; none in a log that never had one. */
   readonly snapshot: Stream.Stream<Uint8Array, StorageError>
   /**
-   * Puts a snapshot in the place of the records before `upTo`, in one step as crashes go. The chunks are taken one after
-   * another, a few at a time, while the log goes on; they should be small (64 kB) and are not kept in memory.
+   * Puts a snapshot in the place of the records before `upTo` (`next` at the most), in one step as crashes go; with
+   * `upTo` at `first`, in the place of the snapshot alone, and before it does nothing. The chunks are taken one after another,
+   * while the log goes on; they should be small (64 kB) and are not kept in memory.
    */
   readonly compact: (upTo: number, chunks: Iterable<Uint8Array>) => Effect.Effect<void, StorageError>
 }
