@@ -22,8 +22,8 @@ import { Context, Effect, Layer, Schema, type Scope, Stream } from "effect"
 
 export interface View extends Protocol.View {
   /**
-   * Whether it is one of the sequence that all members share. One that is not lists whom this part of a split group can
-   * reach; its number is that of the latest view before it.
+   * Whether it is one of the sequence that all members share. One that is not is this node's own picture, or lists whom this
+   * part of a split group can reach: its number is then that of the primary view before it.
    */
   readonly primary: boolean
   /** Those who were not in the view before, or in an earlier life. */
@@ -142,7 +142,9 @@ export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("Invali
 
 /**
  * What lets any protocol live in a group: its node joins, creating the group where there is none, and the protocol is told
- * of the agreed views. Partial views are not among them. It leaves when the layer closes.
+ * of the primary views. It leaves when the layer closes. With `local` it is told of views that are no more than this node's
+ * picture, too: for protocols that bear it when members see different views of one number, as most do not. Partial views are
+ * never among them.
  *
  * @example
  * import { Membership } from "@troupe/group"
@@ -154,14 +156,20 @@ export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("Invali
  */
 export const ofGroup = (
   group: string,
-  options: { readonly create?: boolean } = { create: true }
+  { create = true, local = false }: { readonly create?: boolean; readonly local?: boolean } = {}
 ): Layer.Layer<Views, JoinError, Membership> =>
   Layer.effect(
     Views,
     Effect.gen(function* () {
       const membership = yield* Membership
-      const { views } = yield* membership.join(group, options)
-      return { views: Stream.filter(views, ({ primary }) => primary) }
+      const { views } = yield* membership.join(group, { create })
+      // The number of a partial view is that of the view before.
+      const rising = Stream.mapAccum(
+        views,
+        () => 0,
+        (last, view) => (view.number > last ? ([view.number, [view]] as const) : ([last, []] as const))
+      )
+      return { views: local ? rising : Stream.filter(views, ({ primary }) => primary) }
     })
   )
 

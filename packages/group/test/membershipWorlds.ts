@@ -103,42 +103,6 @@ export const simulate = async (world: World, seed: number, setting: Setting = {}
             if (record.isTogether(nodes, seen.snapshot(CoordinatedMembership.protocol.name))) together = seen.nowMillis
             else yield* Effect.sleep("50 millis")
           }
-          for (const { node, alive, state: s } of seen.snapshot(CoordinatedMembership.protocol.name))
-            console.log(
-              node,
-              alive,
-              s.life,
-              "coord",
-              s.coordinator,
-              "prom",
-              JSON.stringify(s.promised),
-              "wants",
-              JSON.stringify(s.wants),
-              "susp",
-              s.suspects.join(),
-              JSON.stringify(
-                [...s.groups].map(([n, g]: any) => [
-                  n,
-                  g.view.number,
-                  g.view.members.map((m: any) => m.node).join(),
-                  g.installed?.number,
-                  g.passed,
-                  node === "n2"
-                    ? g.recent.map((v: any) => `${v.number}:${v.members.map((m: any) => m.node)}+${v.joined}`)
-                    : 0
-                ])
-              ),
-              s.office &&
-                JSON.stringify({
-                  b: s.office.ballot,
-                  beaten: s.office.beaten,
-                  p: [...s.office.promises],
-                  pr: [...s.office.proposals],
-                  f: [...s.office.found],
-                  r: [...s.office.reports],
-                  v: s.office.vain
-                })
-            )
           // What is together stays so.
           yield* Effect.sleep("3 seconds")
           const stays = record.isTogether(nodes, seen.snapshot(CoordinatedMembership.protocol.name))

@@ -51,7 +51,8 @@ class Stay {
 export const serving = Effect.fnUntraced(function* <State, A extends Actor.Actor<State, Asked, Event>, E, R>(
   self: string,
   spawn: (hooks: { readonly onRestart: () => void }) => Effect.Effect<A, E, R>,
-  viewNow: (state: State, group: string) => Protocol.View | undefined
+  viewNow: (state: State, group: string) => Protocol.View | undefined,
+  isPrimary = true
 ) {
   const stays = new Map<string, Stay>()
   /** Those who wait for an answer: about a stay, a destruction, a look. */
@@ -84,13 +85,13 @@ export const serving = Effect.fnUntraced(function* <State, A extends Actor.Actor
     const stay = stays.get(event.group)
     switch (event._tag) {
       case "View":
-        return stay?.see(seen(event.view, true))
+        return stay?.see(seen(event.view, isPrimary))
       case "Partial":
         return stay?.see(seen(event.view, false))
       case "Left":
         return event.why === "destroyed" && stay !== undefined ? end(stay) : undefined
       case "Known":
-        return answer(looking, event.group, seen(event.view, true))
+        return answer(looking, event.group, seen(event.view, isPrimary))
       case "Destroyed":
         return answer(destroying, event.group, undefined)
       case "Refused": {
@@ -167,7 +168,7 @@ export const serving = Effect.fnUntraced(function* <State, A extends Actor.Actor
       Effect.gen(function* () {
         yield* named(group)
         const view = viewNow(actor.state(), group)
-        if (view !== undefined) return seen(view, true)
+        if (view !== undefined) return seen(view, isPrimary)
         const found = yield* ask(looking, group, { _tag: "Look", group })
         return found instanceof UnknownGroup ? yield* found : found
       })
@@ -180,10 +181,10 @@ const orFailed =
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.raceFirst(effect, Effect.orDie(actor.failed))
 
-const named = (group: string): Effect.Effect<void, InvalidGroupName> =>
+export const named = (group: string): Effect.Effect<void, InvalidGroupName> =>
   Schema.is(GroupName)(group) ? Effect.void : Effect.fail(new InvalidGroupName({ group }))
 
-export const seen = (view: Protocol.View, primary: boolean): View => ({ ...view, joined: view.joined ?? [], primary })
+const seen = (view: Protocol.View, primary: boolean): View => ({ ...view, joined: view.joined ?? [], primary })
 
 const refusalOf = (group: string, refusal: Refusal): Refused => {
   if (refusal === "exists") return new GroupExists({ group })
