@@ -91,8 +91,9 @@ export const card: Card.Card<State> = {
   ],
   cost: {
     operation: "view change",
-    best: { text: "2(N−1)", of: (nodes) => 2 * (nodes - 1) },
-    worst: { text: "3N−2", of: (nodes) => 3 * nodes - 2 },
+    // To N members: one joins; from N members: one leaves.
+    best: { text: "3N−5", of: (nodes) => Math.max(0, 3 * nodes - 5) },
+    worst: { text: "3(N−1)", of: (nodes) => 3 * (nodes - 1) },
     background: ["Report", "Prepare", "Promise"]
   }
 }
