@@ -420,23 +420,6 @@ describe("planted faults are found", () => {
         .holds([{ node: "n2", alive: true, state: stale }])
     ).toBe(false)
   })
-
-  it("a merge that keeps what came last never converges, and the card says so", () => {
-    const [n1, n2] = pair(base(10), base(10, "2"))
-    for (const node of [n1, n2]) {
-      const take = node.done.bind(node)
-      node.done = (asked) => {
-        for (const event of asked.events) {
-          if (event._tag !== "Received") continue
-          for (const { key, value } of event.entries) node.values.set(key, new TextDecoder().decode(value))
-        }
-        return take(asked)
-      }
-    }
-    n1.values.set("key 3", "1")
-    const states = () => [n1, n2].map(({ hand, id }) => ({ node: id, alive: true, state: hand.state }))
-    expect(card.guarantees[0]!.holds(states())).toBe(false)
-  })
 })
 
 describe("weaknesses of the card", () => {
