@@ -10,7 +10,7 @@ import { Election, type Leader } from "@troupe/election"
 import { FailureDetector, FailureNotification, type Status } from "@troupe/failure-detection"
 import { type Delay, Mutex } from "@troupe/mutex"
 import { type NodeId, Transport } from "@troupe/transport"
-import { Context, Effect, Layer, Option, type Scope, Stream } from "effect"
+import { Context, Effect, Layer, Option, Random, type Scope, Stream } from "effect"
 
 /** What a node is at, for a picture of it. */
 export type Role = "leads" | "holds" | "has" | "waits" | "suspects" | "dead" | "rests"
@@ -27,6 +27,8 @@ export interface Stage {
   readonly show: (role: Role, detail?: string, leader?: Leader) => Effect.Effect<void>
   /** This node thinks this of another from now on; of somebody, where it can't tell of whom. */
   readonly says: (status: Status, about?: NodeId.NodeId) => Effect.Effect<void>
+  /** Before an item that is to come to all: a while at random, of this at the most. */
+  readonly pause: (mostMillis: number) => Effect.Effect<void>
   /** This node sends an item that is to come to all. */
   readonly sends: (item: string) => void
   /** This node has an item of that name from now on, its own too; and what it has now, for a picture. */
@@ -44,6 +46,7 @@ export const unwatched: Stage = {
   finished: Effect.void,
   show: () => Effect.void,
   says: () => Effect.void,
+  pause: (mostMillis) => Effect.flatMap(Random.next, (drawn) => Effect.sleep(drawn * mostMillis)),
   sends: () => {},
   gets: () => {},
   stands: true

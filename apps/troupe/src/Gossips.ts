@@ -11,13 +11,11 @@ const News = Channel.make("news", Schema.String)
 /** The longest pause of a node between two items of its own. */
 const pauseMillis = 500
 
-const pausing = Effect.flatMap(Random.next, (drawn) => Effect.sleep(drawn * pauseMillis))
-
 /** A node's items, one after the other. */
 const each = Effect.fnUntraced(function* <E, R>(stage: Stage, send: (item: string) => Effect.Effect<unknown, E, R>) {
   const { self } = yield* Transport
   for (let count = 1; yield* stage.next; count++) {
-    yield* pausing
+    yield* stage.pause(pauseMillis)
     const item = `${self}.${count}`
     stage.sends(item)
     yield* send(item)

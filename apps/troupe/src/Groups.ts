@@ -3,7 +3,7 @@ import { Bully } from "@troupe/election"
 import { Heartbeat } from "@troupe/failure-detection"
 import { CoordinatedMembership, Membership, Multicast } from "@troupe/group"
 import { Channel, type NodeId, Transport } from "@troupe/transport"
-import { Effect, Layer, Random, Schema, Stream } from "effect"
+import { Effect, Layer, Schema, Stream } from "effect"
 import { type Algorithm, build, type Demonstration, lasting, ongoing, type Stage } from "./Demonstration.ts"
 
 /** The longest pause of a node between two messages of its own. */
@@ -57,10 +57,8 @@ export const multicast = <G extends Multicast.Guarantee>({
       stage.gets(message, latest(had))
     })
     yield* gathered(service)
-    // Several nodes of one machine begin at one moment; none should be the first because of its name.
-    const pause = Effect.flatMap(Random.next, (drawn) => Effect.sleep(drawn * pauseMillis))
     for (let count = 1; yield* stage.next; count++) {
-      yield* pause
+      yield* stage.pause(pauseMillis)
       const word = `${self}.${count}`
       stage.sends(word)
       yield* words.send(word)

@@ -9,7 +9,7 @@ import { FailureDetector, Heartbeat, type Status } from "@troupe/failure-detecti
 import { type NodeId, Transport } from "@troupe/transport"
 import { Clock, Context, Effect, Layer, Random, type Scope } from "effect"
 import { crashOf } from "./Crashes.ts"
-import type { Demonstration, Role, Stage } from "./Demonstration.ts"
+import { type Demonstration, type Role, type Stage, unwatched } from "./Demonstration.ts"
 import { type Staged, victimOf } from "./worlds/World.ts"
 
 export type Sighting = { readonly node: NodeId.NodeId; readonly atNanos: number } & What
@@ -71,6 +71,7 @@ export const perform = Effect.fnUntraced(function* (
         tell({ ...seen(), _tag: "Shows", role, detail, ...followed })
       }),
     says: (status, about) => Effect.sync(() => tell({ ...seen(), _tag: "Says", status, about })),
+    pause: unwatched.pause,
     sends: (item) => tell({ ...seen(), _tag: "Sent", item }),
     gets: (item, detail) => tell({ ...seen(), _tag: "Got", item, detail }),
     ...(crash === undefined

@@ -6,19 +6,25 @@ import type { Demonstration } from "../Demonstration.ts"
 import { CannotRun, reasonOf, Usage } from "../Problem.ts"
 import { bar, count, cut, number, print, type Screen, screen, whileDrawing } from "../terminal/Screen.ts"
 import { checkWritable, isBetween, json, maximumNodes } from "./arguments.ts"
+import { broadcasting, points } from "./compare/Broadcasting.ts"
 import { chart, type Row } from "./compare/Chart.ts"
+import { gossiping, kinds } from "./compare/Gossiping.ts"
 import { type Asked, type Flag as FlagName, type Measures, measures } from "./compare/Measures.ts"
 
 const maximumSeeds = 10_000
 
 const flags = {
   package: Argument.String("package").pipe(
-    Argument.withDescription('Whose algorithms are compared, as in "failure-detection"')
+    Argument.withDescription(
+      'Whose algorithms are compared, as in "failure-detection"; or "broadcast", a well-known exercise'
+    )
   ),
   nodes: Flag.String("nodes").pipe(
     Flag.withMetavar("N,M"),
-    Flag.withDescription(`How many nodes there are, 2 to ${maximumNodes}; several sizes with commas. Default: 10`),
-    Flag.withDefault("10")
+    Flag.withDescription(
+      `How many nodes there are, 2 to ${maximumNodes}; several sizes with commas. Default: 10; of broadcast, 25`
+    ),
+    Flag.optional
   ),
   seeds: Flag.Int("seeds").pipe(
     Flag.filter(isBetween(1, maximumSeeds), () => `a number of seeds from 1 to ${maximumSeeds}`),
@@ -50,8 +56,8 @@ export const compare = Command.make(
   "compare",
   flags,
   Effect.fnUntraced(function* (given) {
-    const sizes = yield* parseSizes(given.nodes)
     const { compared, measured } = yield* findAll(given.package)
+    const sizes = yield* parseSizes(Option.getOrElse(given.nodes, () => measured.usualNodes ?? "10"))
     const svg = Option.getOrUndefined(given.svg)
     if (svg !== undefined) yield* checkWritable(svg, "--svg")
     const terminal = yield* screen
@@ -98,7 +104,10 @@ export const compare = Command.make(
     {
       command: "troupe compare election --nodes 25 --crash leader",
       description: "All elections, when the leader crashes"
-    }
+    },
+    { command: "troupe compare group --nodes 9 --svg group.svg", description: "All multicasts, on the same traffic" },
+    { command: "troupe compare gossip --nodes 10,100,1000", description: "How fast news spreads, and what it takes" },
+    { command: "troupe compare broadcast", description: "25 nodes, links of 100 ms: few messages, or low latency" }
   ])
 )
 
@@ -113,17 +122,30 @@ const parseSizes = (text: string): Effect.Effect<ReadonlyArray<number>, Usage> =
       )
 }
 
+/** What is compared in forms, or settings, of its own. */
+const settings: Readonly<
+  Record<string, { readonly compared: ReadonlyArray<Demonstration>; readonly measured: Measures }>
+> = {
+  gossip: { compared: kinds, measured: gossiping },
+  broadcast: { compared: points, measured: broadcasting }
+}
+
 const findAll = (name: string) => {
   const packageOf = (demonstration: Demonstration): string => demonstration.name.split("/")[0]!
-  const compared = algorithms
+  const ofItsOwn = Object.hasOwn(settings, name) ? settings[name] : undefined
+  if (ofItsOwn !== undefined) return Effect.succeed(ofItsOwn)
+  const all = [
+    ...new Set(algorithms.filter(({ service }) => measures[service] !== undefined).map(packageOf)),
+    ...Object.keys(settings)
+  ].join(", ")
+  const inPackage = algorithms
     .filter((demonstration) => packageOf(demonstration) === name)
     .flatMap((demonstration) => Object.values(demonstration.variants ?? { default: demonstration }))
-  const all = [...new Set(algorithms.filter(({ service }) => measures[service] !== undefined).map(packageOf))].join(
-    ", "
-  )
-  const measured = compared[0] && measures[compared[0].service]
+  const measured = inPackage[0] && measures[inPackage[0].service]
+  // What is measured in another way, or not at all, is not comparable.
+  const compared = inPackage.filter(({ service }) => measures[service] === measured)
   if (measured !== undefined) return Effect.succeed({ compared, measured })
-  const what = compared.length === 0 ? `There is no package "${name}"` : `What to measure of ${name} is not known yet`
+  const what = inPackage.length === 0 ? `There is no package "${name}"` : `What to measure of ${name} is not known yet`
   return Effect.fail(new Usage({ reason: `${what}. It can be: ${all}.` }))
 }
 
@@ -138,7 +160,9 @@ const refuseFlags = (
   return idle === undefined
     ? Effect.void
     : Effect.fail(
-        new Usage({ reason: `--${idle} has no meaning for ${name}, which takes --${flags.join(" and --")}.` })
+        new Usage({
+          reason: `--${idle} has no meaning for ${name}, which takes ${flags.length === 0 ? "none such" : `--${flags.join(" and --")}`}.`
+        })
       )
 }
 

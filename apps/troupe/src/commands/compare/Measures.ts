@@ -8,6 +8,7 @@ import type { Simulation } from "@troupe/simulation"
 import { detection } from "./Detecting.ts"
 import { electingMeasures } from "./Electing.ts"
 import { locking } from "./Locking.ts"
+import { multicasting } from "./Multicasting.ts"
 
 /** What one size of a comparison is asked for. */
 export interface Asked {
@@ -56,6 +57,8 @@ export interface Measures {
   readonly conditions: (asked: Asked) => Readonly<Record<string, string | number>>
   /** And in words, for a headline; empty where the legend says enough. */
   readonly headline: (asked: Asked) => string
+  /** How many nodes there are where nobody says, as `--nodes` has it. Default: 10. */
+  readonly usualNodes?: string
   readonly columns: ReadonlyArray<Column>
   readonly panels: ReadonlyArray<Panel>
   /** What the figures are, for who reads the table. */
@@ -74,5 +77,6 @@ export const measures: Readonly<Partial<Record<Service, Measures>>> = {
   detector: detection,
   notification: detection,
   mutex: locking,
-  election: electingMeasures
+  election: electingMeasures,
+  multicast: multicasting
 }

@@ -1,6 +1,6 @@
 /** A run as a picture: each message of a small one, how things came to all in a large one. */
 import { SpaceTime, Svg, Trace } from "@troupe/trace"
-import { number } from "../../terminal/Screen.ts"
+import { count, number } from "../../terminal/Screen.ts"
 import type { Report } from "./Report.ts"
 
 /** With more lanes nobody sees anything. */
@@ -10,12 +10,22 @@ export const lanesMax = 32
 const eventsMax = 400
 
 export const svgOf = (report: Report, events: ReadonlyArray<Trace.Event>): string => {
-  const { card } = report.plan.demonstration
+  const { card, service } = report.plan.demonstration
   const { nodes, seed } = report.plan
   const title = `${card.title}, ${number(nodes.length)} nodes, seed ${seed}`
   if (nodes.length > lanesMax) return curve(title, report)
   const trace = { header: Trace.header({ title, source: "simulation", nodes }), events }
-  return SpaceTime.svg(trace, { hide: card.cost.background ?? [], limit: eventsMax })
+  const label = service === "multicast" ? { label: wordOf } : {}
+  return SpaceTime.svg(trace, { hide: card.cost.background ?? [], limit: eventsMax, ...label })
+}
+
+/** "Delivered n3.2": what it is, and of which message. */
+const wordOf = (value: unknown): string => {
+  const { _tag: tag = "", payload } = value as {
+    readonly _tag?: string
+    readonly payload?: { readonly message?: unknown }
+  }
+  return payload?.message === undefined ? tag : `${tag} ${String(payload.message)}`
 }
 
 const width = 760
@@ -76,7 +86,7 @@ const curve = (title: string, { plan: { demonstration, nodes }, tally: { spread 
     text(
       left,
       height - 14,
-      `${number(spread.sent)} of ${demonstration.operation}, at ${number(nodes.length)} nodes: ${number(times.length)} of ${number(due)} came`,
+      `${count(spread.sent, demonstration.operation)}, at ${number(nodes.length)} nodes: ${number(times.length)} of ${number(due)} came`,
       muted
     )
   )
