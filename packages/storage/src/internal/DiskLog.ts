@@ -5,7 +5,7 @@
  * so that most commits change no size. What is not a commit (truncating, a new segment) comes before the next one, and
  * commits wait for it.
  */
-import { Context, Effect, Option, Semaphore, Stream } from "effect"
+import { type Context, Effect, Option, Semaphore, Stream } from "effect"
 import { Corrupt, type Log, StorageFailed, type StorageError } from "../Storage.ts"
 import { type Files, type FilesError, type OpenFile, toStorageError } from "./Files.ts"
 import {

@@ -70,7 +70,7 @@ const openCell = Effect.fnUntraced(function* (
     })
   return {
     get: Effect.suspend(() => (doubt === undefined ? Effect.succeed(value) : Effect.fail(doubt))),
-    set: (next) => Effect.suspend(() => turns.withPermit(Effect.uninterruptible(set(next.slice()))))
+    set: (next) => Effect.suspend(() => turns.withPermit(Effect.uninterruptible(set(Uint8Array.from(next)))))
   }
 })
 
@@ -97,6 +97,6 @@ const readCell = Effect.fnUntraced(function* (
   const header = decodeFileHeader("cell", bytes)
   if (typeof header === "string") return yield* corrupt(0, header)
   const found = decodeRecord(bytes, fileHeaderBytes, 0, header.seed)
-  if (found._tag === "Record" && found.end === bytes.length) return found.data.slice()
+  if (found._tag === "Record" && found.end === bytes.length) return Uint8Array.from(found.data)
   return yield* corrupt(fileHeaderBytes, found._tag === "Damaged" ? found.detail : "the value is not whole")
 })

@@ -108,8 +108,10 @@ export const encodeRecord = (
   const end = offset + recordSize(record.length)
   target.fill(0, data + record.length, end)
   target.set(record, data)
-  for (let mask = 0; ; mask++) {
-    if (mask > 0) {
+  for (let attempt = 0; ; attempt++) {
+    // Golden-ratio multiples: their bytes differ, and few are zero.
+    const mask = Math.imul(attempt, 0x9e3779b9) >>> 0
+    if (attempt > 0) {
       target.set(record, data)
       exclusiveOr(target, data, record.length, mask)
     }
@@ -209,7 +211,7 @@ const hasHeader = (bytes: Buffer, offset: number, at: number, seed: number): boo
 
 const unmask = (data: Uint8Array, mask: number): Uint8Array => {
   if (mask === 0) return data
-  const copy = data.slice()
+  const copy = Uint8Array.from(data)
   exclusiveOr(copy, 0, copy.length, mask)
   return copy
 }
