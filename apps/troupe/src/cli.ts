@@ -9,6 +9,7 @@ import { Console, Effect, Logger } from "effect"
 import { CliConfig, type CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import { createRequire } from "node:module"
 import { bankCommand } from "./bank/Command.ts"
+import { boardCommand } from "./board/Command.ts"
 import { check } from "./commands/check.ts"
 import { compare } from "./commands/compare.ts"
 import { draw } from "./commands/draw.ts"
@@ -35,9 +36,10 @@ const troupe = Command.make("troupe").pipe(
     { command: "troupe check mutex/ricart-agrawala", description: "Every interleaving of a small system" },
     { command: "troupe verify history.edn", description: "Is what clients saw linearizable?" },
     { command: "troupe draw history.edn --svg history.svg", description: "A picture of it" },
-    { command: "troupe bank", description: "Clock, election and lock at work together" }
+    { command: "troupe bank", description: "Clock, election and lock at work together" },
+    { command: "troupe board", description: "A bulletin board that is there on both sides of a split" }
   ]),
-  Command.withSubcommands([list, run, compare, simulate, check, verify, draw, bankCommand])
+  Command.withSubcommands([list, run, compare, simulate, check, verify, draw, bankCommand, boardCommand])
 )
 
 /** What was typed wrongly is said in one line; the help is there for who asks. */
