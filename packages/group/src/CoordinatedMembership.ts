@@ -86,7 +86,8 @@ export const card: Card.Card<State> = {
       name: "a name that most nodes forget",
       description:
         "Where so many nodes restart that no majority of all has heard of a group, and those who have cannot be reached, its name can be taken again.",
-      faults: "crash"
+      faults: "chaos",
+      breaks: "one sequence of views"
     }
   ],
   cost: {

@@ -236,7 +236,11 @@ const obey = (state: State, command: Command, act: Act): State => {
       }
       for (const node of members) if (node !== act.self.id) act.send(node, { _tag: "Destroy", group })
       act.emit({ _tag: "Destroyed", group })
-      return onDestroy(state, group, act)
+      // Its members will say that they are not in it any more.
+      const entries = new Map(
+        Array.from(state.entries, ([node, entry]) => [node, { ...entry, groups: without(entry.groups, group) }])
+      )
+      return onDestroy({ ...state, entries }, group, act)
     }
     case "Look":
       if (members.length === 0) act.emit({ _tag: "Refused", group, mode: "look", refusal: "unknown" })

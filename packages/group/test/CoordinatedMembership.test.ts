@@ -230,6 +230,55 @@ describe("who may agree", () => {
   })
 })
 
+describe("weaknesses of the card show", () => {
+  const holds = (nodes: Nodes, name: string): boolean =>
+    card.guarantees
+      .find((guarantee) => guarantee.name === name)!
+      .holds(Array.from(nodes.states, ([node, state]) => ({ node, alive: !nodes.down.has(node), state })))
+
+  it("a lost majority", () => {
+    const nodes = new Nodes(3).coordinator("n1").enter(...all(3))
+    for (const node of ["n2", "n3"]) {
+      nodes.start(node)
+      nodes.tell(node, { _tag: "Coordinate", coordinator: "n1" }, { _tag: "Enter", group, mode: "join" })
+    }
+    nodes.settle()
+    expect(nodes.view("n1")).toBe("3: n1 n2 n3")
+    expect(nodes.view("n2")).toBeUndefined()
+    expect(holds(nodes, "everybody comes in")).toBe(false)
+  })
+
+  it("a minority waits", () => {
+    const nodes = new Nodes(3).coordinator("n1").enter(...all(3))
+    nodes.tell("n1", { _tag: "Suspect", nodes: ["n2", "n3"] })
+    nodes.settle(({ from, to }) => from === "n1" || to === "n1")
+    expect(nodes.view("n1")).toBe("3: n1 n2 n3")
+  })
+
+  it("a name that most nodes forget", () => {
+    const nodes = new Nodes(3).coordinator("n1").enter("n1")
+    const isCut = ({ from, to }: Sent): boolean => from === "n1" || to === "n1"
+    for (const node of ["n2", "n3"]) nodes.start(node)
+    nodes.tell("n2", { _tag: "Suspect", nodes: ["n1"] }, { _tag: "Coordinate", coordinator: "n2" })
+    nodes.tell("n2", { _tag: "Enter", group, mode: "create" })
+    nodes.settle(isCut)
+    expect(nodes.view("n1")).toBe("1: n1")
+    expect(nodes.view("n2")).toBe("1: n2")
+    expect(holds(nodes, "one sequence of views")).toBe(false)
+  })
+
+  it("nobody is passed over who may remember a name, unless it seems to be down", () => {
+    const nodes = new Nodes(3).coordinator("n1").enter("n1")
+    for (const node of ["n2", "n3"]) nodes.start(node)
+    nodes.tell("n2", { _tag: "Coordinate", coordinator: "n2" }, { _tag: "Enter", group, mode: "create" })
+    nodes.settle(({ from }) => from === "n1")
+    expect(nodes.view("n2")).toBeUndefined()
+    nodes.input("n2", { _tag: "Timeout", timer: "retry" })
+    nodes.settle()
+    expect(nodes.events.at(-1)).toMatchObject({ node: "n2", event: { _tag: "Refused", refusal: "exists" } })
+  })
+})
+
 describe("what comes from elsewhere", () => {
   it("messages of an earlier ballot, an earlier view, or from no member change nothing", () => {
     const nodes = new Nodes(3).coordinator("n1").enter("n1", "n2")

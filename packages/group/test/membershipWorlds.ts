@@ -39,7 +39,7 @@ const faultMillis = 24_000
 const patienceMillis = 40_000
 
 const { heartbeatEveryMillis, roundTripMillis } = Bully.defaults
-const detector = { interval: "200 millis", timeout: "800 millis" } as const
+const detector = { interval: "200 millis", deadline: "800 millis" } as const
 
 const unrest: Faults.Faults = { ...Faults.chaos, crashesPerMinute: 0 }
 

@@ -71,10 +71,13 @@ export const onNack = (state: State, { ballot }: Tagged<"Nack">): State => {
 
 /** Views are agreed on, by whomever: what was proposed in their place is void. */
 export const hear = (before: State, group: string, views: ReadonlyArray<Agreed>, act: Act): State => {
-  const state = keepUp(learn(before, group, views, act), group, act)
-  if (state.office === undefined) return state
-  const { number } = States.groupOf(state, group).view
-  const { found, proposals } = state.office
+  const learnt = keepUp(learn(before, group, views, act), group, act)
+  if (learnt.office === undefined) return learnt
+  const { number } = States.groupOf(learnt, group).view
+  // It is not as cut off as it thought.
+  const isNew = number > States.groupOf(before, group).view.number
+  const state = isNew && learnt.office.vain > 0 ? withOffice(learnt, () => ({ vain: 0 })) : learnt
+  const { found, proposals } = learnt.office
   const isVoid = (view: Agreed | undefined): boolean => view !== undefined && view.number <= number
   if (!isVoid(found.get(group)?.view) && !isVoid(proposals.get(group)?.view)) return state
   return withOffice(state, () => ({

@@ -101,7 +101,7 @@ export const learn = (state: State, name: string, views: ReadonlyArray<Agreed>, 
   const isNew = view.number > group.view.number
   if (!isNew && recent.length === group.recent.length) return state
   const learnt = { ...group, view, recent, accepted: isNew ? undefined : group.accepted }
-  return advance(told(States.withGroup(state, name, learnt), name, view, act), name, act)
+  return told(advance(States.withGroup(state, name, learnt), name, act), name, view, act)
 }
 
 /** Who wanted the group destroyed has what it wanted. */

@@ -99,8 +99,10 @@ export const serving = Effect.fnUntraced(function* <State, A extends Actor.Actor
         if (event.mode === "look") return answer(looking, event.group, unknown)
         if (event.mode === "destroy") return answer(destroying, event.group, unknown)
         if (stay === undefined) return
-        refusals.get(stay)?.(refusalOf(event.group, event.refusal))
-        return end(stay)
+        const refuse = refusals.get(stay)
+        if (refuse === undefined) return end(stay)
+        stays.delete(event.group)
+        return refuse(refusalOf(event.group, event.refusal))
       }
     }
   }
