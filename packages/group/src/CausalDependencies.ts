@@ -60,7 +60,7 @@ export const card: Card.Card<State> = {
     {
       name: "one group at a time",
       description:
-        "Of two groups that share members, each has its order; what follows from the other group's messages may come first.",
+        "Of two groups that share members each has its own order. Where they have to agree, let them be topics of one group.",
       faults: "none"
     }
   ],
