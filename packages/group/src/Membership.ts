@@ -62,7 +62,10 @@ export class Membership extends Context.Service<
     ) => Effect.Effect<Group, JoinError, Scope.Scope>
     /** Ends a group: it has no members any more, and its name may be used again. */
     readonly destroy: (group: string) => Effect.Effect<void, UnknownGroup | InvalidGroupName | FixedGroups>
-    /** The view of a group now, for members and others: the expansion of its address. */
+    /**
+     * The view of a group now, for members and others: the expansion of its address. A member answers by itself, by the latest
+     * view that it knows; others ask.
+     */
     readonly members: (group: string) => Effect.Effect<View, UnknownGroup | InvalidGroupName>
   }
 >()("@troupe/group/Membership") {}

@@ -144,6 +144,19 @@ describe.each([
     expect(views.slice(-3).map((view) => view.replace(/^\w+/, "k"))).toEqual(["k: n1 n2 n3", "k: n1 n3", "k: n1 n2 n3"])
   })
 
+  it("who gives up waiting is out, and may ask again", () =>
+    world(layer(), {
+      n1: (service) =>
+        Effect.gen(function* () {
+          const asked = yield* Effect.timeoutOption(service.create("g"), "1 milli")
+          expect(asked._tag).toBe("None")
+          yield* Effect.sleep("3 seconds")
+          yield* refused(service.members("g"), "UnknownGroup")
+          yield* service.create("g")
+        }),
+      n2: idle
+    }))
+
   it("options out of range are refused", async () => {
     const wrong =
       name === "weak"

@@ -241,7 +241,8 @@ const settled = (want: Want, { life, node }: Member, base: Agreed, view: Agreed)
 
 export const onReport = (before: State, from: NodeId.NodeId, heard: Report, act: Act): State => {
   const { office } = before
-  if (office === undefined) return before
+  // Others may share the network, and take no part.
+  if (office === undefined || !act.self.nodes.includes(from)) return before
   const earlier = office.reports.get(from)
   if (earlier !== undefined && earlier.life === heard.life && earlier.sequence >= heard.sequence) return before
   const state = withOffice(before, ({ reports }) => ({ reports: new Map(reports).set(from, heard) }))
@@ -249,8 +250,15 @@ export const onReport = (before: State, from: NodeId.NodeId, heard: Report, act:
     if (office.promises.get(from) !== heard.life) act.send(from, { _tag: "Prepare", ballot: office.ballot })
     bringUpToDate(state, from, heard, act)
   }
-  return considerAll(state, act)
+  return earlier !== undefined && isRepeated(earlier, heard) ? state : considerAll(state, act)
 }
+
+const isRepeated = (a: Report, b: Report): boolean =>
+  a.life === b.life &&
+  a.wants.length === b.wants.length &&
+  a.views.length === b.views.length &&
+  a.wants.every(({ group, mode }, at) => group === b.wants[at]!.group && mode === b.wants[at]!.mode) &&
+  a.views.every(({ group, partial }, at) => group === b.views[at]!.group && partial === b.views[at]!.partial)
 
 /** Tells a node of the views that it missed. */
 const bringUpToDate = (state: State, to: NodeId.NodeId, { life, views }: Report, act: Act): void => {

@@ -137,6 +137,7 @@ export const serving = Effect.fnUntraced(function* <State, A extends Actor.Actor
       return Effect.sync(() => {})
     }).pipe(
       orFailed(actor),
+      Effect.onInterrupt(() => Effect.ignore(leave)),
       Effect.ensuring(
         Effect.sync(() => {
           refusals.delete(stay)
