@@ -74,8 +74,6 @@ const nodes = ["n1", "n2", "n3", "n4", "n5"]
 const alone = "n3"
 /** How long the boards may take to become the same. */
 const settleMillis = 20_000
-/** Kinds of messages that are not drawn. */
-const hide = ["Heard", "Query", "Answered", "Updated"]
 const eventsDrawn = 1_500
 
 interface Member {
@@ -181,6 +179,35 @@ const same = (members: ReadonlyArray<Member>): Effect.Effect<boolean> =>
     return true
   })
 
+/** Of an event, what is drawn: posts as they are taken, and gossip; of what a member says to itself, nothing. */
+const drawn = (event: Trace.Event): ReadonlyArray<Trace.Event> => {
+  if (event._tag !== "Step") return []
+  const tagOf = (message: unknown): string => (message as { readonly _tag: string })._tag
+  const actions = event.actions.filter((action) => action._tag === "Send" && tagOf(action.message) === "Gossip")
+  if (event.input._tag !== "Message") return actions.length > 0 ? [{ ...event, actions }] : []
+  const tag = tagOf(event.input.message)
+  if (tag === "Gossip") return [{ ...event, actions }]
+  if (tag !== "Update") return actions.length > 0 ? [{ ...event, actions }] : []
+  const { id: _, ...input } = event.input
+  return [{ ...event, input, actions }]
+}
+
+/** A message by the posts in it. */
+const label = (value: unknown): string => {
+  const {
+    _tag: tag,
+    records,
+    request
+  } = value as {
+    readonly _tag: string
+    readonly records?: ReadonlyArray<{ readonly update?: { readonly id: string } }>
+    readonly request?: { readonly update: { readonly id: string } }
+  }
+  if (request !== undefined) return `post ${request.update.id}`
+  const posts = (records ?? []).flatMap(({ update }) => (update === undefined ? [] : [update.id]))
+  return posts.length > 0 ? posts.join(" ") : tag === "Gossip" ? "acks" : tag
+}
+
 const picture = Effect.fnUntraced(function* (traces: ReadonlyArray<string>, splitAt: number, mendedAt: number) {
   const decoded = yield* Effect.orDie(Effect.forEach(traces, Trace.decode))
   const merged = merge("bulletin board: one of five is cut off", decoded)
@@ -189,12 +216,12 @@ const picture = Effect.fnUntraced(function* (traces: ReadonlyArray<string>, spli
     { _tag: "Split", parts, atMillis: splitAt },
     { _tag: "Split", parts: [nodes], atMillis: mendedAt }
   ]
-  let events = merged.events
+  let events: ReadonlyArray<Trace.Event> = merged.events.flatMap(drawn)
   for (const remark of remarks) {
     const at = events.findIndex(({ atMillis }) => atMillis !== undefined && atMillis > remark.atMillis)
     if (at >= 0) events = events.toSpliced(at, 0, remark)
   }
-  return SpaceTime.svg({ ...merged, events }, { hide, limit: eventsDrawn, highlight: -1 })
+  return SpaceTime.svg({ ...merged, events }, { label, limit: eventsDrawn, highlight: -1 })
 })
 
 /** Starts the process of a member. It is gone when the scope closes, and ends by itself when this process dies. */

@@ -26,7 +26,7 @@ export const boardCommand = Command.make(
       partitionMillis: partition * 1_000,
       beforeMillis: 5_000,
       afterMillis: 5_000,
-      paceMillis: 2_000,
+      paceMillis: 4_000,
       say: (line) => (json ? Effect.void : Console.log(line))
     }).pipe(Effect.mapError(({ message }) => new CannotRun({ reason: message })))
     if (Option.isSome(svg)) {

@@ -73,7 +73,7 @@ const member = Effect.gen(function* () {
   const recorder = yield* Recorder.make({ title: "bulletin board", nodes, states: false })
   const wire = StampedTransport.traced(recorder.stamps).pipe(Layer.provide(Layer.succeed(Transport, transport)))
   const built = yield* Layer.build(
-    GossipArchitecture.layer(Board, BulletinBoard.application, { interval: "1 second" }).pipe(
+    GossipArchitecture.layer(Board, BulletinBoard.application, { interval: "2 seconds" }).pipe(
       Layer.provide([wire, MemoryStorage.layer()])
     )
   ).pipe(Effect.provideService(Observer, recorder.observer))
