@@ -8,6 +8,7 @@
  * take once its place is filled comes after it.
  */
 import type { NodeId } from "@troupe/transport"
+import { filled, isAgreedPart, isFrozen, leaderOf, withAgreement } from "./following.ts"
 import { hear, knownOf, since, spread } from "./exchange.ts"
 import type { AcceptedRecord, LogRecord, MessageOf, Reason, Request } from "./messages.ts"
 import { admit, type Any, executedOf, timestampOf } from "./records.ts"
@@ -46,23 +47,10 @@ const leading = (ballot: number, parts: number): Lead => ({
   request: undefined
 })
 
-const withAgreement = (replica: Replica, change: Partial<Agreement>): Replica => ({
-  ...replica,
-  agreement: { ...replica.agreement, ...change }
-})
-
 const withLead = (replica: Replica, change: Partial<Lead>): Replica =>
   withAgreement(replica, { lead: { ...replica.agreement.lead!, ...change }, stalled: 0 })
 
-/** How many places are filled. */
-const filled = ({ timestamp }: Replica): number => timestamp[timestamp.length - 1]!
-
-export const isFrozen = (replica: Replica): boolean => replica.agreement.frozen > filled(replica)
-
 const others = (act: Act): ReadonlyArray<NodeId.NodeId> => replicasOf(act.self).filter((node) => node !== act.self.id)
-
-const leaderOf = (ballot: number, act: Act): NodeId.NodeId =>
-  replicasOf(act.self)[ballot % replicasOf(act.self).length]!
 
 const refuse = (request: Request, reason: Reason, act: Act): void => {
   const { life, node, sequence } = request
@@ -235,21 +223,6 @@ const proposeIfFrozen = (application: Any, replica: Replica, act: Act): Replica 
   return propose(application, replica, record(replica, wanted), act)
 }
 
-export const onFreeze = (
-  replica: Replica,
-  from: NodeId.NodeId,
-  { ballot, number }: MessageOf<"Freeze">,
-  act: Act
-): Replica => {
-  const next = follow(replica, from, ballot, act)
-  // Who lacks a place before it hears of that by gossip, and is asked again.
-  if (next === undefined || number !== filled(next) + 1) return next ?? replica
-  if (next.agreement.frozen !== number) act.persist({ _tag: "Frozen", number })
-  const { records } = since(next, knownOf(next, from).timestamp, act.self.options.recordsPerMessage)
-  act.send(from, { _tag: "Frozen", ballot, number, timestamp: next.timestamp, records })
-  return withAgreement(next, { frozen: number, stalled: 0 })
-}
-
 export const onFrozen = (
   application: Any,
   replica: Replica,
@@ -282,57 +255,6 @@ export const onRecords = (application: Any, replica: Replica, act: Act): Replica
       : lead.phase === "freezing" && replica.agreement.frozen <= filled(replica)
   if (isFilled) return withAgreement(replica, { lead: undefined })
   return lead.phase === "freezing" ? proposeIfFrozen(application, replica, act) : replica
-}
-
-// ------------------------------------------------------------------------------------------------------------- following
-
-/** Follows a ballot, unless a higher one was promised: then its leader is told so. */
-const follow = (replica: Replica, from: NodeId.NodeId, ballot: number, act: Act): Replica | undefined => {
-  const { lead, promised } = replica.agreement
-  if (leaderOf(ballot, act) !== from) return undefined
-  if (ballot < promised) {
-    act.send(from, { _tag: "Overruled", ballot: promised })
-    return undefined
-  }
-  if (ballot === promised) return replica
-  act.persist({ _tag: "Promised", ballot })
-  return withAgreement(replica, {
-    promised: ballot,
-    lead: lead !== undefined && lead.ballot < ballot ? undefined : lead
-  })
-}
-
-export const onPropose = (
-  application: Any,
-  replica: Replica,
-  from: NodeId.NodeId,
-  { ballot, before, record: proposed }: MessageOf<"Propose">,
-  act: Act
-): Replica => {
-  const followed = follow(replica, from, ballot, act)
-  if (followed === undefined || !isAgreedPart(followed, [proposed, ...before])) return replica
-  const next = admit(application, followed, before, act)
-  const { number } = proposed
-  // It comes for the next place, or has been agreed; one for a later place comes again, with those before it.
-  if (number > filled(next) + 1) return next
-  const isOpen = number > filled(next)
-  if (isOpen) act.persist({ _tag: "Accepted", ballot, record: proposed })
-  act.send(from, { _tag: "Accepted", ballot, number })
-  if (!isOpen) return withAgreement(next, { stalled: 0 })
-  return withAgreement(next, { accepted: { ballot, record: proposed }, stalled: 0 })
-}
-
-const isAgreedPart = ({ log, timestamp }: Replica, records: ReadonlyArray<LogRecord>): boolean =>
-  records.every((each) => each._tag !== "Ack" && each.part === log.length - 1 && each.prev.length === timestamp.length)
-
-export const onOverruled = (replica: Replica, { ballot }: MessageOf<"Overruled">, act: Act): Replica => {
-  const { lead, promised } = replica.agreement
-  if (ballot <= promised) return replica
-  act.persist({ _tag: "Promised", ballot })
-  return withAgreement(replica, {
-    promised: ballot,
-    lead: lead !== undefined && lead.ballot < ballot ? undefined : lead
-  })
 }
 
 // ------------------------------------------------------------------------------------------------------------ taking over
@@ -404,26 +326,6 @@ const campaign = (application: Any, replica: Replica, act: Act): Replica => {
   }
   act.sendAll(others(act), { _tag: "Lead", ballot, committed: filled(replica) })
   return leadIfElected(application, withAgreement(replica, { promised: ballot, lead, stalled: 0 }), act)
-}
-
-export const onLead = (
-  replica: Replica,
-  from: NodeId.NodeId,
-  { ballot, committed }: MessageOf<"Lead">,
-  act: Act
-): Replica => {
-  const next = follow(replica, from, ballot, act)
-  if (next === undefined) return replica
-  const agreedPart = next.log.length - 1
-  const { records } = since(
-    next,
-    withPart(next.timestamp, agreedPart, Math.min(committed, filled(next))),
-    act.self.options.recordsPerMessage
-  )
-  const { accepted, frozen } = next.agreement
-  const open = accepted !== undefined && accepted.record.number > filled(next) ? accepted : null
-  act.send(from, { _tag: "Promise", ballot, committed: filled(next), records, accepted: open, frozen })
-  return withAgreement(next, { stalled: 0 })
 }
 
 export const onPromise = (

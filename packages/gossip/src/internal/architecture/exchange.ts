@@ -131,7 +131,9 @@ const rejection = (
     return new ForeignGossip({ from, reason: "it is none of the replica managers" })
   }
   const parts = partsOf(act.self)
-  const fits = records.every((record) => record.part < parts && (record._tag === "Ack" || record.prev.length === parts))
+  const fits = records.every((record) =>
+    record._tag === "Ack" ? record.part < parts - 1 : record.part < parts && record.prev.length === parts
+  )
   if (timestamp.length !== parts || !fits) {
     return new ForeignGossip({ from, reason: `its timestamps have not the ${parts} parts that they have here` })
   }

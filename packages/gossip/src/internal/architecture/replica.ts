@@ -2,6 +2,7 @@
 import type { NodeId } from "@troupe/transport"
 import * as Agreement from "./agreement.ts"
 import * as Exchange from "./exchange.ts"
+import * as Following from "./following.ts"
 import type { Message, MessageOf, Persisted, Reason, Request, UpdateRecord } from "./messages.ts"
 import { admit, type Any, Batch, executedOf, timestampOf } from "./records.ts"
 import { type Act, clientOf, gossipsWith, partsOf, type Replica, replicasOf } from "./state.ts"
@@ -64,19 +65,19 @@ const onAgreement = (application: Any, replica: Replica, from: NodeId.NodeId, me
     case "Forward":
       return Agreement.onForward(application, replica, from, message, act)
     case "Lead":
-      return Agreement.onLead(replica, from, message, act)
+      return Following.onLead(replica, from, message, act)
     case "Promise":
       return Agreement.onPromise(application, replica, from, message, act)
     case "Freeze":
-      return Agreement.onFreeze(replica, from, message, act)
+      return Following.onFreeze(replica, from, message, act)
     case "Frozen":
       return Agreement.onFrozen(application, replica, from, message, act)
     case "Propose":
-      return Agreement.onPropose(application, replica, from, message, act)
+      return Following.onPropose(application, replica, from, message, act)
     case "Accepted":
       return Agreement.onAccepted(application, replica, from, message, act)
     case "Overruled":
-      return Agreement.onOverruled(replica, message, act)
+      return Following.onOverruled(replica, message, act)
     default:
       return replica
   }
@@ -138,7 +139,7 @@ const onUpdate = (application: Any, replica: Replica, request: Request, act: Act
     return replica
   }
   if (order !== "causal") return afterRecords(application, Agreement.request(application, replica, request, act), act)
-  return Agreement.isFrozen(replica) ? defer(replica, request, act) : take(application, replica, request, act)
+  return Following.isFrozen(replica) ? defer(replica, request, act) : take(application, replica, request, act)
 }
 
 /** Until the place of an immediate update is filled. */
@@ -258,7 +259,7 @@ const afterRecords = (application: Any, replica: Replica, act: Act): Replica => 
     if (ready.length > 0) next = { ...next, queries: next.queries.filter((held) => !ready.includes(held)) }
   }
   const { deferred } = next.agreement
-  if (deferred.length === 0 || Agreement.isFrozen(next)) return next
+  if (deferred.length === 0 || Following.isFrozen(next)) return next
   next = { ...next, agreement: { ...next.agreement, deferred: [] } }
   for (const request of deferred) next = onUpdate(application, next, request, act)
   return next
