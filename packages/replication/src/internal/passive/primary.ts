@@ -1,0 +1,300 @@
+/**
+ * What the primary does: takes a log over, executes, makes it safe, answers.
+ */
+import type { NodeId } from "@troupe/transport"
+import type * as Machine from "../../Machine.ts"
+import * as Log from "./log.ts"
+import type { Answer, Asked, Entry, Message, Refusal } from "./messages.ts"
+import * as Replica from "./replica.ts"
+import {
+  type Act,
+  isApart,
+  isEnough,
+  isPrimary,
+  lastOf,
+  reached,
+  safeAt,
+  type State,
+  type Told,
+  type Vote,
+  type Waiting
+} from "./state.ts"
+import * as Table from "./table.ts"
+
+// --------------------------------------------------------------------------------------------------------- taking over
+
+/** One more vote for this node. With enough of them, it goes on from the most advanced log. */
+export const onVote = (machine: Machine.Any, state: State, vote: Vote, act: Act): State => {
+  if (state.status === "normal") {
+    act.sendNow(vote.node, beat(state))
+    return state
+  }
+  const votes = [...state.votes.filter(({ node }) => node !== vote.node), vote]
+  const counted = { ...state, votes }
+  if (
+    counted.collecting !== undefined ||
+    !isEnough(
+      counted,
+      votes.map(({ node }) => node),
+      act.self
+    )
+  )
+    return counted
+  const best = votes.reduce((one, other) => (isAhead(other, one) ? other : one))
+  return takeOver(machine, { ...counted, collecting: best }, safeAt(state), act)
+}
+
+const isAhead = (one: Omit<Vote, "node">, other: Omit<Vote, "node">): boolean =>
+  one.atView === other.atView ? one.at > other.at : one.atView > other.atView
+
+/** Leads, when it has the log that it collects; asks for what follows `from` otherwise. */
+export const takeOver = (machine: Machine.Any, state: State, from: number, act: Act): State => {
+  const { collecting } = state
+  if (collecting === undefined) return state
+  const at = lastOf(state)
+  if (!isAhead(collecting, { at, atView: Log.viewAt(state.replica.log, at)! })) return lead(machine, state, act)
+  act.sendNow(collecting.node, fetchOf(state, from))
+  return { ...state, fetching: true }
+}
+
+/** Its first batch is empty: with it, all that came before becomes safe. */
+const lead = (machine: Machine.Any, state: State, act: Act): State => {
+  act.emit({ _tag: "Changed" })
+  if (machine.housekeeping !== undefined) act.setTimer("housekeeping", machine.housekeeping.everyMillis)
+  const leading: State = {
+    ...state,
+    status: "normal",
+    // Who has not voted is suspected soon, unless it is heard of.
+    silent: act.self.nodes.map((node, rank) =>
+      node === act.self.id || state.votes.some((vote) => vote.node === node)
+        ? 0
+        : Math.max(state.silent[rank]!, act.self.options.silentTicks - 1)
+    ),
+    missing: [],
+    votes: [],
+    collecting: undefined,
+    fetching: false,
+    since: lastOf(state) + 1,
+    round: 0,
+    rounds: [],
+    acks: act.self.nodes.map(() => ({ round: 0, at: 0 }))
+  }
+  const version = Replica.latest(state.replica)
+  return commit(machine, propose(leading, [], { ...version, at: version.at + 1 }, [], act), act)
+}
+
+// ----------------------------------------------------------------------------------------------------------- requests
+
+export const receive = (
+  machine: Machine.Any,
+  state: State,
+  from: NodeId.NodeId,
+  { asked, floor, life }: { readonly asked: ReadonlyArray<Asked>; readonly floor: number; readonly life: number },
+  act: Act
+): State => {
+  if (!isPrimary(state, act.self)) {
+    return refuse(state, from, life, asked, from === act.self.id ? "no primary" : "elsewhere", act)
+  }
+  if (isApart(state, act.self)) return refuse(state, from, life, asked, "apart", act)
+  const room = act.self.options.queue - state.waitingCount
+  if (asked.length > room) refuse(state, from, life, asked.slice(room), "overloaded", act)
+  const client = act.self.nodes.indexOf(from)
+  let { waiting } = state
+  const count = Math.min(asked.length, room)
+  for (let i = 0; i < count; i++) {
+    const { counter, request } = asked[i]!
+    waiting = { client, life, counter, floor, request, before: waiting }
+  }
+  return pump(machine, { ...state, waiting, waitingCount: state.waitingCount + count }, act)
+}
+
+export const refuse = (
+  state: State,
+  to: NodeId.NodeId,
+  life: number,
+  asked: ReadonlyArray<Asked>,
+  reason: Refusal,
+  act: Act
+): State => {
+  const counters = asked.map(({ counter }) => counter)
+  if (to === act.self.id) act.emit({ _tag: "Refused", counters, reason })
+  else act.sendNow(to, { _tag: "Refused", life, counters, reason })
+  return state
+}
+
+/** Executes what waits, as long as there is room for a round. */
+export const pump = (machine: Machine.Any, state: State, act: Act): State => {
+  let next = state
+  const { batch, pipeline } = act.self.options
+  while (next.waitingCount > 0 && next.rounds.length < pipeline) {
+    const all: Array<Waiting> = Array.from({ length: next.waitingCount })
+    let at = all.length
+    for (let each = next.waiting; each !== undefined; each = each.before) all[--at] = each
+    next = { ...next, waiting: undefined, waitingCount: 0 }
+    for (let i = batch; i < all.length; i++) next = { ...next, waiting: { ...all[i]!, before: next.waiting } }
+    next = execute(machine, { ...next, waitingCount: Math.max(0, all.length - batch) }, all.slice(0, batch), act)
+  }
+  return next
+}
+
+/** Executes requests one after another, each once. */
+const execute = (machine: Machine.Any, state: State, requests: ReadonlyArray<Waiting>, act: Act): State => {
+  const version = Replica.latest(state.replica)
+  const moment = { now: Math.max(version.now, act.now()), random: () => act.random() }
+  const draft = new Table.Draft(version.table)
+  const entries: Array<Entry> = []
+  const answers: Array<Told> = []
+  let current = version.state
+  for (let i = 0; i < requests.length; i++) {
+    const { client, counter, floor, life, request } = requests[i]!
+    const isRead = machine.isRead(request)
+    const todo = isRead ? "execute" : draft.look(client, life, counter)
+    if (todo === "refuse") continue
+    if (todo !== "execute") {
+      answers.push({ client, life, counter, response: todo.response })
+      continue
+    }
+    const { response, updates } = machine.execute(current, request, moment)
+    answers.push({ client, life, counter, response })
+    if (isRead) continue
+    for (let j = 0; j < updates.length; j++) current = machine.apply(current, updates[j])
+    const entry = { client, life, counter, floor, response, updates }
+    draft.add(client, entry)
+    entries.push(entry)
+  }
+  if (answers.length === 0) return state
+  const made = {
+    at: version.at + 1,
+    state: current,
+    table: draft.done(),
+    now: moment.now,
+    requests: version.requests + entries.length
+  }
+  return entries.length > 0 ? propose(state, entries, made, answers, act) : confirm(state, answers, act)
+}
+
+/** Updates that are due without a client. */
+export const keep = (machine: Machine.Any, state: State, act: Act): State => {
+  const { housekeeping } = machine
+  if (housekeeping === undefined || !isPrimary(state, act.self)) return state
+  act.setTimer("housekeeping", housekeeping.everyMillis)
+  const version = Replica.latest(state.replica)
+  const moment = { now: Math.max(version.now, act.now()), random: () => act.random() }
+  const updates = housekeeping.due(version.state, moment)
+  if (updates.length === 0) return state
+  const entry = { client: -1, life: 0, counter: 0, floor: 0, response: undefined, updates }
+  const made = {
+    ...version,
+    at: version.at + 1,
+    state: updates.reduce((each, update) => machine.apply(each, update), version.state),
+    now: moment.now,
+    requests: version.requests + 1
+  }
+  return propose(state, [entry], made, [], act)
+}
+
+/** To the backups at once, while the own disk writes; its own acknowledgement comes when that has. */
+const propose = (
+  state: State,
+  entries: ReadonlyArray<Entry>,
+  version: Replica.Version,
+  answers: ReadonlyArray<Told>,
+  act: Act
+): State => {
+  const { self } = act
+  const { view } = state
+  const at = lastOf(state)
+  const atView = Log.viewAt(state.replica.log, at)!
+  const batch = { view, now: version.now, before: version.requests - entries.length, entries }
+  const batches = [batch]
+  const round = state.round + 1
+  const commit = safeAt(state)
+  act.persist({ _tag: "Append", at, commit, batches })
+  const prepare: Message = { _tag: "Prepare", view, round, at, atView, commit, last: at + 1, batches }
+  for (const peer of self.peers) act.sendNow(peer, prepare)
+  act.send(self.id, { _tag: "Ack", view, round, at: at + 1 })
+  return {
+    ...state,
+    replica: Replica.push(state.replica, batch, version),
+    round,
+    rounds: [...state.rounds, { round, at: at + 1, answers }]
+  }
+}
+
+/** A round that shows that it still is the primary, for answers that change nothing. */
+const confirm = (state: State, answers: ReadonlyArray<Told>, act: Act): State => {
+  const round = state.round + 1
+  const next = { ...state, round, rounds: [...state.rounds, { round, at: lastOf(state), answers }] }
+  for (const peer of act.self.peers) act.sendNow(peer, beat(next))
+  act.sendNow(act.self.id, { _tag: "Ack", view: state.view, round, at: 0 })
+  return next
+}
+
+/** Asks for what follows `from`, or for the next piece where a snapshot has begun. */
+export const fetchOf = ({ replica: { incoming }, view }: State, from: number): Message => {
+  if (incoming === undefined) return { _tag: "Fetch", view, from }
+  return { _tag: "Fetch", view, from, piece: { at: incoming.at, part: incoming.parts } }
+}
+
+/** "I am there." */
+export const beat = (state: State): Message => {
+  const at = lastOf(state)
+  const { round, view } = state
+  const atView = Log.viewAt(state.replica.log, at)!
+  return { _tag: "Prepare", view, round, at, atView, commit: safeAt(state), last: at, batches: [] }
+}
+
+// ------------------------------------------------------------------------------------------------- agreement and answers
+
+export const onAck = (
+  machine: Machine.Any,
+  state: State,
+  from: NodeId.NodeId,
+  { at, round }: { readonly at: number; readonly round: number },
+  act: Act
+): State => {
+  const rank = act.self.nodes.indexOf(from)
+  const known = state.acks[rank]
+  if (known === undefined || (known.at >= at && known.round >= round)) return state
+  const acks = state.acks.slice()
+  acks[rank] = { at: Math.max(known.at, at), round: Math.max(known.round, round) }
+  return commit(machine, { ...state, acks }, act)
+}
+
+/** Tells what is safe by now, and goes on. */
+export const commit = (machine: Machine.Any, state: State, act: Act): State => {
+  const { at, round } = reached(state, act.self)
+  let { replica, rounds } = state
+  // What earlier primaries left becomes safe with a batch of this view, not by itself.
+  if (at >= state.since && at > Replica.safe(replica).at) {
+    replica = Replica.settle(replica, at, state.dump?.version.at ?? Number.MAX_SAFE_INTEGER)
+  }
+  const safe = Replica.safe(replica).at
+  let done = 0
+  while (done < rounds.length && rounds[done]!.round <= round && rounds[done]!.at <= safe) {
+    answer(rounds[done++]!.answers, rounds[done - 1]!.at, act)
+  }
+  if (done > 0) rounds = rounds.slice(done)
+  if (replica === state.replica && rounds === state.rounds) return state
+  return pump(machine, { ...state, replica, rounds }, act)
+}
+
+const answer = (answers: ReadonlyArray<Told>, at: number, act: Act): void => {
+  if (answers.length === 0) return
+  const { nodes } = act.self
+  const clients: Array<Array<Answer> | undefined> = Array.from({ length: nodes.length })
+  const lives: Array<number> = []
+  for (const { client, counter, life, response } of answers) {
+    // Of an earlier life of the client, nobody waits.
+    if (lives[client] === undefined || lives[client] < life) {
+      lives[client] = life
+      clients[client] = []
+    }
+    if (lives[client] === life) clients[client]!.push({ counter, response })
+  }
+  for (const [client, told] of clients.entries()) {
+    if (told === undefined) continue
+    if (nodes[client] === act.self.id) act.emit({ _tag: "Answered", at, answers: told })
+    else act.sendNow(nodes[client]!, { _tag: "Answers", life: lives[client]!, at, answers: told })
+  }
+}

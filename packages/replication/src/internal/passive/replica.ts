@@ -1,0 +1,201 @@
+/**
+ * What a replica holds: the log of batches, the state of the machine after each batch that is not known to be safe, and
+ * what comes back from disk.
+ */
+import type * as Machine from "../../Machine.ts"
+import * as Log from "./log.ts"
+import type { Batch, Known, Piece, Record } from "./messages.ts"
+import * as Table from "./table.ts"
+
+/** The machine after the batch at `at`. */
+export interface Version {
+  readonly at: number
+  readonly state: unknown
+  readonly table: Table.Table
+  /** The latest time of day that a request was executed at. */
+  readonly now: number
+  /** How many requests were executed. */
+  readonly requests: number
+}
+
+export interface Replica {
+  readonly log: Log.Log<Batch>
+  /** The latest that is known to be safe, and one for each later batch. */
+  readonly versions: ReadonlyArray<Version>
+  /** A snapshot that is being fetched. */
+  readonly incoming: Incoming | undefined
+}
+
+interface Incoming {
+  readonly at: number
+  readonly state: unknown
+  /** Pieces that are there. */
+  readonly parts: number
+}
+
+/** Requests, in all, whose batches are kept for replicas that were away. */
+const keptRequests = 65_536
+
+export const init = (machine: Machine.Any, nodes: number): Replica => ({
+  log: Log.empty,
+  versions: [
+    { at: 0, state: machine.init, table: Array.from({ length: nodes }, () => Table.unknown), now: 0, requests: 0 }
+  ],
+  incoming: undefined
+})
+
+export const safe = ({ versions }: Replica): Version => versions[0]!
+export const latest = ({ versions }: Replica): Version => versions[versions.length - 1]!
+
+/** One more batch, at the end, and the version that it makes. */
+export const push = (replica: Replica, batch: Batch, version: Version): Replica => ({
+  ...replica,
+  log: Log.append(replica.log, batch),
+  versions: [...replica.versions, version]
+})
+
+export const apply = (machine: Machine.Any, version: Version, batch: Batch): Version => {
+  let { state } = version
+  const draft = new Table.Draft(version.table)
+  const { entries } = batch
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i]!
+    for (let j = 0; j < entry.updates.length; j++) state = machine.apply(state, entry.updates[j])
+    if (entry.client >= 0) draft.add(entry.client, entry)
+  }
+  return {
+    at: version.at + 1,
+    state,
+    table: draft.done(),
+    now: batch.now,
+    requests: batch.before + entries.length
+  }
+}
+
+/** Takes these batches as what follows `at`, in place of all that the log has there. */
+export const extend = (
+  machine: Machine.Any,
+  replica: Replica,
+  at: number,
+  batches: ReadonlyArray<Batch>,
+  commit: number
+): Replica => {
+  const isCut = at < Log.last(replica.log)
+  let log = isCut ? Log.upTo(replica.log, at) : replica.log
+  const versions = isCut ? replica.versions.filter((version) => version.at <= at) : replica.versions.slice()
+  for (const batch of batches) {
+    log = Log.append(log, batch)
+    versions.push(apply(machine, versions[versions.length - 1]!, batch))
+  }
+  return settle({ ...replica, log, versions }, commit, Number.MAX_SAFE_INTEGER)
+}
+
+/** All up to `at` is safe. Old batches go, none after `keptFrom`. */
+export const settle = (replica: Replica, at: number, keptFrom: number): Replica => {
+  const { versions } = replica
+  let first = 0
+  while (first + 1 < versions.length && versions[first + 1]!.at <= at) first++
+  if (first === 0) return replica
+  const { requests } = versions[first]!
+  return {
+    ...replica,
+    log: Log.trim(
+      replica.log,
+      Math.min(versions[first]!.at, keptFrom),
+      ({ before, entries }) => requests - before - entries.length >= keptRequests
+    ),
+    versions: versions.slice(first)
+  }
+}
+
+/** A piece of a snapshot; `undefined` where it is not the one that is missing. */
+export const take = (machine: Machine.Any, replica: Replica, piece: Piece): Replica | undefined => {
+  const { at, end, part, updates } = piece
+  const begun = part === 0 ? { at, state: machine.init, parts: 0 } : replica.incoming
+  if (begun === undefined || begun.at !== at || begun.parts !== part) return undefined
+  let { state } = begun
+  for (const update of updates) state = machine.apply(state, update)
+  if (end === undefined) return { ...replica, incoming: { at, state, parts: part + 1 } }
+  const version = { at, state, table: end.clients.map(remember), now: end.now, requests: end.requests }
+  return { log: Log.after(at, piece.atView), versions: [version], incoming: undefined }
+}
+
+/** The end of a snapshot of this version. */
+export const endOf = ({ now, requests, table }: Version): NonNullable<Piece["end"]> => ({
+  now,
+  requests,
+  clients: table.map(tell)
+})
+
+const tell = ({ chunks, floor, life, top }: Table.Client): Known => ({
+  life,
+  floor,
+  top,
+  answers: chunks.flatMap(({ counters, responses }) =>
+    counters.flatMap((counter, i) => (counter < floor ? [] : [{ counter, response: responses[i] }]))
+  )
+})
+
+const remember = ({ answers, floor, life, top }: Known): Table.Client => ({
+  life,
+  floor,
+  top,
+  chunks:
+    answers.length === 0
+      ? []
+      : [
+          {
+            top: answers.reduce((most, { counter }) => Math.max(most, counter), 0),
+            counters: answers.map(({ counter }) => counter),
+            responses: answers.map(({ response }) => response)
+          }
+        ]
+})
+
+/** So many updates of a dump go into one piece. */
+export const pieceUpdates = 512
+
+/** All that is durable of a replica, as records. */
+export const compact = function* (
+  machine: Machine.Any,
+  replica: Replica,
+  life: number,
+  view: number
+): Iterable<Record> {
+  yield { _tag: "Life", life, view }
+  yield* snapshot(machine, replica)
+  if (replica.incoming !== undefined) yield* begun(machine, replica.incoming)
+}
+
+const snapshot = function* (machine: Machine.Any, replica: Replica): Iterable<Record> {
+  const version = safe(replica)
+  const { at } = version
+  const atView = Log.viewAt(replica.log, at)!
+  let part = 0
+  let updates: Array<unknown> = []
+  for (const update of machine.dump(version.state)) {
+    updates.push(update)
+    if (updates.length < pieceUpdates) continue
+    yield { _tag: "Piece", piece: { at, atView, part: part++, updates } }
+    updates = []
+  }
+  yield { _tag: "Piece", piece: { at, atView, part, updates, end: endOf(version) } }
+  const batches = Log.following(replica.log, at, Number.MAX_SAFE_INTEGER, () => 1)
+  for (const [i, batch] of batches.entries()) yield { _tag: "Append", at: at + i, commit: at, batches: [batch] }
+}
+
+/** A snapshot of which some pieces are there: as many pieces again, for the next one to follow. */
+const begun = function* (machine: Machine.Any, { at, parts, state }: Incoming): Iterable<Record> {
+  let part = 0
+  let updates: Array<unknown> = []
+  for (const update of machine.dump(state)) {
+    updates.push(update)
+    if (updates.length < pieceUpdates || part === parts - 1) continue
+    yield { _tag: "Piece", piece: { at, atView: 0, part: part++, updates } }
+    updates = []
+  }
+  for (; part < parts; part++) {
+    yield { _tag: "Piece", piece: { at, atView: 0, part, updates } }
+    updates = []
+  }
+}

@@ -1,0 +1,78 @@
+import { MemoryStorage } from "@troupe/storage"
+import { Simulation } from "@troupe/simulation"
+import { Passive } from "@troupe/replication"
+import { Context, Effect, Layer } from "effect"
+import { describe, expect, it } from "vitest"
+import { add, get, Numbers, put } from "./machines.ts"
+
+const nodes = ["n1", "n2", "n3"]
+
+/** Programs on replicas with disks that outlive crashes. */
+const world = <A>(options: {
+  readonly on?: Readonly<Record<string, (numbers: Numbers["Service"]) => Effect.Effect<unknown, unknown>>>
+  readonly test?: (
+    simulator: Simulation.Simulator,
+    at: (node: string) => Numbers["Service"]
+  ) => Effect.Effect<A, unknown>
+  readonly seed?: number
+  readonly layer?: Passive.LayerOptions
+}) => {
+  const stores = new Map(nodes.map((node) => [node, MemoryStorage.make()]))
+  const services = new Map<string, Numbers["Service"]>()
+  return Effect.runPromise(
+    Simulation.run({
+      seed: options.seed ?? 1,
+      nodes,
+      duration: "30 seconds",
+      program: (node) =>
+        Effect.gen(function* () {
+          const layer = Passive.layer(Numbers, options.layer).pipe(
+            Layer.provide(MemoryStorage.layer(stores.get(node)!))
+          )
+          services.set(node, Context.get(yield* Layer.build(layer), Numbers))
+        }),
+      test: (simulator) =>
+        Effect.andThen(
+          Effect.sleep("1 second"),
+          options.test!(simulator, (node) => services.get(node)!)
+        )
+    })
+  )
+}
+
+describe("passive replication", () => {
+  it("executes at the primary, whoever asks, and reads what was written", async () => {
+    const { value, violations } = await world({
+      test: (_, at) =>
+        Effect.gen(function* () {
+          const answers = [yield* at("n2").invoke(put("x", 3)), yield* at("n3").invoke(add("x", 4))]
+          answers.push(yield* at("n1").invoke(get("x")), yield* at("n2").invoke(get("x")))
+          answers.push(yield* at("n2").invoke(get("x"), { read: "local" }))
+          return [answers, yield* at("n1").status]
+        })
+    })
+    expect(violations).toEqual([])
+    expect(value).toEqual([
+      [3, 7, 7, 7, 7],
+      { role: "primary", view: 1, primary: "n1", members: nodes, applied: 2, committed: 2 }
+    ])
+  })
+
+  it("goes on at another node where the primary has crashed", async () => {
+    const { value, violations } = await world({
+      test: (simulator, at) =>
+        Effect.gen(function* () {
+          yield* at("n2").invoke(put("x", 1))
+          yield* simulator.crash("n1")
+          const after = yield* at("n2").invoke(add("x", 1))
+          const { primary, view } = yield* at("n2").status
+          yield* simulator.restart("n1")
+          yield* Effect.sleep("1 second")
+          const back = yield* at("n1").invoke(add("x", 1))
+          return [after, primary, view, back, (yield* at("n1").status).role]
+        })
+    })
+    expect(violations).toEqual([])
+    expect(value).toEqual([2, "n2", 2, 3, "backup"])
+  })
+})
