@@ -91,6 +91,9 @@ export interface SimulatedDisk {
   readonly sizeOf: (path: string) => number
   /** Turns over a bit of what is durable; they are counted from the start of the file. */
   readonly flipBit: (path: string, bit: number) => void
+  readonly byteAt: (path: string, at: number) => number
+  /** Takes a file away, for good. */
+  readonly remove: (path: string) => void
 }
 
 export const make = (options: Options): Disks => {
@@ -151,6 +154,15 @@ class Spindle implements SimulatedDisk {
     this.platter.find(path)?.flip(bit)
   }
 
+  byteAt(path: string, at: number): number {
+    return this.platter.find(path)?.read(at, 1)[0] ?? 0
+  }
+
+  remove(path: string): void {
+    this.platter.remove(path)
+    this.platter.syncDirectory(path.slice(0, path.lastIndexOf("/")))
+  }
+
   private begin(): Life {
     if (!this.life.over) {
       this.life.over = true
@@ -172,7 +184,9 @@ class Spindle implements SimulatedDisk {
   private write(content: Content, bytes: Uint8Array, at: number): Effect.Effect<void, FilesError> {
     const room = Math.max(0, this.capacityBytes - this.platter.bytes + content.size - at)
     if (this.fails("writes")) {
-      content.write(bytes.subarray(0, this.prng.below(bytes.length + 1)), at)
+      // A disk writes sectors whole or not at all.
+      const end = at + this.prng.below(bytes.length + 1)
+      content.write(bytes.subarray(0, Math.max(0, end - (end % 512) - at)), at)
       return Effect.fail({ full: false, detail: "EIO: the write failed" })
     }
     content.write(bytes.subarray(0, room), at)

@@ -16,7 +16,7 @@
  *   console.log(`kept: ${name}`)
  * }
  */
-import { type Context, Effect, Exit, Layer, Schema, type Scope, Stream } from "effect"
+import { type Context, Effect, Exit, type Layer, Schema, type Scope, Stream } from "effect"
 import { type Log, Storage, type StorageError } from "./Storage.ts"
 
 /** Makes a layer over something new and empty. */

@@ -32,6 +32,7 @@ type Done = (failure: StorageError | undefined) => void
 
 const pageBytes = 256 * 1024
 const stagedBytesMin = 64 * 1024
+const bufferBytesKept = 8 * 1024 * 1024
 
 export const openLog = Effect.fnUntraced(function* (
   files: Files,
@@ -254,7 +255,7 @@ export class DiskLog implements Log {
         : Math.min(this.options.preallocateBytes, Math.max(stagedBytesMin, this.size))
     const length = this.stagedBytes + ahead
     // The last commit has ended: its buffer is free. One that was large is let go.
-    if (this.buffer.length < length || this.buffer.length > 4 * (length + this.options.preallocateBytes)) {
+    if (this.buffer.length < length || (this.buffer.length > bufferBytesKept && length <= bufferBytesKept)) {
       this.buffer = Buffer.allocUnsafe(Math.max(stagedBytesMin, 2 ** Math.ceil(Math.log2(length))))
     }
     this.sequence = (this.sequence + 1) >>> 0
