@@ -4,13 +4,17 @@
  * A model checker sees every order of events, so that a program with as few steps as possible says the most: a mutex is
  * entered and left, members of an election start, and a clock stamps messages. It is written for the service, once.
  */
-import type { Card } from "@troupe/actor"
+import type { Card, Protocol } from "@troupe/actor"
 import { type Model, type Parallel, type Property, System } from "@troupe/model-checker"
 import type { TokenRing } from "@troupe/mutex"
 import type { Lease } from "@troupe/register"
 import { examples } from "@troupe/model-checker/examples/index"
 import { named } from "./algorithms.ts"
-import type { Demonstration, Service } from "./Demonstration.ts"
+import * as Deliveries from "./checks/Deliveries.ts"
+import { onlyTimers } from "./checks/Timers.ts"
+import type { CoordinatedMembership } from "@troupe/group"
+import * as Senders from "./checks/Senders.ts"
+import { type Demonstration, type Service, spreads } from "./Demonstration.ts"
 import { names } from "./worlds/World.ts"
 
 /** How large the system is, and what may go wrong in it. */
@@ -53,7 +57,8 @@ export const build = (request: Request): Model.Checkable<any> => {
 }
 
 /** Whether users of the service do something that is counted. */
-export const hasEntries = ({ service }: Demonstration): boolean => service === "mutex" || service === "clock"
+export const hasEntries = (demonstration: Demonstration): boolean =>
+  demonstration.service === "mutex" || demonstration.service === "clock" || spreads(demonstration)
 
 /** What is checked where nobody asks for more: nothing goes wrong, and all is as the card assumes it, but for duplication. */
 export const usual = ({ card, name }: Demonstration, nodes = 3): Bounds => ({
@@ -77,6 +82,14 @@ interface Own {
   readonly entries?: number
   /** Clocks that keep to their bound are seen as timers in their order. */
   readonly timeouts?: Bounds["timeouts"]
+  /** In place of the one that is shown. */
+  readonly protocol?: Protocol.Any
+  /** Those that are set, where others are for what does not happen here, such as losses. */
+  readonly timers?: ReadonlyArray<string>
+  /** How many steps from the start, where the search would go on without end. */
+  readonly depth?: number
+  /** What the card promises of the end needs timers, or a member that is left out does not have it. */
+  readonly decidesEnds?: false
   /** States of nodes beyond are not gone on from: numbers grow without end. What holds in the end is then not decided. */
   readonly within?: { readonly description: string; readonly holds: (state: any) => boolean }
 }
@@ -84,6 +97,18 @@ interface Own {
 const asking = (calls: number): Required<Own>["within"] => ({
   description: `up to ${calls} questions of each to the register`,
   holds: ({ lease }: { readonly lease: Lease.State }) => lease.calls <= calls
+})
+
+/** What is stable is found out by timers; no order waits for it. */
+const untimed = { timeouts: "never", decidesEnds: false } as const
+
+/** What has come in a crowd is put in order together, by a timer of no delay. */
+const ordering = { timers: ["order"], decidesEnds: false } as const
+
+const views = (most: number): Required<Own>["within"] => ({
+  description: `up to view ${most}`,
+  holds: ({ groups }: { readonly groups: CoordinatedMembership.State["groups"] }) =>
+    [...groups.values()].every(({ view }) => view.number <= most)
 })
 
 const ownBounds: Readonly<Record<string, Own>> = {
@@ -97,21 +122,46 @@ const ownBounds: Readonly<Record<string, Own>> = {
   },
   "mutex/lease-lock": { entries: 1, timeouts: "synchronous", within: asking(6) },
   "election/lease": { timeouts: "synchronous", within: asking(8) },
-  "election/invitation": { timeouts: "synchronous" }
+  "election/invitation": { timeouts: "synchronous" },
+  "group/best-effort": { timeouts: "never" },
+  "group/flooding": { timeouts: "never", entries: 1 },
+  "group/uniform": { timeouts: "never", entries: 1 },
+  "group/nak-reliable": untimed,
+  "group/causal": untimed,
+  "group/causal-dependencies": untimed,
+  "group/total-sequencer": ordering,
+  "group/total-token": ordering,
+  "group/total-isis": { ...ordering, entries: 1 },
+  "group/view-synchrony": { ...untimed, entries: 1 },
+  "group/coordinated-membership": { timeouts: "never", within: views(3) },
+  "gossip/push-pull": { entries: 1, depth: 10 },
+  "gossip/rumor-mongering": { entries: 1, depth: 8 },
+  "gossip/plumtree": { entries: 1, depth: 6 },
+  "gossip/hyparview": { depth: 5 },
+  "gossip/anti-entropy": { entries: 1, depth: 8 },
+  "gossip/replicated": { protocol: Senders.replicated, entries: 1, depth: 7 },
+  "gossip/architecture": { entries: 1, depth: 7 }
 }
+
+/** How deep the search goes where nobody says. */
+export const usualDepth = ({ name }: Demonstration): number | undefined => own(name).depth
 
 const own = (name: string): Own => ownBounds[name] ?? {}
 
 const model = (demonstration: Demonstration, bounds: Bounds): Model.Checkable<any> => {
   const nodes = names(bounds.nodes)
-  const { card, name, options, protocol, service } = demonstration
-  const user = users[service](nodes, bounds.entries)
-  const { within } = own(name)
+  const { card, name, options, service } = demonstration
+  const user = users[service](nodes, bounds.entries, demonstration)
+  const { decidesEnds, protocol = demonstration.protocol, timers, within } = own(name)
   // Where the search is cut off, nothing is seen of what comes in the end.
-  const guarantees = System.guarantees(card).filter(({ kind }) => within === undefined || kind !== "infinitely often")
-  return System.make<any, any, any, any, any, number, undefined>({
+  const guarantees = System.guarantees(protocol.card ?? card).filter(
+    ({ kind }) => (within === undefined && decidesEnds !== false) || kind !== "infinitely often"
+  )
+  const properties = bounds.partialOrder ? guarantees.map(guarded(service)) : guarantees
+  const isMulticast = service === "multicast"
+  return System.make<any, any, any, any, any, number, any>({
     name: [name, ...describe(demonstration, bounds)].join(", "),
-    members: System.members(protocol, nodes, options),
+    members: System.members(timers === undefined ? protocol : onlyTimers(protocol, timers), nodes, options),
     ...(user === undefined ? {} : { user }),
     network: {
       order: bounds.order,
@@ -125,7 +175,8 @@ const model = (demonstration: Demonstration, bounds: Bounds): Model.Checkable<an
     ...(bounds.symmetric ? { symmetry: [nodes] } : {}),
     ...(within === undefined ? {} : { within: ({ nodes }) => nodes.every(({ state }) => within.holds(state)) }),
     ...(bounds.partialOrder ? { visible: visible(service, within) } : {}),
-    properties: bounds.partialOrder ? guarantees.map(guarded(service)) : guarantees
+    ...(isMulticast ? { record: Deliveries.record(nodes) } : {}),
+    properties: isMulticast ? [Deliveries.property(name), ...properties] : properties
   })
 }
 
@@ -175,7 +226,9 @@ const onlySeen =
 type User = System.User<any, any, number>
 
 /** What the user of each node does, who remembers how often it was done. */
-const users: Readonly<Record<Service, (nodes: ReadonlyArray<string>, times: number) => User | undefined>> = {
+const users: Readonly<
+  Record<Service, (nodes: ReadonlyArray<string>, times: number, demonstration: Demonstration) => User | undefined>
+> = {
   mutex: (_, entries) => ({
     memo: 0,
     moves: ({ memo, state }) => {
@@ -187,11 +240,23 @@ const users: Readonly<Record<Service, (nodes: ReadonlyArray<string>, times: numb
   election: () => undefined,
   detector: () => undefined,
   time: () => undefined,
-  membership: () => undefined,
+  // The first node coordinates; all but the last come in.
+  membership: (nodes) => ({
+    memo: 0,
+    moves: ({ memo, node }) => {
+      const commands = [
+        { _tag: "Coordinate", coordinator: nodes[0] },
+        ...(node === nodes.at(-1) ? [] : [{ _tag: "Enter", group: "demo", mode: "enter" }])
+      ]
+      const command = commands[memo]
+      return command === undefined ? [] : [{ _tag: "Command", command, memo: memo + 1 }]
+    }
+  }),
   overlay: () => undefined,
-  multicast: () => undefined,
-  gossip: () => undefined,
-  replica: () => undefined,
+  multicast: (nodes, times, { options }) =>
+    Senders.multicast(nodes, times, (options as { readonly members?: string } | undefined)?.members === "views"),
+  gossip: Senders.gossip,
+  replica: (nodes, times, { name }) => Senders.replica(name, nodes, times),
   // The first node makes a group of all.
   notification: (nodes) => ({
     memo: 0,
@@ -240,6 +305,7 @@ const describe = (demonstration: Demonstration, bounds: Bounds): ReadonlyArray<s
   counted(bounds.nodes, "node"),
   ...(demonstration.service === "mutex" ? [`${counted(bounds.entries, "entry", "entries")} each`] : []),
   ...(demonstration.service === "clock" ? [`${counted(bounds.entries, "message")} each`] : []),
+  ...(spreads(demonstration) ? [`${counted(bounds.entries, demonstration.operation)} of two`] : []),
   ...(bounds.order === "fifo" ? ["in order"] : []),
   ...(bounds.duplication ? ["duplicating"] : []),
   ...(bounds.loss ? ["lossy"] : []),

@@ -5,6 +5,7 @@ import { examples } from "@troupe/model-checker/examples/index"
 import { Effect, Option } from "effect"
 import * as Checks from "../../Checks.ts"
 import { Usage } from "../../Problem.ts"
+import { named } from "../../algorithms.ts"
 import { findVariant } from "../arguments.ts"
 import { bounds, type Given, type Network } from "./Flags.ts"
 
@@ -93,7 +94,8 @@ const refuseOthers = ({ bounds, exampleSizes, model }: Given, known: ReadonlyArr
 }
 
 export const optionsOf = (given: Given): Effect.Effect<Parallel.Options, Usage> => {
-  const { all, bounds, maxDepth, maxStates, search, seed, walks } = given
+  const { all, bounds, maxStates, search, seed, walks } = given
+  const maxDepth = Option.orElse(given.maxDepth, () => usualDepth(given))
   const workers = given.workers === "auto" ? availableParallelism() : Number(given.workers)
   const reason = misplaced(given, workers)
   if (reason !== undefined) return Effect.fail(new Usage({ reason }))
@@ -107,6 +109,12 @@ export const optionsOf = (given: Given): Effect.Effect<Parallel.Options, Usage> 
     ...(Option.isSome(maxStates) ? { maxStates: maxStates.value } : {}),
     ...(Option.isSome(maxDepth) ? { maxDepth: maxDepth.value } : {})
   })
+}
+
+/** Of what has no end, as far as is seen in some seconds. */
+const usualDepth = ({ model, search }: Given): Option.Option<number> => {
+  const demonstration = search === "random" ? undefined : named(model)
+  return Option.fromUndefinedOr(demonstration && Checks.usualDepth(demonstration))
 }
 
 /** Of flags that go together with certain others only. */
