@@ -190,11 +190,8 @@ export const simulate = ({ preset, seed, updates = 10, ...given }: Given) => {
 
   const program = (node: string): Effect.Effect<unknown, unknown, Transport | any> =>
     Effect.gen(function* () {
-      const store = stores.get(node)!
-      // A crash closes nothing.
-      store.open.clear()
       const layer = GossipArchitecture.layer(Key, history, { ...settings, ...given.architecture }).pipe(
-        Layer.provide(MemoryStorage.layer(store)),
+        Layer.provide(MemoryStorage.layer(stores.get(node)!)),
         Layer.provide(hearing(given.tamper ?? ((message) => message)))
       )
       const built = yield* Layer.build(layer)
