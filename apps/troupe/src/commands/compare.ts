@@ -9,6 +9,7 @@ import { checkWritable, isBetween, json, maximumNodes } from "./arguments.ts"
 import { broadcasting, points } from "./compare/Broadcasting.ts"
 import { chart, type Row } from "./compare/Chart.ts"
 import { gossiping, kinds } from "./compare/Gossiping.ts"
+import { multicasting, multicasts } from "./compare/Multicasting.ts"
 import { type Asked, type Flag as FlagName, type Measures, measures } from "./compare/Measures.ts"
 
 const maximumSeeds = 10_000
@@ -126,6 +127,7 @@ const parseSizes = (text: string): Effect.Effect<ReadonlyArray<number>, Usage> =
 const settings: Readonly<
   Record<string, { readonly compared: ReadonlyArray<Demonstration>; readonly measured: Measures }>
 > = {
+  group: { compared: multicasts(algorithms), measured: multicasting },
   gossip: { compared: kinds, measured: gossiping },
   broadcast: { compared: points, measured: broadcasting }
 }
@@ -135,16 +137,16 @@ const findAll = (name: string) => {
   const ofItsOwn = Object.hasOwn(settings, name) ? settings[name] : undefined
   if (ofItsOwn !== undefined) return Effect.succeed(ofItsOwn)
   const all = [
-    ...new Set(algorithms.filter(({ service }) => measures[service] !== undefined).map(packageOf)),
-    ...Object.keys(settings)
+    ...new Set([
+      ...algorithms.filter(({ service }) => measures[service] !== undefined).map(packageOf),
+      ...Object.keys(settings)
+    ])
   ].join(", ")
   const inPackage = algorithms
     .filter((demonstration) => packageOf(demonstration) === name)
     .flatMap((demonstration) => Object.values(demonstration.variants ?? { default: demonstration }))
   const measured = inPackage[0] && measures[inPackage[0].service]
-  // What is measured in another way, or not at all, is not comparable.
-  const compared = inPackage.filter(({ service }) => measures[service] === measured)
-  if (measured !== undefined) return Effect.succeed({ compared, measured })
+  if (measured !== undefined) return Effect.succeed({ compared: inPackage, measured })
   const what = inPackage.length === 0 ? `There is no package "${name}"` : `What to measure of ${name} is not known yet`
   return Effect.fail(new Usage({ reason: `${what}. It can be: ${all}.` }))
 }

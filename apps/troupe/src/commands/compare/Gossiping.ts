@@ -55,6 +55,14 @@ const scheduleOf = (nodes: number, seed: number): ReadonlyArray<ReadonlyArray<nu
   return schedule
 }
 
+/** Rounds until one item is at all, in expectation and but for a constant. */
+const theoryOf = (name: string, nodes: number): number | undefined =>
+  name === "gossip/push-pull push"
+    ? Math.log2(nodes) + Math.log(nodes)
+    : name === "gossip/push-pull push-pull"
+      ? Math.log(nodes) / Math.log(3)
+      : undefined
+
 const measure: Measures["measure"] = (demonstration, asked: Asked, onRun) =>
   Effect.gen(function* () {
     const { nodes, seeds } = asked
@@ -83,6 +91,7 @@ const measure: Measures["measure"] = (demonstration, asked: Asked, onRun) =>
     }
     const published = seeds * items
     const values = {
+      theory: theoryOf(demonstration.name, nodes),
       half: seconds(0.5),
       most: seconds(1),
       residue: 100 * (1 - sum.heard / sum.due),
@@ -98,6 +107,7 @@ export const gossiping: Measures = {
   conditions: () => ({ roundMillis: PushPull.defaults.intervalMillis, items }),
   headline: () => "an item each second",
   columns: [
+    { key: "theory", title: ["by theory", "rounds + c"], digits: 1 },
     { key: "half", title: ["all have heard", "p50, s"], digits: 2 },
     { key: "most", title: ["", "longest, s"], digits: 2 },
     { key: "residue", title: ["never heard", "% of nodes"], digits: 2 },
@@ -112,12 +122,12 @@ export const gossiping: Measures = {
     { title: "messages", unit: "a node and item, all of them", keys: ["messages"] },
     { title: "bytes", unit: "a node and item", keys: ["bytes"] }
   ],
-  legend: ({ nodes }) => [
+  legend: () => [
     `a node drawn at random publishes each second, ${items} items in all; rounds take a second, a message ${delayMillis[0]} to ${delayMillis[1]} ms`,
-    `log₂N + ln N = ${(Math.log2(nodes) + Math.log(nodes)).toFixed(1)} rounds by push, log₃N = ${(Math.log(nodes) / Math.log(3)).toFixed(1)} by push–pull, of ${nodes} nodes`,
+    "by theory: log₂N + ln N rounds by push (Pittel), log₃N by push–pull (Karp et al.), and O(1) or O(log log N) more; a round takes a second",
     "rumours have no back-up here: some die out before all have heard, the residue; k: how many tellings in vain end them",
     "until all have heard: of those items that all have; copies: 1 is one for each who hears; the first items build Plumtree's tree",
-    "messages of the algorithm, of whatever kind, from the first item until all have heard all, or nothing came for a minute"
+    "messages of the algorithm, of whatever kind, without those of its overlay, from the first item until all have heard all, or nothing came for a minute"
   ],
   runsOf: ({ seeds }) => seeds,
   refuse: () => undefined,

@@ -8,7 +8,6 @@ import type { Simulation } from "@troupe/simulation"
 import { detection } from "./Detecting.ts"
 import { electingMeasures } from "./Electing.ts"
 import { locking } from "./Locking.ts"
-import { multicasting } from "./Multicasting.ts"
 
 /** What one size of a comparison is asked for. */
 export interface Asked {
@@ -77,6 +76,5 @@ export const measures: Readonly<Partial<Record<Service, Measures>>> = {
   detector: detection,
   notification: detection,
   mutex: locking,
-  election: electingMeasures,
-  multicast: multicasting
+  election: electingMeasures
 }

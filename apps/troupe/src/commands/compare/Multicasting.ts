@@ -4,12 +4,36 @@
  * Each node sends to all, now and then. Once nobody fails; once the first node, which has a part to play in some orders,
  * crashes in the midst of a sending, so that half of the others are sent nothing more by it.
  */
-import { Effect } from "effect"
+import { Causal, Sequencer } from "@troupe/group"
+import { Effect, Layer } from "effect"
 import type { Demonstration } from "../../Demonstration.ts"
 import { quantile } from "../../Detection.ts"
+import { inViews, multicast } from "../../Groups.ts"
 import { number } from "../../terminal/Screen.ts"
 import type { Asked, Measured, Measures } from "./Measures.ts"
 import { seeded, spread, type Spreading } from "./Spreading.ts"
+
+/** Two orders, among the members of views that are agreed on. */
+const ofViews: ReadonlyArray<Demonstration> = [
+  ["by vector clocks, in views", Causal] as const,
+  ["by a sequencer, in views", Sequencer] as const
+].map(([title, order]) => {
+  const kind = order === Causal ? "Causal" : "Total order"
+  return {
+    ...multicast({
+      ...order,
+      card: { ...order.card, title: `${kind} ${title}` },
+      layer: () => Layer.provide(order.viewSynchronous({ group: "demo" }), inViews)
+    }),
+    name: `${order.protocol.name} in views`
+  }
+})
+
+/** All multicasts, and two of the orders in views. */
+export const multicasts = (shown: ReadonlyArray<Demonstration>): ReadonlyArray<Demonstration> => [
+  ...shown.filter(({ service }) => service === "multicast"),
+  ...ofViews
+]
 
 const delayMillis = [1, 10] as const
 
@@ -109,7 +133,7 @@ export const multicasting: Measures = {
     `one order: in so many of ${number(seeds)} seeds all delivered all in one order, be it by chance`,
     `a sender crashes half-way: the first node, which is sequencer where there is one; half of the others get nothing more of it`,
     `others agree: those that are left delivered the same; go on: what they send comes to all of them within ${patienceMillis / 1_000} s; of ${number(seeds)} seeds`,
-    "among fixed nodes an order that needs the crashed one waits for good; in views it would go on, as view synchrony does"
+    "among fixed nodes an order that needs the crashed one waits for good; in views, which a membership agrees on, it goes on"
   ],
   runsOf: ({ seeds }) => 2 * seeds,
   refuse: ({ card }, nodes) => {
