@@ -367,7 +367,46 @@ describe("forced and immediate updates", () => {
   })
 })
 
+describe("weaknesses of the card", () => {
+  it("values are old: a client that has seen nothing is answered of what there is", () => {
+    const w = world()
+    w.node("r1").hear("c1", update("c1", 1, "a", [0, 0, 0, 0]))
+    expect(w.node("r2").hear("c2", query(1, [0, 0, 0, 0]))).toMatchObject([{ message: { answer: "" } }])
+  })
+
+  it("concurrent updates have no order: two replica managers execute them in two", () => {
+    const w = world()
+    const [r1, r2] = [w.node("r1"), w.node("r2")]
+    r1.hear("c1", update("c1", 1, "a", [0, 0, 0, 0]))
+    r2.hear("c2", update("c2", 1, "b", [0, 0, 0, 0]))
+    const [fromR1, fromR2] = [gossip(r1.timeout("gossip"), "r2"), gossip(r2.timeout("gossip"), "r1")]
+    r1.hear("r2", fromR2)
+    r2.hear("r1", fromR1)
+    expect([r1.replica().value, r2.replica().value]).toEqual(["ab", "ba"])
+  })
+
+  it("an update that was given up may take effect all the same", () => {
+    const w = world()
+    const c1 = w.node("c1")
+    const [sent] = c1.tell({ _tag: "Update", operation: 1, update: "a", order: "causal" })
+    w.time += 10_000
+    c1.timeout("retry")
+    expect(c1.told()).toEqual([{ _tag: "Failed", operation: 1, reason: "silent" }])
+    w.node("r1").hear("c1", sent!.message)
+    expect(w.node("r1").replica().value).toBe("a")
+  })
+})
+
 describe("bad input", () => {
+  it("a request that was given up and acknowledged gets no place in the agreed order, whoever still asks for it", () => {
+    const w = world()
+    const r1 = w.node("r1")
+    const [a, b] = [1, 2].map((i) => update("c1", i, "ab"[i - 1]!, [0, 0, 0, 0], { order: "forced" }))
+    w.deliver("r1", r1.hear("c1", b))
+    expect(r1.hear("r2", { _tag: "Forward", request: a!.request })).toEqual([])
+    expect(r1.replica()).toMatchObject({ value: "b", agreement: { requests: [] } })
+  })
+
   it("gossip of a node that is no replica manager, or with other parts, is refused", () => {
     const r1 = world().node("r1")
     const records: ReadonlyArray<unknown> = []
