@@ -1,24 +1,26 @@
 /**
- * Anti-entropy between the replicas of a keyed store: what differs, for whatever reason, is found and repaired, with traffic in
- * proportion to the difference and not to the store.
+ * Anti-entropy between the replicas of a keyed store: what differs, for whatever reason, is found and repaired, with
+ * traffic in proportion to the difference and not to the store.
  *
- * In each round a node compares its store with that of one other, chosen at random. It sends the root of its Merkle tree, and an
- * estimate of its set of entries in a few hundred bytes. Where the roots agree, that is all. If little differs, the other
- * sends so many cells of its sketch that the difference can be decoded from them: some 30 bytes for each entry that only one of
- * the two has. When they don't suffice, a few more are asked for. If much differs, or the sketch will not decode,
- * the two walk down their trees, where hashes differ. Either way a node then knows fingerprints that only one of
- * the two has: it hands over its own, and asks for the others.
+ * In each round a node compares its store with that of one other, chosen at random. It sends the root of its Merkle
+ * tree, and an estimate of its set of entries in a few hundred bytes. Where the roots agree, that is all. If little
+ * differs, the other sends so many cells of its sketch that the difference can be decoded from them: some 30 bytes for
+ * each entry that only one of the two has. When they don't suffice, a few more are asked for. If much differs, or the
+ * sketch will not decode, the two walk down their trees, where hashes differ. Either way a node then knows fingerprints
+ * that only one of the two has: it hands over its own, and asks for the others.
  *
- * The store merges what it is handed, by its own rule; where that is a join, all replicas become the same once
- * writes cease. Nothing else is taken from a peer but entries: one that lies about its tree or its sketch costs bounded work, and at
- * worst what it hands over is merged, as any write would be.
+ * The store merges what it is handed, by its own rule; where that is a join, all replicas become the same once writes
+ * cease. Nothing else is taken from a peer but entries: one that lies about its tree or its sketch costs bounded work,
+ * and at worst what it hands over is merged, as any write would be.
  *
- * No message relies on one before it but cells, which are asked for again when they are lost. Each round has a budget of messages;
- * what is over it waits. A store tells each change by `changed`, for O(depth) work; nothing scans it but a start.
+ * No message relies on one before it but cells, which are asked for again when they are lost. Each round has a budget
+ * of messages; what is over it waits. A store tells each change by `changed`, for O(depth) work; nothing scans it but a
+ * start.
  *
- * Sources: A. Demers, D. Greene, C. Hauser, W. Irish, J. Larson, S. Shenker, H. Sturgis, D. Swinehart, D. Terry, "Epidemic
- * Algorithms for Replicated Database Maintenance", PODC 1987, §1.3; L. Yang, Y. Gilad, M. Alizadeh, "Practical Rateless Set
- * Reconciliation", SIGCOMM 2024; G. DeCandia et al., "Dynamo: Amazon's Highly Available Key-value Store", SOSP 2007, §4.7.
+ * Sources: A. Demers, D. Greene, C. Hauser, W. Irish, J. Larson, S. Shenker, H. Sturgis, D. Swinehart, D. Terry,
+ * "Epidemic Algorithms for Replicated Database Maintenance", PODC 1987, §1.3; L. Yang, Y. Gilad, M. Alizadeh,
+ * "Practical Rateless Set Reconciliation", SIGCOMM 2024; G. DeCandia et al., "Dynamo: Amazon's Highly Available
+ * Key-value Store", SOSP 2007, §4.7.
  *
  * @example
  * import { AntiEntropy } from "@troupe/gossip"

@@ -1,16 +1,16 @@
 /**
  * What stands for an entry of a keyed store where stores are compared: 96 bits, from its key and its version.
  *
- * `position` is the hash of the key alone: where on the ring of 2³² positions the entry lies, whatever its version. The other
- * 64 bits are of key and version together, so that two entries have the same ones only if nothing differs, up to chance: among a
- * million different entries that two agree at all has a probability below 3·10⁻⁸, and what then stays different is
- * different until either is written again.
+ * `position` is the hash of the key alone: where on the ring of 2³² positions the entry lies, whatever its version. The
+ * other 64 bits are of key and version together, so that two entries have the same ones only if nothing differs, up to
+ * chance: among a million different entries that two agree at all has a probability below 3·10⁻⁸, and what then stays
+ * different is different until either is written again.
  *
- * The hash is HalfSipHash-2-4 with a secret key that replicas share: who may write keys, but does not know the secret, can
- * neither make entries collide nor crowd one place of the ring.
+ * The hash is HalfSipHash-2-4 with a secret key that replicas share: who may write keys, but does not know the secret,
+ * can neither make entries collide nor crowd one place of the ring.
  *
- * Source: J.-P. Aumasson, D. J. Bernstein, "SipHash: a fast short-input PRF", INDOCRYPT 2012; HalfSipHash is the authors'
- * variant for 32-bit words.
+ * Source: J.-P. Aumasson, D. J. Bernstein, "SipHash: a fast short-input PRF", INDOCRYPT 2012; HalfSipHash is the
+ * authors' variant for 32-bit words.
  *
  * @example
  * import { Fingerprint } from "@troupe/gossip"

@@ -1,18 +1,19 @@
 /**
  * A tree of hashes over a keyed store: two stores find what differs by comparing a path for each difference.
  *
- * The ring of hash positions is divided evenly among the leaves, as a store that partitions by hash divides it among nodes: a
- * leaf is a range of the ring, and an inner node the range of its children. The hash of a node is the sum (exclusive or) of the
- * fingerprints of the entries in its range: equal hashes, equal entries. The shape depends on the layout alone, never on the
- * order of changes, so that two trees of one layout can be compared node by node.
+ * The ring of hash positions is divided evenly among the leaves, as a store that partitions by hash divides it among
+ * nodes: a leaf is a range of the ring, and an inner node the range of its children. The hash of a node is the sum
+ * (exclusive or) of the fingerprints of the entries in its range: equal hashes, equal entries. The shape depends on the
+ * layout alone, never on the order of changes, so that two trees of one layout can be compared node by node.
  *
  * A tree is an immutable value: a change makes new nodes on one path, `depth` + 1 of them, and shares the rest.
  *
- * The hash of a key decides its leaf, so that keys of any pattern spread evenly, and the sum cannot be made to cancel by
- * who does not know the layout's key. Choose so many leaves that each has some 16 entries: work in a leaf grows with its size.
+ * The hash of a key decides its leaf, so that keys of any pattern spread evenly, and the sum cannot be made to cancel
+ * by who does not know the layout's key. Choose so many leaves that each has some 16 entries: work in a leaf grows with
+ * its size.
  *
- * Sources: R. Merkle, "A Digital Signature Based on a Conventional Encryption Function", CRYPTO 1987; G. DeCandia et al.,
- * "Dynamo: Amazon's Highly Available Key-value Store", SOSP 2007, §4.7.
+ * Sources: R. Merkle, "A Digital Signature Based on a Conventional Encryption Function", CRYPTO 1987; G. DeCandia et
+ * al., "Dynamo: Amazon's Highly Available Key-value Store", SOSP 2007, §4.7.
  *
  * @example
  * import { MerkleTree } from "@troupe/gossip"

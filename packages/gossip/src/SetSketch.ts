@@ -1,26 +1,28 @@
 /**
  * What differs between two sets, found from a few bytes a difference, however large the sets are.
  *
- * A sketch is a row of cells; each cell holds the sum (exclusive or) of some of the set's items, of their checksums, and their
- * count. An item is in cell 0, and in cell i with probability 1/(1 + i/2). Subtracting the cells of another set's sketch
- * leaves those of the difference alone: a cell that has one item of it shows that item, which is taken out of its other
- * cells, where others then show. About 1.35 cells a difference suffice when there are many, and up to 1.8 for few.
+ * A sketch is a row of cells; each cell holds the sum (exclusive or) of some of the set's items, of their checksums,
+ * and their count. An item is in cell 0, and in cell i with probability 1/(1 + i/2). Subtracting the cells of another
+ * set's sketch leaves those of the difference alone: a cell that has one item of it shows that item, which is taken out
+ * of its other cells, where others then show. About 1.35 cells a difference suffice when there are many, and up to 1.8
+ * for few.
  *
- * It is rateless: the first m cells are the same however many follow. So who cannot decode what it was sent asks for more
- * cells, and no estimate need be right. One row serves every peer, and an item put in or taken out changes 2 ln m
+ * It is rateless: the first m cells are the same however many follow. So who cannot decode what it was sent asks for
+ * more cells, and no estimate need be right. One row serves every peer, and an item put in or taken out changes 2 ln m
  * cells of it; nothing goes over the set again.
  *
- * A sketch also holds a tug-of-war estimate of the difference: 128 counters, in each of which the items that fall into it
- * pull up or down by their hash. The squares of the differences of two sketches' counters add up to the number of different items,
- * with a standard error of 12.5 %, and exactly for one.
+ * A sketch also holds a tug-of-war estimate of the difference: 128 counters, in each of which the items that fall into
+ * it pull up or down by their hash. The squares of the differences of two sketches' counters add up to the number of
+ * different items, with a standard error of 12.5 %, and exactly for one.
  *
- * Items are `Fingerprint`s. The seed decides which cells an item is in: who knows it can make items that never decode, so
- * it should be kept as the hash's key is. A decode that ends with something left is reported as none; one that a
+ * Items are `Fingerprint`s. The seed decides which cells an item is in: who knows it can make items that never decode,
+ * so it should be kept as the hash's key is. A decode that ends with something left is reported as none; one that a
  * checksum of 32 bits let pass by chance yields an item that nobody has.
  *
- * Sources: L. Yang, Y. Gilad, M. Alizadeh, "Practical Rateless Set Reconciliation", SIGCOMM 2024; M. Goodrich,
- * M. Mitzenmacher, "Invertible Bloom Lookup Tables", Allerton 2011; N. Alon, Y. Matias, M. Szegedy, "The Space Complexity
- * of Approximating the Frequency Moments", STOC 1996; M. Thorup, Y. Zhang, "Tabulation Based 4-Universal Hashing", SODA 2004.
+ * Sources: L. Yang, Y. Gilad, M. Alizadeh, "Practical Rateless Set Reconciliation", SIGCOMM 2024; M. Goodrich, M.
+ * Mitzenmacher, "Invertible Bloom Lookup Tables", Allerton 2011; N. Alon, Y. Matias, M. Szegedy, "The Space Complexity
+ * of Approximating the Frequency Moments", STOC 1996; M. Thorup, Y. Zhang, "Tabulation Based 4-Universal Hashing", SODA
+ * 2004.
  *
  * @example
  * import { Fingerprint, SetSketch } from "@troupe/gossip"
