@@ -2,7 +2,7 @@
 import { Delivery } from "@troupe/consistency"
 import { GossipArchitecture } from "@troupe/gossip"
 import { Faults, Simulation } from "@troupe/simulation"
-import { MemoryStorage } from "@troupe/storage"
+import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
 import type { Transport } from "@troupe/transport"
 import { Clock, Effect, Layer, Random, Schema } from "effect"
 import { hearing, type Preset } from "./replicas.ts"
@@ -149,7 +149,8 @@ class Witness {
 
 /** Runs a minute: faults until 42 seconds of it, updates until 40. */
 export const simulate = ({ preset, seed, updates = 10, ...given }: Given) => {
-  const stores = new Map(nodes.map((node) => [node, MemoryStorage.make()]))
+  // Which lose in a crash what was not synced.
+  const disks = SimulatedDisk.make({ seed })
   const witness = new Witness()
   const lives = new Map<string, number>()
   /** What clients tell each other, other than by the service. */
@@ -191,7 +192,7 @@ export const simulate = ({ preset, seed, updates = 10, ...given }: Given) => {
   const program = (node: string): Effect.Effect<unknown, unknown, Transport | any> =>
     Effect.gen(function* () {
       const layer = GossipArchitecture.layer(Key, history, { ...settings, ...given.architecture }).pipe(
-        Layer.provide(MemoryStorage.layer(stores.get(node)!)),
+        Layer.provide(disks.layer(node)),
         Layer.provide(hearing(given.tamper ?? ((message) => message)))
       )
       const built = yield* Layer.build(layer)
