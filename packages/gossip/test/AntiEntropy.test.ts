@@ -250,6 +250,19 @@ describe("budgets", () => {
     expect(settle(n1, n2, traffic(), 400)).toBeLessThan(400)
   })
 
+  // With as many messages as a node has to go down, 58 rounds pass in the first.
+  it.each([
+    [64, 2, 6_000, 40],
+    [2, 12, 1_000, 10]
+  ])(
+    "the least that is allowed reaches the leaves, however much differs: %i children, %i levels",
+    (fanOut, depth, count, most) => {
+      const options = { fanOut, depth, messagesPerRound: depth + 2, sketchCells: 0 }
+      const [n1, n2] = pair(changed(count / 2, count), base(count), options, seeded(2))
+      expect(settle(n1, n2, traffic(), 100)).toBeLessThanOrEqual(most)
+    }
+  )
+
   it("no message is larger than a packet", () => {
     for (const packetBytes of [512, 1_200, 5_000]) {
       const [n1, n2] = pair(changed(600, 3_000), base(3_000), { packetBytes }, seeded(2))
