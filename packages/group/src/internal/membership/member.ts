@@ -96,6 +96,8 @@ export const onAccept = (before: State, message: Tagged<"Accept">, act: Act): re
 /** These views are agreed on. */
 export const learn = (state: State, name: string, views: ReadonlyArray<Agreed>, act: Act): State => {
   const group = States.groupOf(state, name)
+  const oldest = group.recent[0]!.number
+  if (views.every(({ number }) => number >= oldest && number <= group.view.number)) return state
   const recent = States.joinChains(group.recent, views)
   const view = recent.at(-1)!
   const isNew = view.number > group.view.number

@@ -173,6 +173,9 @@ export const acceptorsOf = (base: Agreed, view: Agreed, nodes: ReadonlyArray<Nod
 
 /** All views of both, those in a row up to the latest. */
 export const joinChains = (known: ReadonlyArray<Agreed>, heard: ReadonlyArray<Agreed>): ReadonlyArray<Agreed> => {
+  if (heard.length === 1 && heard[0]!.number === known.at(-1)!.number + 1) {
+    return [...(known.length < recentMax ? known : known.slice(1)), heard[0]!]
+  }
   const byNumber = new Map([...known, ...heard].map((view) => [view.number, view]))
   const chain: Array<Agreed> = []
   for (let number = Math.max(...byNumber.keys()); chain.length < recentMax; number--) {
