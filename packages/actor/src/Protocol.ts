@@ -97,9 +97,9 @@ export interface Durable<in out State, in out Persisted, in Options = unknown> {
   restore(state: State, record: Persisted, self: Self<Options>): State
   /**
    * Records that restore to all that is durable of `state`, in place of those persisted so far; for a log that has grown.
-   * They are taken bit by bit while the node goes on. Without it the log grows for ever.
+   * They are taken bit by bit while the node goes on. Without it the log grows for ever. Nothing: not now.
    */
-  compact?(state: State): Iterable<Persisted>
+  compact?(state: State): Iterable<Persisted> | undefined
 }
 
 /** Who a node is. */

@@ -134,7 +134,9 @@ export const protocol = (
             return { ...state, replica: Replica.take(machine, state.replica, record.piece) ?? state.replica }
         }
       },
-      compact: ({ life, replica, view }) => Replica.compact(machine, replica, life, view)
+      // What is left of a snapshot that is coming in builds on the pieces that are in the log.
+      compact: ({ life, replica, view }) =>
+        replica.incoming === undefined ? Replica.compact(machine, replica, life, view) : undefined
     },
 
     init: ({ nodes }) => ({

@@ -1,24 +1,23 @@
 import { MemoryStorage } from "@troupe/storage"
 import { Simulation } from "@troupe/simulation"
-import { Passive } from "@troupe/replication"
+import { Passive, type Replicated } from "@troupe/replication"
 import { Context, Effect, Layer } from "effect"
 import { describe, expect, it } from "vitest"
-import { add, get, Numbers, put } from "./machines.ts"
+import { add, get, Numbers, put, type Request } from "./machines.ts"
+
+type Service = Replicated.Replicated<Request, number>
 
 const nodes = ["n1", "n2", "n3"]
 
 /** Programs on replicas with disks that outlive crashes. */
 const world = <A>(options: {
-  readonly on?: Readonly<Record<string, (numbers: Numbers["Service"]) => Effect.Effect<unknown, unknown>>>
-  readonly test?: (
-    simulator: Simulation.Simulator,
-    at: (node: string) => Numbers["Service"]
-  ) => Effect.Effect<A, unknown>
+  readonly on?: Readonly<Record<string, (numbers: Service) => Effect.Effect<unknown, unknown>>>
+  readonly test?: (simulator: Simulation.Simulator, at: (node: string) => Service) => Effect.Effect<A, unknown>
   readonly seed?: number
   readonly layer?: Passive.LayerOptions
 }) => {
   const stores = new Map(nodes.map((node) => [node, MemoryStorage.make()]))
-  const services = new Map<string, Numbers["Service"]>()
+  const services = new Map<string, Service>()
   return Effect.runPromise(
     Simulation.run({
       seed: options.seed ?? 1,

@@ -46,8 +46,8 @@ const follow = (machine: Machine.Any, before: State, from: NodeId.NodeId, messag
   if (safeAt(state) > safeAt(before)) act.emit({ _tag: "Advanced" })
   if (matched !== undefined) act.send(from, { _tag: "Ack", view, round, at: matched })
   if (matched !== undefined && matched >= last) return state.fetching ? { ...state, fetching: false } : state
-  // What a fetch brought was not all, or there is a gap; one fetch at a time, until a tick.
-  if (state.fetching && (matched === undefined || message.batches.length === 0)) return state
+  // What a fetch brought was not all or does not fit, or there is a gap; one fetch at a time, until a tick.
+  if (state.fetching && (message.at > lastOf(state) || message.batches.length === 0)) return state
   const lacks = matched ?? (message.at > lastOf(state) ? lastOf(state) : safeAt(state))
   act.sendNow(from, fetchOf(state, lacks))
   return { ...state, fetching: true }

@@ -155,47 +155,59 @@ const remember = ({ answers, floor, life, top }: Known): Table.Client => ({
 /** So many updates of a dump go into one piece. */
 export const pieceUpdates = 512
 
-/** All that is durable of a replica, as records. */
-export const compact = function* (
-  machine: Machine.Any,
-  replica: Replica,
-  life: number,
-  view: number
-): Iterable<Record> {
-  yield { _tag: "Life", life, view }
-  yield* snapshot(machine, replica)
-  if (replica.incoming !== undefined) yield* begun(machine, replica.incoming)
-}
-
-const snapshot = function* (machine: Machine.Any, replica: Replica): Iterable<Record> {
+/** All that is durable of a replica, as records. A snapshot that is coming in is not: see `durable.compact`. */
+export const compact = (machine: Machine.Any, replica: Replica, life: number, view: number): Iterable<Record> => {
   const version = safe(replica)
   const { at } = version
   const atView = Log.viewAt(replica.log, at)!
-  let part = 0
-  let updates: Array<unknown> = []
-  for (const update of machine.dump(version.state)) {
-    updates.push(update)
-    if (updates.length < pieceUpdates) continue
-    yield { _tag: "Piece", piece: { at, atView, part: part++, updates } }
-    updates = []
-  }
-  yield { _tag: "Piece", piece: { at, atView, part, updates, end: endOf(version) } }
-  const batches = Log.following(replica.log, at, Number.MAX_SAFE_INTEGER, () => 1)
-  for (const [i, batch] of batches.entries()) yield { _tag: "Append", at: at + i, commit: at, batches: [batch] }
+  const snapshot = inPieces<Record>(machine.dump(version.state), (part, updates, isLast) => ({
+    _tag: "Piece",
+    piece: { at, atView, part, updates, ...(isLast ? { end: endOf(version) } : {}) }
+  }))
+  const tail = Log.following(replica.log, at, Number.MAX_SAFE_INTEGER, () => 1)
+  return oneAfterAnother<Record>([
+    [{ _tag: "Life", life, view }],
+    snapshot,
+    tail.map((batch, i) => ({ _tag: "Append", at: at + i, commit: at, batches: [batch] }))
+  ])
 }
 
-/** A snapshot of which some pieces are there: as many pieces again, for the next one to follow. */
-const begun = function* (machine: Machine.Any, { at, parts, state }: Incoming): Iterable<Record> {
-  let part = 0
-  let updates: Array<unknown> = []
-  for (const update of machine.dump(state)) {
-    updates.push(update)
-    if (updates.length < pieceUpdates || part === parts - 1) continue
-    yield { _tag: "Piece", piece: { at, atView: 0, part: part++, updates } }
-    updates = []
+/** Takes updates as they are asked for; the last piece may have none. */
+const inPieces = <A>(
+  updates: Iterable<unknown>,
+  make: (part: number, updates: ReadonlyArray<unknown>, isLast: boolean) => A
+): Iterable<A> => ({
+  [Symbol.iterator]: () => {
+    const source = updates[Symbol.iterator]()
+    let part = 0
+    let isOver = false
+    return {
+      next: () => {
+        if (isOver) return { done: true, value: undefined }
+        const taken: Array<unknown> = []
+        while (taken.length < pieceUpdates) {
+          const { done, value } = source.next()
+          if ((isOver = done === true)) break
+          taken.push(value)
+        }
+        return { done: false, value: make(part++, taken, isOver) }
+      }
+    }
   }
-  for (; part < parts; part++) {
-    yield { _tag: "Piece", piece: { at, atView: 0, part, updates } }
-    updates = []
+})
+
+const oneAfterAnother = <A>(sources: ReadonlyArray<Iterable<A>>): Iterable<A> => ({
+  [Symbol.iterator]: () => {
+    const iterators = sources.map((source) => source[Symbol.iterator]())
+    let at = 0
+    return {
+      next: () => {
+        for (; at < iterators.length; at++) {
+          const result = iterators[at]!.next()
+          if (result.done !== true) return result
+        }
+        return { done: true, value: undefined }
+      }
+    }
   }
-}
+})

@@ -1,0 +1,17 @@
+/** Passive replication in simulated worlds; thousands of them by `npm run proof -- replication`. */
+import { Passive } from "@troupe/replication"
+import { Faults } from "@troupe/simulation"
+import { describe, expect, it } from "vitest"
+import { passive } from "../proof/passive.proof.ts"
+import { boundMillis, run } from "../proof/worlds.ts"
+
+describe.each(Passive.card.assumes.tolerates)("passive replication under %s", (preset) => {
+  it("is linearizable, loses nothing that was acknowledged, and converges", { timeout: 60_000 }, async () => {
+    for (let seed = 1; seed <= 4; seed++) {
+      const { answered, violations, worstMillis } = await run(passive, { seed, faults: Faults.presets[preset] })
+      expect(violations).toEqual([])
+      expect(worstMillis).toBeLessThan(boundMillis)
+      expect(answered).toBeGreaterThan(100)
+    }
+  })
+})
