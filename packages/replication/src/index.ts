@@ -1,4 +1,5 @@
 export type * as Machine from "./Machine.ts"
 export * as Replicated from "./Replicated.ts"
 export * as Passive from "./Passive.ts"
+export * as Single from "./Single.ts"
 // new:algorithm adds here

@@ -1,0 +1,91 @@
+/** What changes the keyspace: facts that every replica applies in the same order, and the state that comes of them. */
+import { Schema } from "effect"
+import * as Keyspace from "./Keyspace.ts"
+
+export interface State {
+  readonly entries: Keyspace.Keyspace
+  /** Those of `entries` that expire. */
+  readonly expiring: Keyspace.Keyspace
+  /** Who holds what: a fencing token for a value. Apart from the entries, which no command of theirs reaches. */
+  readonly locks: Keyspace.Keyspace
+  /** How many updates there were. */
+  readonly revision: number
+  /** The fencing token that was given last. Never falls. */
+  readonly token: number
+}
+
+export const init: State = {
+  entries: Keyspace.empty,
+  expiring: Keyspace.empty,
+  locks: Keyspace.empty,
+  revision: 0,
+  token: 0
+}
+
+export const Update = Schema.Union([
+  /** `expires` in milliseconds since 1970; 0: never. */
+  Schema.TaggedStruct("Put", { key: Schema.String, value: Schema.String, expires: Schema.Int }),
+  Schema.TaggedStruct("Remove", { keys: Schema.Array(Schema.String) }),
+  Schema.TaggedStruct("Flush", {}),
+  Schema.TaggedStruct("Lock", { key: Schema.String, token: Schema.Int, expires: Schema.Int }),
+  Schema.TaggedStruct("Unlock", { keys: Schema.Array(Schema.String) }),
+  /** Of a dump: an entry with its version, and the numbers that a state goes on from. */
+  Schema.TaggedStruct("Restore", {
+    key: Schema.String,
+    value: Schema.String,
+    expires: Schema.Int,
+    version: Schema.Int
+  }),
+  Schema.TaggedStruct("Resume", { revision: Schema.Int, token: Schema.Int })
+])
+export type Update = typeof Update.Type
+
+export const apply = (state: State, update: Update): State => {
+  const revision = state.revision + 1
+  switch (update._tag) {
+    case "Put":
+      return put(state, { key: update.key, value: update.value, expires: update.expires, version: revision }, revision)
+    case "Restore":
+      return put(state, update, revision)
+    case "Remove": {
+      const entries = update.keys.reduce(Keyspace.remove, state.entries)
+      return { ...state, entries, expiring: update.keys.reduce(Keyspace.remove, state.expiring), revision }
+    }
+    case "Flush":
+      return { ...state, entries: Keyspace.empty, expiring: Keyspace.empty, revision }
+    case "Lock": {
+      const { expires, key, token } = update
+      const locks = Keyspace.set(state.locks, { key, value: String(token), expires, version: revision })
+      return { ...state, locks, token: Math.max(token, state.token), revision }
+    }
+    case "Unlock":
+      return { ...state, locks: update.keys.reduce(Keyspace.remove, state.locks), revision }
+    case "Resume":
+      return { ...state, revision: update.revision, token: update.token }
+  }
+}
+
+const put = (state: State, given: Keyspace.Entry, revision: number): State => {
+  // One shape for all entries, and no tag in it.
+  const entry = { key: given.key, value: given.value, expires: given.expires, version: given.version }
+  return {
+    entries: Keyspace.set(state.entries, entry),
+    expiring: entry.expires === 0 ? withoutExpiry(state.expiring, entry.key) : Keyspace.set(state.expiring, entry),
+    locks: state.locks,
+    revision,
+    token: state.token
+  }
+}
+
+const withoutExpiry = (expiring: Keyspace.Keyspace, key: string): Keyspace.Keyspace =>
+  expiring.size === 0 ? expiring : Keyspace.remove(expiring, key)
+
+export function* dump(state: State): Generator<Update> {
+  for (const { expires, key, value, version } of Keyspace.from(state.entries)) {
+    yield { _tag: "Restore", key, value, expires, version }
+  }
+  for (const { expires, key, value } of Keyspace.from(state.locks)) {
+    yield { _tag: "Lock", key, token: Number(value), expires }
+  }
+  yield { _tag: "Resume", revision: state.revision, token: state.token }
+}

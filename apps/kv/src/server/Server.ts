@@ -1,0 +1,127 @@
+/** The port that Redis clients talk to: listens, takes clients in, and sends them off when it stops. */
+import type { Replicated } from "@troupe/replication"
+import { Clock, Effect, type Exit, type Scope } from "effect"
+import type { AddressInfo, Server as NetServer, Socket } from "node:net"
+import { createServer } from "node:net"
+import { createServer as createTlsServer } from "node:tls"
+import type { Request, Response } from "../KeyspaceMachine.ts"
+import { Batcher } from "./Batcher.ts"
+import { Client, type Service } from "./Client.ts"
+import * as Counters from "./Counters.ts"
+import { perform } from "./perform.ts"
+import { Session } from "./Session.ts"
+import { defaults, problemOf, ServerFailed, type Settings } from "./Settings.ts"
+
+export interface Server {
+  readonly host: string
+  readonly port: number
+  readonly counters: Readonly<Counters.Counters>
+}
+
+/** A server for as long as the scope lives. Closing it answers what was read before, within a bound. */
+export const make = (
+  replicated: Replicated.Replicated<Request, Response>,
+  options: Partial<Settings> = {}
+): Effect.Effect<Server, ServerFailed, Scope.Scope> =>
+  Effect.gen(function* () {
+    const settings = { ...defaults, ...options }
+    const problem = problemOf(settings)
+    if (problem !== undefined) return yield* new ServerFailed({ reason: problem })
+    const clock = yield* Clock.Clock
+    const context = yield* Effect.context<never>()
+    const fork = Effect.runForkWith(context)
+    const run = <A, E>(effect: Effect.Effect<A, E>, onExit: (exit: Exit.Exit<A, E>) => void) => {
+      fork(effect).addObserver(onExit)
+    }
+    const counters = Counters.make()
+    const clients = new Set<Client>()
+    const service: Service = {
+      settings,
+      counters,
+      batcher: new Batcher(replicated, counters, run),
+      now: () => clock.currentTimeMillisUnsafe(),
+      perform: perform({ replicated, settings, counters, startedAt: clock.currentTimeMillisUnsafe(), run }),
+      onClosed: (client, why) => {
+        clients.delete(client)
+        counters.connected = clients.size
+        if (why !== undefined)
+          fork(Effect.logWarning("a client was closed", { client: client.session.environment.id, why }))
+      }
+    }
+    let isStopping = false
+    const accept = (socket: Socket): void => {
+      counters.connections++
+      if (isStopping || clients.size >= settings.maxClients) {
+        counters.rejected++
+        socket.on("error", () => {})
+        socket.end("-ERR max number of clients reached\r\n")
+        return
+      }
+      clients.add(
+        new Client(socket, new Session(environment(settings, replicated.self, counters.connections)), service)
+      )
+      counters.connected = clients.size
+    }
+    const listening = yield* Effect.acquireRelease(listen(settings, accept), (listener) =>
+      Effect.suspend(() => {
+        isStopping = true
+        listener.close()
+        return drain(clients, settings.drainMillis)
+      })
+    )
+    yield* Effect.forkScoped(
+      Effect.forever(
+        Effect.andThen(
+          Effect.sleep(1000),
+          Effect.sync(() => clients.forEach((client) => client.look()))
+        )
+      )
+    )
+    const { address, port } = listening.address() as AddressInfo
+    yield* Effect.logInfo("listening for Redis clients", { host: address, port, tls: settings.tls !== undefined })
+    return { host: address, port, counters }
+  })
+
+const environment = (settings: Settings, node: string, id: number) => ({
+  id,
+  node,
+  password: settings.password,
+  maxPipeline: settings.maxPipeline,
+  configuration: {
+    appendonly: "no",
+    databases: "1",
+    maxclients: String(settings.maxClients),
+    maxmemory: "0",
+    port: String(settings.port),
+    "proto-max-bulk-len": String(settings.maxValueBytes),
+    save: "",
+    timeout: String(Math.round(settings.idleMillis / 1000))
+  }
+})
+
+const listen = (settings: Settings, accept: (socket: Socket) => void): Effect.Effect<NetServer, ServerFailed> =>
+  Effect.callback((resume) => {
+    let server: NetServer
+    try {
+      server =
+        settings.tls === undefined
+          ? createServer({ allowHalfOpen: true }, accept)
+          : createTlsServer(settings.tls, accept)
+    } catch (error) {
+      return resume(Effect.fail(new ServerFailed({ reason: `tls: ${(error as Error).message}` })))
+    }
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const reason =
+        error.code === "EADDRINUSE" ? `${settings.host}:${settings.port} is in use. Choose another port` : error.message
+      resume(Effect.fail(new ServerFailed({ reason })))
+    })
+    server.listen(settings.port, settings.host, () => resume(Effect.succeed(server)))
+    return Effect.sync(() => server.close())
+  })
+
+const drain = (clients: ReadonlySet<Client>, millis: number): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    for (const client of clients) client.end()
+    for (let waited = 0; clients.size > 0 && waited < millis; waited += 20) yield* Effect.sleep(20)
+    for (const client of clients) client.close(undefined)
+  })

@@ -1,0 +1,120 @@
+/** What takes asking the replica how it stands, or time. */
+import type { Replicated } from "@troupe/replication"
+import { Cause, Clock, Effect, Exit } from "effect"
+import * as Integers from "../Integers.ts"
+import type { Request, Response } from "../KeyspaceMachine.ts"
+import * as Reply from "../Reply.ts"
+import { explain } from "./Batcher.ts"
+import type { Service } from "./Client.ts"
+import type { Counters } from "./Counters.ts"
+import { redisVersion } from "./ownCommands.ts"
+import type { Settings } from "./Settings.ts"
+
+export interface Means {
+  readonly replicated: Replicated.Replicated<Request, Response>
+  readonly settings: Settings
+  readonly counters: Counters
+  readonly startedAt: number
+  readonly run: <A, E>(effect: Effect.Effect<A, E>, onExit: (exit: Exit.Exit<A, E>) => void) => void
+}
+
+export const perform =
+  (means: Means): Service["perform"] =>
+  ({ what, words }, done) =>
+    means.run(performances[what](means, words), (exit) =>
+      done(Exit.isSuccess(exit) ? exit.value : explain(exit.cause as Cause.Cause<Replicated.InvokeError>))
+    )
+
+type Performance = (means: Means, words: ReadonlyArray<string>) => Effect.Effect<Reply.Reply, Replicated.InvokeError>
+
+const one = (means: Means, words: ReadonlyArray<string>): Effect.Effect<Reply.Reply, Replicated.InvokeError> =>
+  Effect.map(means.replicated.invoke({ steps: [{ _tag: "Run", words }] }), ([reply]) => reply!)
+
+/** How often who waits for a lock asks again. */
+const askEveryMillis = 20
+
+const acquire: Performance = (means, words) =>
+  Effect.gen(function* () {
+    if (words.length > 4) return Reply.syntaxError
+    const patience = Integers.parse(words[3]!)
+    if (patience === undefined || patience < 0) return Reply.notAnInteger
+    const request = words.slice(0, 3)
+    const deadline = (yield* Clock.currentTimeMillis) + patience
+    for (;;) {
+      const reply = yield* one(means, request)
+      const left = deadline - (yield* Clock.currentTimeMillis)
+      if (reply._tag !== "Null" || left <= 0) return reply
+      yield* Effect.sleep(Math.min(askEveryMillis, left))
+    }
+  })
+
+/** What was answered is as safe as the way of replicating makes it: nothing has to be waited for. */
+const wait: Performance = ({ replicated }, words) => {
+  if (Integers.parse(words[1]!) === undefined) return Effect.succeed(Reply.notAnInteger)
+  if (Integers.parse(words[2]!) === undefined) {
+    return Effect.succeed(Reply.failure("ERR timeout is not an integer or out of range"))
+  }
+  return Effect.map(replicated.status, ({ members }) => Reply.integer(Math.max(0, members.length - 1)))
+}
+
+const info: Performance = (means, words) =>
+  Effect.gen(function* () {
+    const { counters, replicated, settings, startedAt } = means
+    const status = yield* replicated.status
+    const size = yield* one(means, ["DBSIZE"])
+    const seconds = Math.floor(((yield* Clock.currentTimeMillis) - startedAt) / 1000)
+    const { heapUsed, rss } = process.memoryUsage()
+    const sections: Readonly<Record<string, Readonly<Record<string, string | number>>>> = {
+      server: {
+        redis_version: redisVersion,
+        redis_mode: "standalone",
+        process_id: process.pid,
+        tcp_port: settings.port,
+        uptime_in_seconds: seconds
+      },
+      clients: { connected_clients: counters.connected, maxclients: settings.maxClients },
+      memory: { used_memory: heapUsed, used_memory_rss: rss },
+      persistence: { loading: 0 },
+      stats: {
+        total_connections_received: counters.connections,
+        total_commands_processed: counters.commands,
+        rejected_connections: counters.rejected
+      },
+      replication: {
+        role: "master",
+        connected_slaves: Math.max(0, status.members.length - 1),
+        node: replicated.self,
+        node_role: status.role,
+        primary: status.primary ?? "",
+        view: status.view,
+        master_repl_offset: status.committed
+      },
+      keyspace: size._tag === "Integer" && size.value > 0 ? { db0: `keys=${size.value},expires=0,avg_ttl=0` } : {}
+    }
+    return Reply.bulk(
+      render(
+        sections,
+        words.slice(1).map((word) => word.toLowerCase())
+      )
+    )
+  })
+
+const render = (
+  sections: Readonly<Record<string, Readonly<Record<string, string | number>>>>,
+  asked: ReadonlyArray<string>
+): string => {
+  const all = asked.length === 0 || asked.some((name) => ["all", "default", "everything"].includes(name))
+  return Object.entries(sections)
+    .filter(([name]) => all || asked.includes(name))
+    .map(([name, fields]) => {
+      const lines = Object.entries(fields).map(([field, value]) => `${field}:${value}\r\n`)
+      return `# ${name[0]!.toUpperCase()}${name.slice(1)}\r\n${lines.join("")}`
+    })
+    .join("\r\n")
+}
+
+const performances: Readonly<Record<"INFO" | "WAIT" | "LOCK.ACQUIRE", Performance>> = {
+  INFO: info,
+  WAIT: wait,
+  "LOCK.ACQUIRE": acquire
+}
