@@ -110,7 +110,7 @@ describe("stores become the same", () => {
   ])(
     "of random pairs, whatever differs: %s",
     (_, { isLossy = false, ...options }: { isLossy?: boolean } & Partial<AntiEntropy.Options>) => {
-      for (let seed = 1; seed <= 12; seed++) {
+      for (let seed = 1; seed <= 8; seed++) {
         const random = seeded(seed)
         const draw = () => sizes[Math.floor(random() * sizes.length)]!
         const [common, a, b, c] = [draw(), draw(), draw(), draw()]
@@ -166,8 +166,8 @@ describe("traffic follows the difference, not the store", () => {
   }
 
   it("by sketch: below 75 bytes a key that has two versions, and some hundred, for any size of the store", () => {
-    for (const entries of [2_000, 20_000]) {
-      for (const differences of [1, 10, 100, 400]) {
+    for (const entries of [2_000, 10_000]) {
+      for (const differences of [1, 100, 400]) {
         expect(spent(entries, differences, {})).toBeLessThan(800 + 75 * differences)
       }
     }
@@ -363,7 +363,7 @@ describe("what a peer says that is no such thing", () => {
 
   it("a sketch that was made up costs a round's messages at the most, and corrupts nothing", () => {
     const random = seeded(4)
-    for (let run = 0; run < 20; run++) {
+    for (let run = 0; run < 10; run++) {
       const n1 = new Replica("n1", base(300), {}, random)
       const before = new Map(n1.values)
       const { session } = hello(n1.round())
@@ -401,7 +401,7 @@ describe("what a peer says that is no such thing", () => {
   it("a tree that was made up costs a round's messages at the most, and corrupts nothing", () => {
     const random = seeded(6)
     const word = () => Math.floor(random() * 2 ** 32) | 0
-    for (let run = 0; run < 30; run++) {
+    for (let run = 0; run < 10; run++) {
       const n1 = new Replica("n1", base(2_000), {}, random)
       n1.hand.timeout("round")
       const { tree } = n1.hand.state

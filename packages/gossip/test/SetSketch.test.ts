@@ -15,10 +15,10 @@ const names = (all: ReadonlyArray<Fingerprint.Fingerprint>) =>
 const sent = (sketch: SetSketch.SetSketch, cells: number): Int32Array =>
   SetSketch.decodeCells(SetSketch.encode(sketch, 0, cells), 0, cells, sketch.items)!
 
-/** With how many cells a difference can be told. */
+/** With how many cells the difference between nothing and a set can be told: never with fewer than it has items. */
 const cellsNeeded = (mine: SetSketch.SetSketch, theirs: SetSketch.SetSketch): number => {
   const row = sent(theirs, mine.cells)
-  let cells = 1
+  let cells = theirs.items
   while (cells <= mine.cells && SetSketch.difference(mine, row.subarray(0, 5 * cells)) === undefined) cells++
   return cells
 }
@@ -62,7 +62,7 @@ describe("the hash", () => {
 
 describe("differences (Yang et al. 2024, §3)", () => {
   it("of random pairs of sets, of all sizes, are found exactly, from both sides", () => {
-    for (let seed = 1; seed <= 60; seed++) {
+    for (let seed = 1; seed <= 40; seed++) {
       const random = seeded(seed)
       const sizes = [0, 1, 2, 3, 5, 10, 50, 300, 1_000]
       const [common, a, b] = [0, 0, 0].map(() => sizes[Math.floor(random() * sizes.length)]!) as [
