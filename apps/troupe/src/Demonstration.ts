@@ -9,6 +9,7 @@ import { LogicalClock, NodeClock } from "@troupe/clocks"
 import { Election, type Leader } from "@troupe/election"
 import { FailureDetector, FailureNotification, type Status } from "@troupe/failure-detection"
 import { type Delay, Mutex } from "@troupe/mutex"
+import type { MemoryStorage } from "@troupe/storage"
 import { type NodeId, Transport } from "@troupe/transport"
 import { Context, Effect, Layer, Option, Random, type Scope, Stream } from "effect"
 
@@ -35,6 +36,8 @@ export interface Stage {
   readonly gets: (item: string, detail: string) => void
   /** A request of this node has been waiting for long. Without it, nobody listens. */
   readonly delayed?: (delay: Delay) => Effect.Effect<void>
+  /** What this node has stored in earlier lives. Default: nothing. */
+  readonly disk?: MemoryStorage.Store
   /** Whether this node stands for election. */
   readonly stands: boolean
 }

@@ -127,7 +127,10 @@ export const architecture: Demonstration = {
   operation: "post",
   program: Effect.fnUntraced(function* (stage) {
     const { self } = yield* Transport
-    const board = yield* Effect.provide(GossipArchitecture.make(BulletinBoard.application), MemoryStorage.layer())
+    const board = yield* Effect.provide(
+      GossipArchitecture.make(BulletinBoard.application),
+      MemoryStorage.layer(stage.disk)
+    )
     let shown: BulletinBoard.Board = []
     const show = (posts: BulletinBoard.Board): void => {
       const names = posts.map(({ id, replyTo }) => (replyTo === undefined ? id : `${id}→${replyTo}`))
@@ -140,7 +143,8 @@ export const architecture: Demonstration = {
         const last = (yield* board.query({ after: 0 })).at(-1)
         const replyTo = (yield* Random.next) < 0.5 ? undefined : last?.id
         yield* board.update({ id, author: self, text: id, ...(replyTo === undefined ? {} : { replyTo }) })
-      })
+        // Who hears of no answer cannot tell whether it is posted, and lets it be.
+      }).pipe(Effect.ignore)
     )
   })
 }

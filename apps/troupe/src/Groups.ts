@@ -3,7 +3,7 @@ import { Bully } from "@troupe/election"
 import { Heartbeat } from "@troupe/failure-detection"
 import { CoordinatedMembership, Membership, Multicast } from "@troupe/group"
 import { Channel, type NodeId, Transport } from "@troupe/transport"
-import { Effect, Layer, Schema, Stream } from "effect"
+import { Effect, Layer, Result, Schema, Stream } from "effect"
 import { type Algorithm, build, type Demonstration, lasting, ongoing, type Stage } from "./Demonstration.ts"
 
 /** The longest pause of a node between two messages of its own. */
@@ -61,7 +61,8 @@ export const multicast = <G extends Multicast.Guarantee>({
       yield* stage.pause(pauseMillis)
       const word = `${self}.${count}`
       stage.sends(word)
-      yield* words.send(word)
+      // Who is out of the group takes no part any more.
+      if (Result.isFailure(yield* Effect.result(words.send(word)))) return
       yield* stage.work
     }
   })

@@ -6,6 +6,7 @@
  */
 import { Observer } from "@troupe/actor"
 import { FailureDetector, Heartbeat, type Status } from "@troupe/failure-detection"
+import type { MemoryStorage } from "@troupe/storage"
 import { type NodeId, Transport } from "@troupe/transport"
 import { Clock, Context, Effect, Layer, Random, type Scope } from "effect"
 import { crashOf } from "./Crashes.ts"
@@ -56,7 +57,8 @@ export const perform = Effect.fnUntraced(function* (
   demonstration: Demonstration,
   pace: Pace,
   tell: (sighting: Sighting) => void,
-  crash?: Staged
+  crash?: Staged,
+  disk?: MemoryStorage.Store
 ): Effect.fn.Return<void, Error, Transport | Scope.Scope> {
   const { nodes, self: node } = yield* Transport
   const clock = yield* Clock.Clock
@@ -72,6 +74,7 @@ export const perform = Effect.fnUntraced(function* (
       }),
     says: (status, about) => Effect.sync(() => tell({ ...seen(), _tag: "Says", status, about })),
     pause: unwatched.pause,
+    ...(disk === undefined ? {} : { disk }),
     sends: (item) => tell({ ...seen(), _tag: "Sent", item }),
     gets: (item, detail) => tell({ ...seen(), _tag: "Got", item, detail }),
     ...(crash === undefined

@@ -1,7 +1,8 @@
 /** `troupe simulate`: an algorithm under faults, over many seeds; what breaks is shrunk, and can be replayed. */
 import { Faults, Simulation } from "@troupe/simulation"
+import { MemoryStorage } from "@troupe/storage"
 import { Trace } from "@troupe/trace"
-import { Effect, FileSystem, Option, References } from "effect"
+import { Clock, Effect, FileSystem, Option, References } from "effect"
 import { Command, Flag } from "effect/cli"
 import { CannotRun, reasonOf, Usage, Violated } from "../Problem.ts"
 import { perform, untilMillis } from "../Sighting.ts"
@@ -193,10 +194,22 @@ const parseWithout = (text: string): Effect.Effect<ReadonlyArray<Rate>, Usage> =
 
 // ------------------------------------------------------------------------------------------------------- the search
 
+/** What a node stores outlasts its lives, and goes with the run: at its start, a disk is empty. */
+const withDisks = <A, E, R>(program: (disk: MemoryStorage.Store) => Effect.Effect<A, E, R>) => {
+  const disks = new Map<string, MemoryStorage.Store>()
+  return (node: string) =>
+    Effect.flatMap(Clock.monotonicTimeNanos, (now) => {
+      const kept = now === 0n ? undefined : disks.get(node)
+      const disk = kept ?? MemoryStorage.make()
+      disks.set(node, disk)
+      return program(disk)
+    })
+}
+
 const optionsOf = ({ demonstration, keep, nodes, plannedMillis, preset, untilMillis: until, without }: Plan) => ({
   nodes: names(nodes),
   // After the last faults, and before the end: what is asked for then can be had by then.
-  program: () => perform(demonstration, untilMillis(plannedMillis * 0.75), () => {}),
+  program: withDisks((disk) => perform(demonstration, untilMillis(plannedMillis * 0.75), () => {}, undefined, disk)),
   properties: Simulation.fromCard(demonstration.card, demonstration.actor),
   faults: {
     ...Faults.presets[preset],
