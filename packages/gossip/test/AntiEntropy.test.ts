@@ -129,6 +129,23 @@ describe("stores become the same", () => {
     }
   )
 
+  it("with two keys of one position, wherever a list is divided", () => {
+    const colliding = ["key 28397", "key 43570"]
+    const positionOf = (key: string) => Fingerprint.of(defaults.hashKey, key, "").position >>> 0
+    const [position, other] = colliding.map(positionOf) as [number, number]
+    expect(position).toBe(other)
+    const before = base(1_000).filter(([key]) => positionOf(key) < position)
+    const options = { sketchCells: 0, fanOut: 2, depth: 1, packetBytes: 512 }
+    // A list holds 36 fingerprints.
+    for (let count = 33; count <= 37; count++) {
+      const common = [...before.slice(0, count), ...base(2_000).slice(1_990)]
+      const of = (value: string) => [...common, ...colliding.map((key) => [key, value] as const)]
+      const [n1, n2] = pair(of("1"), of("2"), options)
+      expect(settle(n1, n2, traffic(), 5)).toBeLessThanOrEqual(5)
+      expect([...n1.refused, ...n2.refused]).toEqual([])
+    }
+  })
+
   it("while both go on to write", () => {
     const random = seeded(5)
     const [n1, n2] = pair(base(1_000), changed(200, 1_000), {}, random)
