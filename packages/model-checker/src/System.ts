@@ -88,6 +88,12 @@ export interface Crashes {
   readonly restart?: boolean
   /** Which nodes may crash. Default: all. */
   readonly nodes?: ReadonlyArray<NodeId.NodeId>
+  /**
+   * Whether a node may be ahead of its disk when it crashes: what it persisted since some moment is undone, nobody has heard
+   * what it said since then, but for what it sent with `sendNow`. Without `sendNow` that comes to a crash at that moment,
+   * and need not be explored; with it the checker asks for a decision. Leaves out no orders (`partialOrder`).
+   */
+  readonly aheadOfDisk?: boolean
 }
 
 /** What a property sees of a state. */

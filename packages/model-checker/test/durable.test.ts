@@ -63,3 +63,97 @@ it("finds the promise that was not persisted", async () => {
   const { properties } = await check(false)
   expect(properties[0]!.verdict).toBe("violated")
 })
+
+interface Vote {
+  readonly votedFor: string | undefined
+  readonly heard: ReadonlyArray<string>
+}
+
+/** Votes once, for whom its user says, and tells its peer: each vote, or when it is asked to. */
+const voter = (send: "send" | "sendNow"): Protocol.Protocol<Vote, string, string, never, never, void, string> => ({
+  name: "test/voter",
+  message: Schema.String,
+  durable: { record: Schema.String, restore: (state, votedFor) => ({ ...state, votedFor }) },
+  init: () => ({ votedFor: undefined, heard: [] }),
+  onCommand: (state, command, act) => {
+    const peer = act.self.peers[0]!
+    if (command === "tell") {
+      if (state.votedFor !== undefined) act[send](peer, state.votedFor)
+      return state
+    }
+    if (state.votedFor !== undefined) return state
+    act.persist(command)
+    if (command === "a") act[send](peer, command)
+    return { ...state, votedFor: command }
+  },
+  onMessage: (state, _from, vote) =>
+    state.heard.includes(vote) ? state : { ...state, heard: [...state.heard, vote].sort() }
+})
+
+const election = (send: "send" | "sendNow", votes: ReadonlyArray<string>, aheadOfDisk?: boolean) =>
+  Checker.check(
+    System.make({
+      name: "votes ahead of the disk",
+      members: System.members(voter(send), ["n1", "n2"], undefined),
+      user: {
+        memo: 0,
+        moves: ({ memo, node }): ReadonlyArray<System.Move<string, number>> =>
+          node === "n1" && memo < 4
+            ? votes.map((command) => ({ _tag: "Command", command, memo: memo + 1 }) as const)
+            : []
+      },
+      crashes: { max: 1, restart: true, ...(aheadOfDisk === undefined ? {} : { aheadOfDisk }) },
+      properties: [
+        Property.always("one vote is heard of", ({ nodes }: System.View<Vote>) => nodes[1]!.state.heard.length < 2)
+      ]
+    })
+  )
+
+const verdict = async (...given: Parameters<typeof election>): Promise<string> =>
+  (await Effect.runPromise(election(...given))).properties[0]!.verdict
+
+it("undoes a record in the step that sends ahead of the disk", async () => {
+  expect(await verdict("sendNow", ["a", "b", "tell"], true)).toBe("violated")
+})
+
+it("undoes the records of earlier steps, too, when a later one sends ahead of the disk", async () => {
+  expect(await verdict("sendNow", ["b", "c", "tell"], true)).toBe("violated")
+})
+
+it("finds nothing where all that is said waits for the disk", async () => {
+  expect(await verdict("send", ["a", "b", "tell"], true)).toBe("holds")
+  expect(await verdict("send", ["a", "b", "tell"])).toBe("holds")
+})
+
+it("asks whether a node may crash ahead of its disk, when one sends so", async () => {
+  await expect(verdict("sendNow", ["a", "b"])).rejects.toThrow("crashes.aheadOfDisk")
+  expect(await verdict("sendNow", ["a", "b"], false)).toBe("holds")
+})
+
+it("tells states apart that differ in what was persisted alone, where nodes are interchangeable", async () => {
+  // Knows of what it persisted only when it comes back.
+  const quiet: Protocol.Protocol<boolean, number, "note", never, never, void, boolean> = {
+    name: "test/quiet",
+    message: Schema.Int,
+    durable: { record: Schema.Boolean, restore: (_, noted) => noted },
+    init: () => false,
+    onCommand: (state, _note, act) => {
+      act.persist(true)
+      return state
+    },
+    onMessage: (state) => state
+  }
+  const { properties } = await Effect.runPromise(
+    Checker.check(
+      System.make({
+        name: "records and symmetry",
+        members: System.members(quiet, ["n1", "n2"], undefined),
+        user: { memo: 0, moves: ({ memo }) => [{ _tag: "Command", command: "note", memo } as const] },
+        crashes: { max: 1, restart: true },
+        symmetry: [["n1", "n2"]],
+        properties: [Property.sometimes("it is back", ({ nodes }: System.View<boolean>) => nodes.some((n) => n.state))]
+      })
+    )
+  )
+  expect(properties[0]!.verdict).toBe("holds")
+})

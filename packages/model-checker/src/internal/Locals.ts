@@ -6,6 +6,7 @@ import type { NodeId } from "@troupe/transport"
 import type { Envelope, Member, Occurrence, System } from "../System.ts"
 import * as Fingerprint from "./Fingerprint.ts"
 import { PairMap } from "./PairMap.ts"
+import { Refused } from "./Refusal.ts"
 
 /** A timer that runs. `left` is how long from now, where time counts; 0 otherwise. */
 export interface Running {
@@ -18,8 +19,8 @@ export interface Local {
   readonly id: number
   readonly member: number
   readonly state: unknown
-  /** The state that it comes back with after a crash; none of a protocol that persists nothing. */
-  readonly durable: unknown
+  /** None of a protocol that persists nothing. */
+  readonly durable: Kept | undefined
   readonly timers: ReadonlyArray<Running>
   readonly alive: boolean
   readonly memo: unknown
@@ -30,6 +31,17 @@ export interface Local {
   readonly cell: Card.Snapshot<unknown>[number]
   /** What can happen to it without a message, once that was asked. */
   own: ReadonlyArray<Choice> | undefined
+}
+
+/** What a node's disk holds. */
+export interface Kept {
+  /** The state that it comes back with after a crash. */
+  readonly state: unknown
+  /**
+   * The disk takes nothing more before the crash that is to come: records are lost, and what waits for them is never said.
+   * Messages that go ahead of the disk are sent.
+   */
+  readonly isBehind: boolean
 }
 
 /** Something that can happen to a node by itself: a timer or its user. */
@@ -51,6 +63,8 @@ export interface Outcome {
   readonly occurrences: ReadonlyArray<Occurrence>
   /** It leaves everything as it was: no step. */
   readonly isIdle: boolean
+  /** From here on its disk takes nothing more. */
+  readonly fallsBehind: boolean
 }
 
 export interface Message extends Envelope {
@@ -87,6 +101,10 @@ type AnySystem = System<any, any, any, any, any, any, any>
 /** What a label says: its last bits are one of these, the rest is about whom or what. */
 export const labels = { deliver: 0, timeout: 1, user: 2, crash: 3, restart: 4, lose: 5, split: 6, heal: 7 } as const
 
+/** Whether an action is for when the records before it are durable, or is such a record. */
+const waitsForDisk = (action: Protocol.Action): boolean =>
+  action._tag === "Persist" || action._tag === "Emit" || (action._tag === "Send" && action.now !== true)
+
 /** The most outcomes that chance may give one input. */
 const maxOutcomes = 4_096
 
@@ -105,11 +123,17 @@ export class Locals {
   private readonly deliveries: Array<ReadonlyArray<Outcome>> = []
   private readonly restarts = new Map<number, ReadonlyArray<Outcome>>()
   private readonly timed: boolean
+  /** Whether a node may be ahead of its disk when it crashes. */
+  private readonly lags: boolean
+  /** Whether it would have to be asked for. */
+  private readonly forgets: boolean
 
   constructor(system: AnySystem) {
     this.system = system
     this.members = system.members
     this.timed = system.timeouts === "synchronous"
+    this.forgets = system.crashes?.restart === true && system.crashes.max > 0
+    this.lags = this.forgets && system.crashes?.aheadOfDisk === true
     const all = this.members.map(({ node }) => node)
     this.places = new Map(all.map((node, place) => [node, place]))
     this.selves = this.members.map(({ among, node, options }) => Protocol.self(node, among ?? all, options))
@@ -131,7 +155,8 @@ export class Locals {
   initial(member: number, memo: unknown): Local {
     const { protocol } = this.members[member]!
     const state = protocol.init(this.selves[member]!)
-    return this.local(member, state, protocol.durable === undefined ? undefined : state, [], true, memo)
+    const durable = protocol.durable === undefined ? undefined : { state, isBehind: false }
+    return this.local(member, state, durable, [], true, memo)
   }
 
   /** What comes of a first start, or of one after a crash. */
@@ -140,7 +165,8 @@ export class Locals {
   }
 
   crashed(local: Local): Local {
-    return this.local(local.member, local.state, local.durable, [], false, local.memo)
+    const durable = local.durable === undefined ? undefined : { state: local.durable.state, isBehind: false }
+    return this.local(local.member, local.state, durable, [], false, local.memo)
   }
 
   restarted(local: Local): ReadonlyArray<Outcome> {
@@ -154,7 +180,9 @@ export class Locals {
 
   /** As it comes back, before its start: with what it persisted. */
   private recovered({ durable, member, memo }: Local): Local {
-    return durable === undefined ? this.initial(member, memo) : this.local(member, durable, durable, [], true, memo)
+    return durable === undefined
+      ? this.initial(member, memo)
+      : this.local(member, durable.state, durable, [], true, memo)
   }
 
   /** Time has passed. */
@@ -214,7 +242,7 @@ export class Locals {
     return this.choiceNumbers.number(about) * 8 + kind
   }
 
-  /** Runs a handler, once for each way that chance may go. */
+  /** Runs a handler, once for each way that chance may go, and for each of its records that may be the first to be lost. */
   private step(
     local: Local,
     input: Protocol.Input,
@@ -231,7 +259,15 @@ export class Locals {
         if (drawn === draws.length) draws.push(0)
         return values[draws[drawn++]!]!
       }
-      outcomes.push(this.outcome(local, input, memo, before, random))
+      const outcome = this.outcome(local, input, memo, before, random, undefined)
+      outcomes.push(outcome)
+      if (this.lags && local.durable?.isBehind === false) {
+        const records = outcome.actions.filter(({ _tag }) => _tag === "Persist").length
+        for (let lost = 0; lost < records; lost++) {
+          drawn = 0
+          outcomes.push(this.outcome(local, input, memo, before, random, lost))
+        }
+      }
       if (outcomes.length > maxOutcomes) {
         throw new RangeError(
           `chance gives one step of ${this.members[local.member]!.node} over ${maxOutcomes} outcomes`
@@ -248,18 +284,28 @@ export class Locals {
     input: Protocol.Input,
     memo: unknown,
     before: ReadonlyArray<Occurrence>,
-    random: () => number
+    random: () => number,
+    /** The first record that the disk doesn't take. */
+    lost: number | undefined
   ): Outcome {
     const { member } = local
     const { node, protocol } = this.members[member]!
     const self = this.selves[member]!
-    const { actions, state } = Protocol.step(protocol, self, local.state, input, { random })
+    const { actions: asked, state } = Protocol.step(protocol, self, local.state, input, { random })
     const sends: Array<number> = []
     const occurrences = [...before]
-    let { durable, timers } = local
-    for (const action of actions) {
+    const actions: Array<Protocol.Action> = []
+    let { timers } = local
+    let kept = local.durable?.state
+    let isBehind = local.durable?.isBehind === true
+    let records = 0
+    for (const action of asked) {
+      if (action._tag === "Persist" && records++ === lost) isBehind = true
+      if (isBehind && waitsForDisk(action)) continue
+      actions.push(action)
       switch (action._tag) {
         case "Send": {
+          if (action.now === true) this.demandLag(node)
           const target = this.places.get(action.to)
           // As the driver does: what is sent to nobody is dropped.
           if (target === undefined) break
@@ -280,22 +326,32 @@ export class Locals {
         case "Emit":
           occurrences.push({ _tag: "Emitted", node, event: action.event })
           break
-        // A step is durable as a whole: what a crash may undo of it, nobody was told.
         case "Persist":
-          durable = protocol.durable!.restore(durable, action.record, self)
+          kept = protocol.durable!.restore(kept, action.record, self)
       }
     }
+    const durable = local.durable === undefined ? undefined : { state: kept, isBehind }
     const next = this.local(member, state, durable, timers, true, memo)
     const isIdle = next.id === local.id && sends.length === 0 && occurrences.length === before.length
-    const outcome = { id: this.outcomes.length, next, sends, input, actions, occurrences, isIdle }
+    const id = this.outcomes.length
+    const fallsBehind = lost !== undefined
+    const outcome = { id, next, sends, input, actions, occurrences, isIdle, fallsBehind }
     this.outcomes.push(outcome)
     return outcome
+  }
+
+  /** Without `sendNow` a step may be taken as durable as a whole: what a crash undoes of it, nobody was told. */
+  private demandLag(node: NodeId.NodeId): void {
+    if (!this.forgets || this.system.crashes?.aheadOfDisk !== undefined) return
+    throw new Refused(
+      `${node} sends a message ahead of its disk (sendNow): say with crashes.aheadOfDisk whether a node may crash then`
+    )
   }
 
   local(
     member: number,
     state: unknown,
-    durable: unknown,
+    durable: Kept | undefined,
     timers: ReadonlyArray<Running>,
     alive: boolean,
     memo: unknown

@@ -61,9 +61,11 @@ const maxNodes = 30
 
 /** The reduction, where the system and its properties allow one. */
 export const partialOrder = (system: AnySystem, parts: Locals, leavesIdle: boolean): PartialOrder | undefined => {
-  const { members, network, properties, visible, within } = system
+  const { crashes, members, network, properties, visible, within } = system
   const isLossy = network?.loss !== undefined && network.loss !== false && network.loss !== 0
   if (members.length > maxNodes || (network?.duplication === true && isLossy)) return undefined
+  // A node that has fallen behind its disk crashes when no other may any more.
+  if (crashes?.aheadOfDisk === true) return undefined
   const isWatched = within !== undefined || properties.some(({ kind }) => kind === "always" || kind === "sometimes")
   return isWatched && visible === undefined ? undefined : new PartialOrder(system, parts, leavesIdle, isWatched)
 }

@@ -56,8 +56,9 @@ export class Symmetry {
     )
     const splits = (system.network?.splits ?? []).map((split) => new Set(split.map((part) => new Set(part))))
     this.locals = new Shares(this.renamings, mentions, (part, names) => {
-      const { alive, cell, memo, state, timers } = locals.locals[part]!
-      return [1, cell.node, state, inOrder(timers, names), alive, memo]
+      const { alive, cell, durable, memo, state, timers } = locals.locals[part]!
+      const known = [1, cell.node, state, inOrder(timers, names), alive, memo]
+      return durable === undefined ? known : [...known, durable]
     })
     this.messages = new Shares(this.renamings, mentions, (part) => {
       const { from, message, to } = locals.messages[part]!

@@ -96,7 +96,8 @@ export class SymmetryCheck {
     for (const [from, to] of members.entries()) {
       const { alive, durable, memo, state, timers } = locals.locals[numbers[from]!]!
       const running = timers.map(({ left, timer }) => ({ timer: names.get(timer) ?? timer, left }))
-      const [knows, keeps, remembers] = [renamed(state, names), renamed(durable, names), renamed(memo, names)]
+      const [knows, remembers] = [renamed(state, names), renamed(memo, names)]
+      const keeps = durable === undefined ? undefined : { ...durable, state: renamed(durable.state, names) }
       image[to] = locals.local(to, knows, keeps, running, alive, remembers).id
     }
     const around = surroundings.all[numbers[size]!]!.value

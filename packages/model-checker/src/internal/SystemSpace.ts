@@ -171,7 +171,11 @@ class SystemSpace implements Space<View<any, any>> {
     })
     const begin = (starts: ReadonlyArray<Outcome>): void => {
       if (starts.length < this.size) {
-        for (const outcome of this.parts.start(start[starts.length]!)) begin([...starts, outcome])
+        for (const outcome of this.parts.start(start[starts.length]!)) {
+          const behind = [...starts, outcome].filter(({ fallsBehind }) => fallsBehind).length
+          if (behind > 0 && (behind > crashes!.max || !this.mayCrash(starts.length))) continue
+          begin([...starts, outcome])
+        }
         return
       }
       this.fit(this.size + 2)
@@ -268,6 +272,7 @@ class SystemSpace implements Space<View<any, any>> {
       for (let k = 0; k < outcomes.length; k++) {
         const outcome = outcomes[k]!
         if (outcome.isIdle && (this.keepsIgnored || this.duplicates)) continue
+        if (outcome.fallsBehind && !this.mayFall(message.target)) continue
         isQuiet = false
         this.learn(local, outcome, message.sender)
         this.copy()
@@ -322,7 +327,7 @@ class SystemSpace implements Space<View<any, any>> {
 
   private choose(member: number, label: number, outcomes: ReadonlyArray<Outcome>, to: Receiver): void {
     for (const outcome of outcomes) {
-      if (outcome.isIdle) continue
+      if (outcome.isIdle || (outcome.fallsBehind && !this.mayFall(member))) continue
       this.learn(this.parts.locals[this.numbers[member]!]!, outcome, -1)
       this.copy()
       this.apply(member, outcome)
@@ -350,35 +355,53 @@ class SystemSpace implements Space<View<any, any>> {
   }
 
   private crashes(now: Surroundings, to: Receiver): void {
-    const { members } = this.system
-    const { nodes } = this.system.crashes!
     for (let member = 0; member < this.size; member++) {
       if (this.rests(member)) continue
       const local = this.parts.locals[this.numbers[member]!]!
-      const label = this.parts.label(local.alive ? labels.crash : labels.restart, member)
-      if (!local.alive) {
-        if (!this.forgets) continue
-        for (const outcome of this.parts.restarted(local)) {
-          this.learn(local, outcome, -1)
-          this.copy()
-          this.apply(member, outcome)
-          this.note([{ _tag: "Restarted", node: members[member]!.node }])
-          this.last = { _tag: "Restarted", member, outcome }
-          this.offer(label, to)
-        }
-        continue
+      if (!local.alive) this.restart(member, local, to)
+      // It was to crash when it fell behind its disk, and does so in the end.
+      else if (local.durable?.isBehind === true) {
+        this.crash(member, local, this.parts.label(labels.user, ["crash", member]), now, to)
+      } else if (now.crashes > 0 && this.mayCrash(member)) {
+        const label = this.parts.label(labels.crash, member)
+        this.crash(member, local, label, { ...now, crashes: now.crashes - 1 }, to)
       }
-      if (now.crashes === 0 || nodes?.includes(members[member]!.node) === false) continue
-      const crashed = this.parts.crashed(local)
-      this.order?.learnCrash(local, crashed)
+    }
+  }
+
+  private restart(member: number, local: Local, to: Receiver): void {
+    if (!this.forgets) return
+    const label = this.parts.label(labels.restart, member)
+    for (const outcome of this.parts.restarted(local)) {
+      if (outcome.fallsBehind && !this.mayFall(member)) continue
+      this.learn(local, outcome, -1)
       this.copy()
-      this.replace(member, crashed.id)
-      this.next[this.size] = this.surroundings.number({ ...now, crashes: now.crashes - 1 })
-      const lost = this.forgets ? [] : this.lose(({ target }) => target === member)
-      this.note([{ _tag: "Crashed", node: members[member]!.node }])
-      this.last = { _tag: "Crashed", member, node: local.cell.node, lost }
+      this.apply(member, outcome)
+      this.note([{ _tag: "Restarted", node: this.system.members[member]!.node }])
+      this.last = { _tag: "Restarted", member, outcome }
       this.offer(label, to)
     }
+  }
+
+  private crash(member: number, local: Local, label: number, after: Surroundings, to: Receiver): void {
+    const crashed = this.parts.crashed(local)
+    this.order?.learnCrash(local, crashed)
+    this.copy()
+    this.replace(member, crashed.id)
+    this.next[this.size] = this.surroundings.number(after)
+    const lost = this.forgets ? [] : this.lose(({ target }) => target === member)
+    this.note([{ _tag: "Crashed", node: this.system.members[member]!.node }])
+    this.last = { _tag: "Crashed", member, node: local.cell.node, lost }
+    this.offer(label, to)
+  }
+
+  private mayCrash(member: number): boolean {
+    return this.system.crashes?.nodes?.includes(this.system.members[member]!.node) !== false
+  }
+
+  /** Whether a node's disk may take nothing more from here on: it is bound to crash, which counts from now. */
+  private mayFall(member: number): boolean {
+    return this.now.crashes > 0 && this.mayCrash(member)
   }
 
   private losses(now: Surroundings, to: Receiver): void {
@@ -492,6 +515,10 @@ class SystemSpace implements Space<View<any, any>> {
 
   private apply(member: number, outcome: Outcome): void {
     this.replace(member, outcome.next.id)
+    if (outcome.fallsBehind) {
+      const { value } = this.surroundings.all[this.next[this.size]!]!
+      this.next[this.size] = this.surroundings.number({ ...value, crashes: value.crashes - 1 })
+    }
     const { sends } = outcome
     for (let k = 0; k < sends.length; k++) this.send(this.parts.messages[sends[k]!]!)
     if (this.system.record === undefined || outcome.occurrences.length === 0) return
