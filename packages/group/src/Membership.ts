@@ -150,12 +150,11 @@ export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("Invali
  * never among them.
  *
  * @example
- * import { Membership } from "@troupe/group"
- * import { RicartAgrawala } from "@troupe/mutex"
+ * import { Membership, ViewSynchrony } from "@troupe/group"
  * import { Layer } from "effect"
  *
- * // A lock among those who are in the group.
- * export const lock = RicartAgrawala.layer({ resource: "stock" }).pipe(Layer.provide(Membership.ofGroup("orders")))
+ * // A multicast among those who are in the group.
+ * export const multicast = ViewSynchrony.layer().pipe(Layer.provide(Membership.ofGroup("orders")))
  */
 export const ofGroup = (
   group: string,
