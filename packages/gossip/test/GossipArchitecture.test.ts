@@ -186,6 +186,22 @@ describe("pruning", () => {
     }
   })
 
+  it("an operation stays in the table while another record of it is on its way, whoever knows that it is answered", () => {
+    const w = world()
+    const [r1, r2, r3] = [w.node("r1"), w.node("r2"), w.node("r3")]
+    const a = update("c1", 1, "a", [0, 0, 0, 0])
+    r1.hear("c1", a)
+    r2.hear("c1", a)
+    const [late] = r2.timeout("gossip").filter(({ to }) => to === "r3")
+    r1.hear("c1", { _tag: "Ack", life, answered: 1, time: w.time })
+    const fromR1 = r1.timeout("gossip")
+    for (const node of [r2, r3]) node.hear("r1", gossip(fromR1, node.id))
+    r3.hear("r2", { _tag: "Heard", timestamp: r2.replica().timestamp, clock: w.time, asks: false })
+    r3.hear("r1", { _tag: "Heard", timestamp: r2.replica().timestamp, clock: w.time, asks: false })
+    r3.hear("r2", late!.message)
+    expect(r3.replica().value).toBe("a")
+  })
+
   it("an update says of all before it that they are answered", () => {
     const w = world()
     w.node("r1").hear("c1", update("c1", 1, "a", [0, 0, 0, 0]))

@@ -19,7 +19,8 @@ export const knownOf = (replica: Replica, node: NodeId.NodeId): Known => {
   const known = replica.table.get(node)
   if (known !== undefined) return known
   const nothing = zero(replica.timestamp.length)
-  return { timestamp: nothing, clock: -Infinity, sent: nothing, told: nothing, isOwed: false, isBehind: false }
+  const whole = { timestamp: nothing, clock: -Infinity }
+  return { ...whole, whole, sent: nothing, told: nothing, isOwed: false, isBehind: false }
 }
 
 const withKnown = (replica: Replica, node: NodeId.NodeId, known: Known): Replica => ({
@@ -107,7 +108,10 @@ export const onInterval = (replica: Replica, act: Act): Replica => {
 
 /** A time that the clocks of all replica managers have passed. */
 const slowestClock = (replica: Replica, act: Act): number =>
-  gossipsWith(act.self).reduce((least, node) => Math.min(least, knownOf(replica, node).clock), replica.clock)
+  gossipsWith(act.self).reduce(
+    (least, node) => Math.min(least, wholeOf(replica, node, knownOf(replica, node), act).clock),
+    replica.clock
+  )
 
 /** Asks those whose updates are missing, each once, for what this node lacks. */
 export const askFor = (replica: Replica, wanted: Timestamp, act: Act): void => {
@@ -163,21 +167,35 @@ export const hear = (
     act.emit({ _tag: "Rejected", from, failure })
     return failure._tag === "ReplicaReused" ? { ...replica, isForgotten: true } : replica
   }
+  const records = message.records.filter((record) => hasRoom(replica, record, act))
+  const next = records.length === 0 ? replica : admit(application, replica, records, act)
   const known = knownOf(replica, from)
   const timestamp = merge(known.timestamp, message.timestamp)
   const clock = Math.max(known.clock, message.clock)
   const isOwed = known.isOwed || message.records.length > 0
-  const heard =
-    timestamp === known.timestamp && clock === known.clock && isOwed === known.isOwed
-      ? replica
-      : withKnown(replica, from, { ...known, timestamp, clock, isOwed })
-  const records = message.records.filter((record) => hasRoom(heard, record, act))
-  return prune(records.length === 0 ? heard : admit(application, heard, records, act), stableOf(heard, act))
+  const heard = { ...known, timestamp, clock, isOwed }
+  const whole = wholeOf(next, from, heard, act)
+  const isNews = timestamp !== known.timestamp || clock !== known.clock || isOwed !== known.isOwed
+  const told = isNews ? withKnown(next, from, { ...heard, whole }) : next
+  return prune(told, stableOf(told, act))
+}
+
+/**
+ * What another has, and its clock, as of when this node had all updates that it took itself: then no other record of an
+ * operation that both have executed can be on its way from there.
+ */
+const wholeOf = (replica: Replica, node: NodeId.NodeId, known: Known, act: Act): Known["whole"] => {
+  const part = replicasOf(act.self).indexOf(node)
+  const isWhole = part < 0 || replica.timestamp[part]! >= known.timestamp[part]!
+  return isWhole ? { timestamp: known.timestamp, clock: known.clock } : known.whole
 }
 
 /** What every replica manager has. */
 const stableOf = (replica: Replica, act: Act): Timestamp =>
-  gossipsWith(act.self).reduce((stable, node) => least(stable, knownOf(replica, node).timestamp), replica.timestamp)
+  gossipsWith(act.self).reduce(
+    (stable, node) => least(stable, wholeOf(replica, node, knownOf(replica, node), act).timestamp),
+    replica.timestamp
+  )
 
 export const onGossip = (
   application: Any,

@@ -130,6 +130,8 @@ export interface Known {
   readonly timestamp: Timestamp
   /** Its clock, when it last said something. */
   readonly clock: number
+  /** The same, when this node last had all updates that the other had taken itself: what is forgotten goes by this. */
+  readonly whole: { readonly timestamp: Timestamp; readonly clock: number }
   /** What it was sent, though it may not have arrived. */
   readonly sent: Timestamp
   /** What it was told that this node has. */
