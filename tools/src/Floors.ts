@@ -16,6 +16,9 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["replication", "messaging"]
 ]
 
+/** Apps that others start, above all packages and below the other apps. */
+export const startedApps: ReadonlySet<string> = new Set(["kv"])
+
 /** Imported by tests, benchmarks and apps alone; so is every `@troupe/x/testing`. */
 export const verification: ReadonlySet<string> = new Set(["consistency", "simulation", "model-checker"])
 

@@ -77,8 +77,10 @@ const readHouse = (root: string): House => {
 const isSource = (room: Room, file: SourceFile): boolean =>
   room.kind === "package" && ["src", "examples"].some((folder) => file.path.startsWith(`${room.path}/${folder}/`))
 
-const floorOf = (room: Room): number =>
-  room.kind === "app" ? Floors.floors.length : Floors.floors.findIndex((rooms) => rooms.includes(room.room))
+const floorOf = (room: Room): number => {
+  if (room.kind === "app") return Floors.floors.length + (Floors.startedApps.has(room.room) ? 0 : 1)
+  return Floors.floors.findIndex((rooms) => rooms.includes(room.room))
+}
 
 /** `@troupe/transport/Tcp` is the entry `./Tcp` of `@troupe/transport`. */
 const split = (specifier: string): { readonly name: string; readonly entry: string } => {

@@ -1,3 +1,8 @@
+export * as Cluster from "./Cluster.ts"
+export * as ClusterConfig from "./Config.ts"
+export * as Http from "./Http.ts"
 export { machine } from "./KeyspaceMachine.ts"
+export * as Node from "./Node.ts"
+export { type Replication, replications } from "./Node.ts"
 export * as Server from "./server/Server.ts"
 export { Store } from "./Store.ts"

@@ -17,6 +17,7 @@ import { list } from "./commands/list.ts"
 import { run } from "./commands/run.ts"
 import { simulate } from "./commands/simulate.ts"
 import { verify } from "./commands/verify.ts"
+import { kvCommand } from "./kv/Command.ts"
 import { Usage } from "./Problem.ts"
 
 const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string }
@@ -39,7 +40,7 @@ const troupe = Command.make("troupe").pipe(
     { command: "troupe bank", description: "Clock, election and lock at work together" },
     { command: "troupe board", description: "A bulletin board that is there on both sides of a split" }
   ]),
-  Command.withSubcommands([list, run, compare, simulate, check, verify, draw, bankCommand, boardCommand])
+  Command.withSubcommands([list, run, compare, simulate, check, verify, draw, bankCommand, boardCommand, kvCommand])
 )
 
 /** What was typed wrongly is said in one line; the help is there for who asks. */

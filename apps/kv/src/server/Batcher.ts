@@ -5,7 +5,7 @@
  * Steps of one call stay in their order; a client waits for one call before the next, which keeps its own order.
  */
 import type { Replicated } from "@troupe/replication"
-import { Effect, Exit, Cause, Option } from "effect"
+import { Cause, type Effect, Exit, Option } from "effect"
 import { commands, type Request, type Response, type Step } from "../KeyspaceMachine.ts"
 import * as Reply from "../Reply.ts"
 import type { Counters } from "./Counters.ts"
@@ -49,7 +49,11 @@ export class Batcher {
 
   /** `done` gets a reply for each step. */
   submit(steps: ReadonlyArray<Step>, done: Done): void {
-    const lane = steps.every(reads) ? this.reading : this.writing
+    let written = 0
+    for (const step of steps) if (!reads(step)) written++
+    this.counters.writes += written
+    this.counters.reads += steps.length - written
+    const lane = written === 0 ? this.reading : this.writing
     lane.queue.push({ steps, replies: [], done })
     this.schedule()
   }

@@ -9,9 +9,10 @@ import type { Step } from "../KeyspaceMachine.ts"
 import * as Reply from "../Reply.ts"
 import { Parser } from "../resp/Parser.ts"
 import { Writer } from "../resp/Writer.ts"
+import type { Action } from "./Action.ts"
 import type { Batcher } from "./Batcher.ts"
 import type { Counters } from "./Counters.ts"
-import type { Action, Session } from "./Session.ts"
+import type { Session } from "./Session.ts"
 import { maxCommandBytes, maxWords, type Settings } from "./Settings.ts"
 
 export interface Service {

@@ -1,8 +1,7 @@
 /** The port that Redis clients talk to: listens, takes clients in, and sends them off when it stops. */
 import type { Replicated } from "@troupe/replication"
 import { Clock, Effect, type Exit, type Scope } from "effect"
-import type { AddressInfo, Server as NetServer, Socket } from "node:net"
-import { createServer } from "node:net"
+import { type AddressInfo, createServer, type Server as NetServer, type Socket } from "node:net"
 import { createServer as createTlsServer } from "node:tls"
 import type { Request, Response } from "../KeyspaceMachine.ts"
 import { Batcher } from "./Batcher.ts"

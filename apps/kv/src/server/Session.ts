@@ -4,35 +4,12 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto"
 import { hasArity } from "../commands/Command.ts"
-import { commands, type Step, wrongArity } from "../KeyspaceMachine.ts"
+import { commands, wrongArity } from "../KeyspaceMachine.ts"
 import * as Reply from "../Reply.ts"
 import type { Version } from "../resp/Writer.ts"
+import { type Action, answer, type Conversation, type Environment } from "./Action.ts"
 import { own } from "./ownCommands.ts"
 import { maxCommandBytes } from "./Settings.ts"
-
-export type Action =
-  | { readonly _tag: "Answer"; readonly reply: Reply.Reply }
-  /** `answer` is what its reply is to the client. The next command waits for it if `alone`. */
-  | {
-      readonly _tag: "Execute"
-      readonly step: Step
-      readonly answer: ((reply: Reply.Reply) => Reply.Reply) | undefined
-      readonly alone: boolean
-    }
-  /** What takes asking the replica, or time. */
-  | { readonly _tag: "Perform"; readonly what: "INFO" | "WAIT" | "LOCK.ACQUIRE"; readonly words: ReadonlyArray<string> }
-  | { readonly _tag: "Quit" }
-
-export interface Environment {
-  readonly id: number
-  readonly node: string
-  readonly password: string | undefined
-  readonly maxPipeline: number
-  /** What `CONFIG GET` tells. */
-  readonly configuration: Readonly<Record<string, string>>
-}
-
-export const answer = (reply: Reply.Reply): Action => ({ _tag: "Answer", reply })
 
 /** A command of a transaction: one on keys, or one that the server answers itself. */
 type Queued = { readonly words: ReadonlyArray<string> } | { readonly reply: () => Reply.Reply }
@@ -43,7 +20,7 @@ interface Transaction {
   isAborted: boolean
 }
 
-export class Session {
+export class Session implements Conversation {
   readonly environment: Environment
   version: Version = 2
   name = ""

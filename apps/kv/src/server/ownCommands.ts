@@ -3,16 +3,16 @@ import * as Glob from "../Glob.ts"
 import * as Integers from "../Integers.ts"
 import { commands } from "../KeyspaceMachine.ts"
 import * as Reply from "../Reply.ts"
-import { type Action, answer, type Session } from "./Session.ts"
+import { type Action, answer, type Conversation } from "./Action.ts"
 
 export interface OwnCommand {
   readonly arity: number
-  readonly decide: (session: Session, words: ReadonlyArray<string>) => Action
+  readonly decide: (session: Conversation, words: ReadonlyArray<string>) => Action
 }
 
 const answers = (
   arity: number,
-  reply: (session: Session, words: ReadonlyArray<string>) => Reply.Reply
+  reply: (session: Conversation, words: ReadonlyArray<string>) => Reply.Reply
 ): OwnCommand => ({ arity, decide: (session, words) => answer(reply(session, words)) })
 
 const performs = (arity: number, what: "INFO" | "WAIT"): OwnCommand => ({
@@ -22,7 +22,7 @@ const performs = (arity: number, what: "INFO" | "WAIT"): OwnCommand => ({
 
 const wrongPassword = Reply.failure("WRONGPASS invalid username-password pair or user is disabled.")
 
-const authenticate = (session: Session, user: string, password: string): Reply.Reply => {
+const authenticate = (session: Conversation, user: string, password: string): Reply.Reply => {
   if (session.environment.password === undefined) {
     return Reply.failure(
       "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"
@@ -31,12 +31,12 @@ const authenticate = (session: Session, user: string, password: string): Reply.R
   return user === "default" && session.authenticate(password) ? Reply.ok : wrongPassword
 }
 
-const auth = (session: Session, words: ReadonlyArray<string>): Reply.Reply => {
+const auth = (session: Conversation, words: ReadonlyArray<string>): Reply.Reply => {
   if (words.length > 3) return Reply.syntaxError
   return words.length === 3 ? authenticate(session, words[1]!, words[2]!) : authenticate(session, "default", words[1]!)
 }
 
-const hello = (session: Session, words: ReadonlyArray<string>): Reply.Reply => {
+const hello = (session: Conversation, words: ReadonlyArray<string>): Reply.Reply => {
   const version = words.length > 1 ? Integers.parse(words[1]!) : session.version
   if (version === undefined) return Reply.failure("ERR Protocol version is not an integer or out of range")
   if (version !== 2 && version !== 3) return Reply.failure("NOPROTO unsupported protocol version")
@@ -77,7 +77,7 @@ const pair = (name: string, reply: Reply.Reply): ReadonlyArray<Reply.Reply> => [
 const badName = Reply.failure("ERR Client names cannot contain spaces, newlines or special characters.")
 const isName = (name: string): boolean => /^[!-~]{0,256}$/.test(name)
 
-const select = (_: Session, words: ReadonlyArray<string>): Reply.Reply => {
+const select = (_: Conversation, words: ReadonlyArray<string>): Reply.Reply => {
   const index = Integers.parse(words[1]!)
   if (index === undefined) return Reply.failure("ERR invalid DB index")
   return index === 0 ? Reply.ok : Reply.failure("ERR DB index is out of range")
@@ -86,7 +86,7 @@ const select = (_: Session, words: ReadonlyArray<string>): Reply.Reply => {
 const subcommand = (words: ReadonlyArray<string>): Reply.Reply =>
   Reply.failure(`ERR unknown subcommand '${words[1]!.slice(0, 128)}'. Try ${words[0]!} HELP.`)
 
-const client = (session: Session, words: ReadonlyArray<string>): Reply.Reply => {
+const client = (session: Conversation, words: ReadonlyArray<string>): Reply.Reply => {
   switch (words[1]!.toUpperCase()) {
     case "ID":
       return Reply.integer(session.environment.id)
@@ -109,7 +109,7 @@ const client = (session: Session, words: ReadonlyArray<string>): Reply.Reply => 
 const wrongSubArity = (words: ReadonlyArray<string>): Reply.Reply =>
   Reply.failure(`ERR wrong number of arguments for '${words[0]!.toLowerCase()}|${words[1]!.toLowerCase()}' command`)
 
-const config = ({ environment }: Session, words: ReadonlyArray<string>): Reply.Reply => {
+const config = ({ environment }: Conversation, words: ReadonlyArray<string>): Reply.Reply => {
   if (words[1]!.toUpperCase() !== "GET") return subcommand(words)
   if (words.length < 3) return wrongSubArity(words)
   const patterns = words.slice(2).map((pattern) => pattern.toLowerCase())
@@ -146,7 +146,7 @@ const describe = (name: string): Reply.Reply => {
 
 const names = (): ReadonlyArray<string> => [...commands.keys(), ...own.keys()]
 
-const command = (_: Session, words: ReadonlyArray<string>): Reply.Reply => {
+const command = (_: Conversation, words: ReadonlyArray<string>): Reply.Reply => {
   switch (words[1]?.toUpperCase()) {
     case undefined:
       return Reply.multiple(names().map(describe))
@@ -165,7 +165,7 @@ const command = (_: Session, words: ReadonlyArray<string>): Reply.Reply => {
   }
 }
 
-const ping = (_: Session, words: ReadonlyArray<string>): Reply.Reply => {
+const ping = (_: Conversation, words: ReadonlyArray<string>): Reply.Reply => {
   if (words.length > 2) return Reply.failure("ERR wrong number of arguments for 'ping' command")
   return words.length === 2 ? Reply.bulk(words[1]!) : Reply.simple("PONG")
 }

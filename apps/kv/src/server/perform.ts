@@ -1,6 +1,6 @@
 /** What takes asking the replica how it stands, or time. */
 import type { Replicated } from "@troupe/replication"
-import { Cause, Clock, Effect, Exit } from "effect"
+import { type Cause, Clock, Effect, Exit } from "effect"
 import * as Integers from "../Integers.ts"
 import type { Request, Response } from "../KeyspaceMachine.ts"
 import * as Reply from "../Reply.ts"

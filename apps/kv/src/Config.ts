@@ -1,0 +1,87 @@
+/** The file that says which nodes a cluster has, and where. Every node reads the same one. */
+import { Effect, FileSystem, Schema } from "effect"
+import { replications } from "./Node.ts"
+
+const Port = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 }))
+const Name = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/))
+
+const NodeConfig = Schema.Struct({
+  id: Name,
+  /** Where the others reach it: `host:port`. */
+  peer: Schema.String.check(Schema.isPattern(/^[^\s:]+:[0-9]{1,5}$/)),
+  /** Where Redis clients do. */
+  port: Port,
+  /** What it listens on for them. Default: 127.0.0.1. */
+  host: Schema.optionalKey(Schema.String),
+  /** For health, metrics and the status page, on the same host. None: no such port. */
+  http: Schema.optionalKey(Port),
+  /** Its directory. None: it forgets when it ends. */
+  data: Schema.optionalKey(Schema.String)
+})
+
+export const ClusterConfig = Schema.Struct({
+  /** Nodes of other clusters are refused. */
+  cluster: Name,
+  replication: Schema.Literals(replications),
+  nodes: Schema.Array(NodeConfig).check(Schema.isMinLength(1)),
+  /** What clients must say. Better in the environment: TROUPE_KV_PASSWORD. */
+  password: Schema.optionalKey(Schema.String.check(Schema.isMinLength(1)))
+})
+export type ClusterConfig = typeof ClusterConfig.Type
+export type NodeConfig = typeof NodeConfig.Type
+
+/** A configuration that cannot be used. */
+export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigInvalid", {
+  file: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `${this.file}: ${this.reason}`
+  }
+}
+
+const decodeJson = Schema.decodeEffect(Schema.fromJsonString(ClusterConfig), { onExcessProperty: "error" })
+
+export const parse = (file: string, text: string): Effect.Effect<ClusterConfig, ConfigInvalid> =>
+  Effect.gen(function* () {
+    const config = yield* Effect.mapError(
+      decodeJson(text),
+      ({ message }) => new ConfigInvalid({ file, reason: message })
+    )
+    const problem = clash(config.nodes)
+    return problem === undefined ? config : yield* new ConfigInvalid({ file, reason: problem })
+  })
+
+/** Two nodes cannot share what is one node's. */
+const clash = (nodes: ReadonlyArray<NodeConfig>): string | undefined => {
+  const claims = new Map<string, string>()
+  for (const [index, { data, host = "127.0.0.1", http, id, peer, port }] of nodes.entries()) {
+    const own = [`id "${id}"`, `address ${peer}`, `address ${host}:${port}`]
+    if (http !== undefined) own.push(`address ${host}:${http}`)
+    if (data !== undefined) own.push(`data directory "${data}"`)
+    for (const claim of own) {
+      const other = claims.get(claim)
+      if (other !== undefined) return `${other} and nodes[${index}] have one ${claim}. Give each its own`
+      claims.set(claim, `nodes[${index}]`)
+    }
+  }
+  return undefined
+}
+
+export const read = (file: string): Effect.Effect<ClusterConfig, ConfigInvalid, FileSystem.FileSystem> =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    const text = yield* Effect.mapError(
+      files.readFileString(file),
+      () => new ConfigInvalid({ file, reason: "there is no such file, or it cannot be read" })
+    )
+    return yield* parse(file, text)
+  })
+
+/** The node that this process is. */
+export const find = (file: string, { nodes }: ClusterConfig, id: string): Effect.Effect<NodeConfig, ConfigInvalid> => {
+  const found = nodes.find((node) => node.id === id)
+  if (found !== undefined) return Effect.succeed(found)
+  const reason = `there is no node "${id}" in it: it has ${nodes.map((node) => node.id).join(", ")}`
+  return Effect.fail(new ConfigInvalid({ file, reason }))
+}
