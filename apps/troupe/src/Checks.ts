@@ -134,6 +134,7 @@ const ownBounds: Readonly<Record<string, Own>> = {
   "group/total-isis": { ...ordering, entries: 1 },
   "group/view-synchrony": { ...untimed, entries: 1 },
   "group/coordinated-membership": { timeouts: "never", within: views(3) },
+  "group/weak-membership": { depth: 7 },
   "gossip/push-pull": { entries: 1, depth: 10 },
   "gossip/rumor-mongering": { entries: 1, depth: 8 },
   "gossip/plumtree": { entries: 1, depth: 6 },
@@ -240,12 +241,12 @@ const users: Readonly<
   election: () => undefined,
   detector: () => undefined,
   time: () => undefined,
-  // The first node coordinates; all but the last come in.
-  membership: (nodes) => ({
+  // The first node coordinates, where somebody does; all but the last come in.
+  membership: (nodes, _, { name }) => ({
     memo: 0,
     moves: ({ memo, node }) => {
       const commands = [
-        { _tag: "Coordinate", coordinator: nodes[0] },
+        ...(name === "group/weak-membership" ? [] : [{ _tag: "Coordinate", coordinator: nodes[0] }]),
         ...(node === nodes.at(-1) ? [] : [{ _tag: "Enter", group: "demo", mode: "enter" }])
       ]
       const command = commands[memo]

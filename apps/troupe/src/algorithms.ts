@@ -27,7 +27,8 @@ import {
   Sequencer,
   Token,
   Uniform,
-  ViewSynchrony
+  ViewSynchrony,
+  WeakMembership
 } from "@troupe/group"
 import { HyParView, Plumtree, PushPull, RumorMongering } from "@troupe/gossip"
 import {
@@ -112,6 +113,7 @@ export const algorithms: ReadonlyArray<Demonstration> = [
   multicast({ ...Isis, layer: () => Isis.layer(group) }),
   multicast({ ...ViewSynchrony, layer: () => Layer.provide(ViewSynchrony.layer(group), inViews) }),
   membership({ ...CoordinatedMembership, layer: () => coordinated }),
+  membership({ ...WeakMembership, layer: () => Layer.provide(WeakMembership.layer(), Swim.layer()) }),
   gossip({ ...PushPull, layer: () => PushPull.layer() }),
   gossip({ ...RumorMongering, layer: () => RumorMongering.layer({ backup: "2 seconds" }) }),
   gossip({ ...Plumtree, layer: () => Layer.provide(Plumtree.layer(), HyParView.layer()) }),
