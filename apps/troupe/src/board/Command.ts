@@ -8,7 +8,8 @@ import * as Board from "./Board.ts"
 const flags = {
   partition: Flag.Int("partition").pipe(
     Flag.withDescription("For how many seconds one of the five is cut off"),
-    Flag.filter(isBetween(1, 300), () => "a number of seconds from 1 to 300"),
+    // Long enough that everybody posts meanwhile.
+    Flag.filter(isBetween(10, 300), () => "a number of seconds from 10 to 300"),
     Flag.withDefault(20)
   ),
   svg: Flag.String("svg").pipe(Flag.withDescription("Write a picture of the run, an SVG, to this file"), Flag.optional),
@@ -50,7 +51,7 @@ export const boardCommand = Command.make(
   Command.withShortDescription("Runs a bulletin board of five processes, one of them cut off"),
   Command.withExamples([
     { command: "troupe board", description: "Cut off for 20 seconds" },
-    { command: "troupe board --partition 5 --svg board.svg", description: "For five, and drawn" }
+    { command: "troupe board --partition 10 --svg board.svg", description: "For ten, and drawn" }
   ])
 )
 
