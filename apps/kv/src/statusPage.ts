@@ -45,12 +45,12 @@ export const page = `<!doctype html>
     <div class="sum"><b id="leader">–</b><span>leads</span></div>
     <div class="sum"><b id="keys">–</b><span>keys</span></div>
     <div class="sum"><b id="rate">–</b><span>operations a second</span></div>
-    <div class="sum"><b id="lag">–</b><span>updates behind, at most</span></div>
+    <div class="sum"><b id="lag">–</b><span>behind, at most</span></div>
     <div class="sum"><b id="clients">–</b><span>clients</span></div>
   </section>
   <div class="frame">
     <table>
-      <thead><tr><th>Node</th><th>Role</th><th>Redis port</th><th>View</th><th>Updates</th><th>Behind</th><th>Keys</th><th>Ops/s</th><th>Clients</th></tr></thead>
+      <thead><tr><th>Node</th><th>Role</th><th>Redis port</th><th>View</th><th>Applied</th><th>Behind</th><th>Keys</th><th>Ops/s</th><th>Clients</th></tr></thead>
       <tbody id="nodes"></tbody>
     </table>
   </div>

@@ -1,7 +1,15 @@
-/** A server over a single copy, and a raw socket to talk to it with. */
+/** A server over a single copy, and a raw socket to talk to it with; a whole cluster. */
 import { Single } from "@troupe/replication"
-import { Context, Effect, Layer, Logger, type Scope } from "effect"
+import * as Disk from "@troupe/storage/Disk"
+import { Memory } from "@troupe/transport"
+import { Context, Effect, Exit, Layer, Logger, Scope } from "effect"
+import { mkdtempSync } from "node:fs"
+import { rm } from "node:fs/promises"
 import { connect, type Socket } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Cluster from "../src/Cluster.ts"
+import * as Node from "../src/Node.ts"
 import * as Server from "../src/server/Server.ts"
 import type { ServerFailed, Settings } from "../src/server/Settings.ts"
 import { Store } from "../src/Store.ts"
@@ -77,3 +85,42 @@ export const withServer = <A>(
   options: Partial<Settings> = {}
 ): Promise<A> =>
   Effect.runPromise(Effect.scoped(Effect.flatMap(serve(options), (server) => Effect.promise(() => use(server)))))
+
+export interface Started {
+  readonly nodes: ReadonlyArray<Node.Node>
+  readonly stop: () => Promise<void>
+  readonly directory: string | undefined
+  /** Starts the first node's store on its directory as somebody else's. */
+  readonly startAs: (own: Omit<Node.Identity, "format">) => Effect.Effect<unknown, Error>
+  readonly remove: () => Promise<void>
+}
+
+/** A whole cluster on free ports, ready. */
+export const startCluster = async (options: {
+  readonly nodes: number
+  readonly transport: "memory" | "tcp"
+  readonly onDisk?: boolean
+  readonly directory?: string
+}): Promise<Started> => {
+  const scope = Scope.makeUnsafe()
+  const directory = options.directory ?? (options.onDisk ? mkdtempSync(join(tmpdir(), "kv-")) : undefined)
+  const { nodes, transport } = options
+  const data = directory === undefined ? {} : { data: directory }
+  const started = await Effect.runPromise(
+    Cluster.start({ replication: "passive", transport, nodes, port: 0, ...data }).pipe(
+      Scope.provide(scope),
+      Effect.provide(quiet)
+    )
+  )
+  return {
+    nodes: started,
+    directory,
+    stop: () => Effect.runPromise(Scope.close(scope, Exit.void)),
+    startAs: (own) => {
+      const network = Memory.network({ nodes: [own.node] })
+      const world = Layer.merge(Memory.layer(network, own.node), Disk.layer({ directory: join(directory!, own.node) }))
+      return Effect.scoped(Layer.build(Layer.provide(Node.layer(own), world)))
+    },
+    remove: () => rm(directory!, { recursive: true })
+  }
+}
