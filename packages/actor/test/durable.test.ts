@@ -1,7 +1,8 @@
 import { Actor, type Protocol } from "@troupe/actor"
 import { type Log, MemoryStorage, Storage, StorageFailed } from "@troupe/storage"
+import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
 import { Memory } from "@troupe/transport"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer, Logger, Schema, Stream } from "effect"
 import { describe, expect, it } from "vitest"
 
 interface State {
@@ -187,6 +188,105 @@ describe("an actor that persists", () => {
     expect(log.first).toBeGreaterThan(0)
     expect(log.records.length).toBeLessThan(100)
     expect(await on(MemoryStorage.layer(store), (actor) => Effect.sync(() => actor.state().sum))).toBe(101)
+  })
+
+  it("carries out what it asked for in the order of asking, on a disk that is durable at once, too", async () => {
+    await on(MemoryStorage.layer(), (actor, heard) =>
+      Effect.sync(() => {
+        // Steps that wait behind the one that is under way, and ask for something before its own is carried out.
+        const stop = actor.subscribe(() => {
+          stop()
+          actor.tell({ _tag: "Add", amount: 1 })
+          actor.tell({ _tag: "Add", amount: 1 })
+          actor.tell({ _tag: "Say" })
+        })
+        actor.tell({ _tag: "Say" })
+        expect(heard).toEqual([0, 1, 2, 2])
+      })
+    )
+  })
+
+  it("lets inputs wait when 65,536 actions wait for the disk, and refuses more than it can hold", async () => {
+    const disk = slow()
+    await on(disk.layer, (actor, heard) =>
+      Effect.sync(() => {
+        for (let i = 0; i < 65_536; i++) actor.tell({ _tag: "Add", amount: 1 })
+        actor.tell({ _tag: "Add", amount: 1 })
+        expect(actor.state().sum).toBe(65_536)
+        expect(() => {
+          for (let i = 0; i < 70_000; i++) actor.tell({ _tag: "Say" })
+        }).toThrow(Actor.MailboxFull)
+        disk.flush()
+        disk.flush()
+        expect([actor.state().sum, heard[65_536]]).toEqual([65_537, undefined])
+        disk.flush()
+        disk.flush()
+        expect(heard[65_536]).toBe(65_537)
+      })
+    )
+  })
+
+  it("reads its log as a whole, before a compaction or after it", async () => {
+    const store = MemoryStorage.make()
+    // A compaction that ends while the log is read: between its snapshot and its records.
+    const layer = Layer.effect(
+      Storage,
+      Effect.map(Storage, (storage) => ({
+        ...storage,
+        log: (name: string) =>
+          Effect.map(storage.log(name), (log): Log =>
+            Object.create(log, {
+              append: { value: log.append },
+              flush: { value: log.flush },
+              snapshot: {
+                get: () => Stream.tap(Stream.concat(log.snapshot, Stream.fromEffectDrain(settled)), () => settled)
+              },
+              compact: {
+                value: (upTo: number, chunks: Iterable<Uint8Array>) =>
+                  Effect.andThen(
+                    settled,
+                    Effect.suspend(() => log.compact(upTo, [...chunks]))
+                  )
+              }
+            })
+          )
+      }))
+    ).pipe(Layer.provide(MemoryStorage.layer(store)))
+    await on(
+      layer,
+      (actor) =>
+        Effect.gen(function* () {
+          for (let i = 0; i < 30; i++) actor.tell({ _tag: "Add", amount: 1 })
+          actor.tell({ _tag: "Throw" })
+          for (let i = 0; i < 5; i++) yield* settled
+          expect(actor.state().sum).toBe(30)
+        }),
+      { compactAbove: 50 }
+    )
+  })
+
+  it("goes on when there is no room for a compaction", async () => {
+    const disk = SimulatedDisk.make({ seed: 1, syncMillisMin: 0, syncMillisMax: 0, preallocateBytes: 0 }).disk("n1")
+    await on(
+      disk.layer,
+      (actor, heard) =>
+        Effect.gen(function* () {
+          for (let i = 0; i < 100; i++) {
+            actor.tell({ _tag: "Add", amount: 1 })
+            yield* settled
+            // Room for the next record, but for no snapshot.
+            disk.capacityBytes = disk.paths.reduce((sum, path) => sum + disk.sizeOf(path), 0) + 60
+          }
+          expect(heard.length).toBe(100)
+        }).pipe(Effect.provide(Logger.layer([]))),
+      { compactAbove: 500 }
+    )
+  })
+
+  it("is not hosted on the log of another protocol", async () => {
+    const store = MemoryStorage.make()
+    store.logs.set(adder.name, { first: 0, records: [new Uint8Array([1, 2, 3])], bytes: 3, snapshot: [] })
+    await expect(on(MemoryStorage.layer(store), () => Effect.void)).rejects.toThrow("none of this protocol")
   })
 
   it("is not hosted without a disk", async () => {

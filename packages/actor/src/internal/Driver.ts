@@ -200,7 +200,7 @@ export class Driver<State, Message, Command, Event, Timer extends string, Option
   }
 
   input(input: Input<Message, Command, Timer>): void {
-    if (this.status === "idle") {
+    if (this.status === "idle" && this.journal?.isFull !== true) {
       this.status = "busy"
       this.step(input)
       this.drain()
@@ -212,21 +212,21 @@ export class Driver<State, Message, Command, Event, Timer extends string, Option
 
   private drain(): void {
     do {
-      while (this.waiting.length > 0 && this.status === "busy") {
+      while (this.waiting.length > 0 && this.goesOn()) {
         const batch = this.waiting
         this.waiting = []
         let done = 0
-        while (done < batch.length && this.status === "busy") this.step(batch[done++]!)
-        // It reads its log before it goes on.
-        if (this.isRecovering()) this.waiting = [...batch.slice(done), ...this.waiting]
+        while (done < batch.length && this.goesOn()) this.step(batch[done++]!)
+        // It reads its log before it goes on, or waits for its disk.
+        if (done < batch.length && this.status !== "stopped") this.waiting = [...batch.slice(done), ...this.waiting]
       }
       if (this.journal !== undefined) this.carryOutDurable(this.journal)
-    } while (this.waiting.length > 0 && this.status === "busy")
+    } while (this.waiting.length > 0 && this.goesOn())
     if (this.status === "busy") this.status = "idle"
   }
 
-  private isRecovering(): boolean {
-    return this.status === "recovering"
+  private goesOn(): boolean {
+    return this.status === "busy" && this.journal?.isFull !== true
   }
 
   private carryOutDurable(journal: Journal<State, Persisted>): void {
@@ -330,7 +330,9 @@ export class Driver<State, Message, Command, Event, Timer extends string, Option
     this.fork(
       Effect.suspend(() => journal.recover(this.protocol.init(this.self), this.self)).pipe(
         Effect.matchCause({
-          onFailure: (cause) => this.giveUp(Cause.squash(cause)),
+          onFailure: (cause) => {
+            if (this.status === "recovering") this.giveUp(Cause.squash(cause))
+          },
           onSuccess: (state) => {
             if (this.status !== "recovering") return
             this.status = "busy"

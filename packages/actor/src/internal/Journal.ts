@@ -2,9 +2,9 @@
  * What an actor persists, and what it asked for that waits for the disk: one log, and a queue of actions that are carried
  * out in the order of asking as the log becomes durable.
  */
-import type { Log, StorageError } from "@troupe/storage"
+import { Corrupt, type Log, type StorageError, StorageFull } from "@troupe/storage"
 import { Codec } from "@troupe/transport"
-import { Cause, Effect, Exit, Option, Stream } from "effect"
+import { Cause, Effect, Exit, Option, Semaphore, Stream } from "effect"
 import type { Action, Durable, Self } from "../Protocol.ts"
 
 interface Held {
@@ -15,6 +15,12 @@ interface Held {
 
 /** Bytes of a chunk of a snapshot, and some. */
 const chunkBytes = 64 * 1024
+
+/** A record that is whole, and yet of another layout. */
+const foreign = "the record is none of this protocol, or of a version with another schema"
+
+/** Actions that wait for the disk; with more of them, inputs wait, too. */
+const heldMax = 65_536
 
 /** Of records that replace others: below it no log is worth its compaction. */
 export const compactAboveDefault = 64 * 1024 * 1024
@@ -31,7 +37,9 @@ export class Journal<State, Persisted> {
   private flushing = false
   private dirty = false
   private compacting = false
-  /** What the log held when it was last compacted: again when it is twice that. */
+  /** One who reads the log reads all of it before or after a compaction. */
+  private readonly turns = Semaphore.makeUnsafe(1)
+  /** What stands for the log's past, or did not fit where it was tried: compacted again when the log is twice that. */
   private snapshotBytes = 0
   private state: State | undefined = undefined
   onDurable: () => void = () => {}
@@ -48,24 +56,40 @@ export class Journal<State, Persisted> {
 
   /** Reads what was persisted, on top of `init`. */
   recover(init: State, self: Self<any>): Effect.Effect<State, StorageError> {
-    const { codec, durable, log } = this
-    return Effect.gen({ self: this }, function* () {
+    const { durable, log } = this
+    const read = Effect.gen({ self: this }, function* () {
       let state = init
-      const restore = (bytes: Uint8Array): void => {
-        state = durable.restore(state, Codec.decode(codec, bytes), self)
-      }
       let snapshotBytes = 0
-      yield* Stream.runForEach(log.snapshot, (chunk) =>
-        Effect.sync(() => {
-          snapshotBytes += chunk.length
-          for (const record of unpack(chunk)) restore(record)
+      let index = log.first
+      const restore = (records: Iterable<Uint8Array>, at: () => string) =>
+        Effect.suspend(() => {
+          for (const record of records) {
+            const decoded = this.decode(record)
+            if (decoded === undefined) return Effect.fail(new Corrupt({ name: log.name, at: at(), detail: foreign }))
+            state = durable.restore(state, decoded.record, self)
+            index++
+          }
+          return Effect.void
         })
-      )
-      yield* Stream.runForEach(log.read(log.first), (record) => Effect.sync(() => restore(record)))
+      yield* Stream.runForEach(log.snapshot, (chunk) => {
+        snapshotBytes += chunk.length
+        return restore(unpack(chunk), () => "its snapshot")
+      })
+      index = log.first
+      yield* Stream.runForEachArray(log.read(index), (records) => restore(records, () => `record ${index}`))
       this.snapshotBytes = snapshotBytes
       this.state = state
       return state
     })
+    return this.turns.withPermit(read)
+  }
+
+  private decode(bytes: Uint8Array): { readonly record: Persisted } | undefined {
+    try {
+      return { record: Codec.decode(this.codec, bytes) }
+    } catch {
+      return undefined
+    }
   }
 
   /** What `recover` has read. */
@@ -90,7 +114,8 @@ export class Journal<State, Persisted> {
       case "ClearTimer":
         return false
     }
-    if (this.appended === this.durableUpTo) return false
+    // Durable, but behind others that are, and wait for the end of this step.
+    if (this.appended === this.durableUpTo && this.held.length === 0) return false
     this.held.push({ action, at: this.appended })
     return true
   }
@@ -100,11 +125,17 @@ export class Journal<State, Persisted> {
     const next = this.held[this.heldFrom]
     if (next === undefined || next.at > this.durableUpTo) return undefined
     this.heldFrom++
-    if (this.heldFrom === this.held.length) {
-      this.held = []
+    // Under load it is never empty: what was taken goes when it is the half.
+    if (this.heldFrom === this.held.length || (this.heldFrom >= 1024 && this.heldFrom * 2 >= this.held.length)) {
+      this.held = this.held.slice(this.heldFrom)
       this.heldFrom = 0
     }
     return next.action
+  }
+
+  /** So much waits for the disk that no more should be asked for. */
+  get isFull(): boolean {
+    return this.held.length - this.heldFrom >= heldMax
   }
 
   /** A step is done, and `state` is what it came to. */
@@ -135,15 +166,22 @@ export class Journal<State, Persisted> {
     if (records === undefined) return
     this.compacting = true
     let bytes = 0
+    const { log } = this
+    const logBytes = log.bytes
     const chunks = this.pack(records, (chunk) => (bytes += chunk.length))
     this.fork(
-      Effect.map(Effect.exit(this.log.compact(this.log.next, chunks)), (exit) => {
+      Effect.flatMap(Effect.exit(this.turns.withPermit(log.compact(log.next, chunks))), (exit) => {
         this.compacting = false
         this.snapshotBytes = bytes
-        if (Exit.isFailure(exit)) {
-          const failure = Cause.findErrorOption(exit.cause)
-          if (Option.isSome(failure)) this.onFailure(failure.value)
-        }
+        if (Exit.isSuccess(exit)) return Effect.void
+        this.snapshotBytes = logBytes
+        const failure = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+        // The log may have room still, when a snapshot beside it has none.
+        if (failure !== undefined && !(failure instanceof StorageFull)) this.onFailure(failure)
+        return Effect.logWarning(
+          `"${log.name}" was not compacted, which is tried again when it is twice as long`,
+          exit.cause
+        )
       })
     )
   }
