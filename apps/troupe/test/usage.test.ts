@@ -56,8 +56,14 @@ const mistakes: ReadonlyArray<readonly [string, string]> = [
   ["run failure-detection/ping --kill -1", "--kill -1: expected holder, leader, or a number of nodes from 0 to 1000"],
   ["run failure-detection/ping --seconds 1", "--seconds 1: expected a number of seconds from 2 to 3600"],
   ["compare", "Missing required argument: package"],
-  ["compare rain", 'There is no package "rain". It can be: election, failure-detection, mutex.'],
-  ["compare clocks", "What to measure of clocks is not known yet. It can be: election, failure-detection, mutex."],
+  [
+    "compare rain",
+    'There is no package "rain". It can be: election, failure-detection, mutex, group, gossip, broadcast.'
+  ],
+  [
+    "compare clocks",
+    "What to measure of clocks is not known yet. It can be: election, failure-detection, mutex, group, gossip, broadcast."
+  ],
   ["compare mutex --loss 5", "--loss has no meaning for mutex, which takes --contention."],
   ["compare mutex --contention some", '--contention some: expected "low", "high"'],
   ["compare election --contention low", "--contention has no meaning for election, which takes --crash."],
