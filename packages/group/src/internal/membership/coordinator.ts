@@ -234,7 +234,7 @@ const settle = (state: State, name: string, base: Agreed, view: Agreed, act: Act
 const settled = (want: Want, { life, node }: Member, base: Agreed, view: Agreed): ReadonlyArray<Want> => {
   if (want.mode === "look") return [want]
   if (view.members.length === 0) return want.mode === "destroy" || States.includes(base, node, life) ? [] : [want]
-  return want.mode !== "destroy" && States.includes(view, node, life) ? [{ ...want, mode: "join" }] : [want]
+  return want.mode === "create" && States.includes(view, node, life) ? [{ ...want, mode: "join" }] : [want]
 }
 
 // -------------------------------------------------------------------------------------------------------------- answering

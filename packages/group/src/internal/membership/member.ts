@@ -48,6 +48,9 @@ export const report = (state: State, act: Act): Tagged<"Report"> => ({
 export const onRefused = (state: State, group: string, mode: Want["mode"], refusal: Refusal, act: Act): State => {
   const asked = state.wants.find((want) => want.group === group && want.mode === mode && !want.waits)
   if (asked === undefined) return state
+  // It came late: this node has been let in since.
+  const isIn = States.includes(States.groupOf(state, group).view, act.self.id, state.life)
+  if (isIn && States.isWanted([asked], group)) return state
   act.emit({ _tag: "Refused", group, mode, refusal })
   return { ...state, wants: state.wants.filter((want) => want !== asked) }
 }
@@ -150,9 +153,7 @@ const advance = (state: State, name: string, act: Act): State => {
 /** Once it is a member, it wants to be in the group that there is. */
 const joined = (wants: ReadonlyArray<Wanted>, group: string): ReadonlyArray<Wanted> =>
   wants.map((want) =>
-    want.group === group && !want.waits && (want.mode === "create" || want.mode === "enter")
-      ? { ...want, mode: "join" }
-      : want
+    want.group === group && !want.waits && want.mode === "create" ? { ...want, mode: "join" } : want
   )
 
 /** Whether it takes part. Who has left, and waits to be let out, hears nothing of the group. */
