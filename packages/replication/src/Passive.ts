@@ -278,7 +278,7 @@ export const defaults: Options & FrontEnd.Settings = {
   silentTicks: 4,
   detector: "silence",
   safety: "majority",
-  pipeline: 4,
+  pipeline: 2,
   batch: 1024,
   queue: 65_536,
   timeoutMillis: 5_000,
@@ -299,7 +299,7 @@ export interface LayerOptions {
    * node that is left goes on, and a wrong suspicion loses what was acknowledged. Default: `majority`.
    */
   readonly safety?: "majority" | "perfect-detector"
-  /** Rounds that are under way at a time. Default: 4. */
+  /** Rounds that are under way at a time; what comes meanwhile shares the next. Default: 2. */
   readonly pipeline?: number
   /** Requests that wait at the primary, at the most: one more is refused as overloaded. Default: 65,536. */
   readonly queue?: number

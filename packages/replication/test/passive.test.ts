@@ -1,9 +1,11 @@
+import { Protocol } from "@troupe/actor"
 import { MemoryStorage } from "@troupe/storage"
 import { Simulation } from "@troupe/simulation"
 import { Passive, type Replicated } from "@troupe/replication"
+import { Memory } from "@troupe/transport"
 import { Context, Effect, Layer } from "effect"
 import { describe, expect, it } from "vitest"
-import { add, get, Numbers, put, type Request } from "./machines.ts"
+import { add, get, Numbers, numbers, put, type Request } from "./machines.ts"
 
 type Service = Replicated.Replicated<Request, number>
 
@@ -40,6 +42,28 @@ const world = <A>(options: {
 }
 
 describe("passive replication", () => {
+  it("acknowledges, and votes, after the disk: never ahead of it", () => {
+    const protocol = Passive.protocol(numbers)
+    const self = Protocol.self("n2", nodes, Passive.defaults)
+    const first = Protocol.step(protocol, self, protocol.init(self), { _tag: "Start" })
+    const batches = [{ view: 1, now: 0, before: 0, entries: [] }]
+    const message = { _tag: "Prepare", view: 1, round: 1, at: 0, atView: 0, commit: 0, last: 1, batches } as const
+    const then = Protocol.step(protocol, self, first.state, { _tag: "Message", from: "n1", message })
+    expect(first.actions.map(({ _tag }) => _tag)).toEqual(["SetTimer", "Persist", "Emit", "Send", "Emit"])
+    expect(then.actions).toEqual([
+      { _tag: "Emit", event: { _tag: "Changed" } },
+      { _tag: "Persist", record: { _tag: "Append", at: 0, commit: 0, batches } },
+      { _tag: "Send", to: "n1", message: { _tag: "Ack", view: 1, round: 1, at: 1 } }
+    ])
+  })
+
+  it("refuses bad options", async () => {
+    const built = Effect.scoped(Layer.build(Passive.layer(Numbers, { suspectAfter: 1 })))
+    const disk = Layer.merge(MemoryStorage.layer(), Memory.layer(Memory.network({ nodes }), "n1"))
+    const failure = await Effect.runPromise(Effect.flip(Effect.provide(built, disk)))
+    expect(failure.message).toContain("silentTicks")
+  })
+
   it("executes at the primary, whoever asks, and reads what was written", async () => {
     const { value, violations } = await world({
       test: (_, at) =>

@@ -7,7 +7,7 @@ import { boundMillis, run } from "../proof/worlds.ts"
 
 describe.each(Passive.card.assumes.tolerates)("passive replication under %s", (preset) => {
   it("is linearizable, loses nothing that was acknowledged, and converges", { timeout: 60_000 }, async () => {
-    for (let seed = 1; seed <= 4; seed++) {
+    for (let seed = 1; seed <= 3; seed++) {
       const { answered, violations, worstMillis } = await run(passive, { seed, faults: Faults.presets[preset] })
       expect(violations).toEqual([])
       expect(worstMillis).toBeLessThan(boundMillis)

@@ -3,7 +3,7 @@
  */
 import type { Card } from "@troupe/actor"
 import * as Log from "./log.ts"
-import { lastOf, safeAt, type State } from "./state.ts"
+import { safeAt, type State } from "./state.ts"
 
 type Replicas = Card.Snapshot<State>
 
@@ -11,13 +11,13 @@ type Replicas = Card.Snapshot<State>
 const pairwise = (nodes: Replicas, agree: (one: State, other: State) => boolean): boolean =>
   nodes.every(({ state }, i) => nodes.every((other, j) => j <= i || agree(state, other.state)))
 
-/** Whether both have the same batches up to `at`, as far as they still know. */
-const sameUpTo = (one: State, other: State, at: number): boolean => {
-  const from = Math.max(one.replica.log.base.at, other.replica.log.base.at)
-  for (let each = Math.max(1, from); each <= at; each++) {
-    if (Log.viewAt(one.replica.log, each) !== Log.viewAt(other.replica.log, each)) return false
-  }
-  return true
+/**
+ * Whether both have the same batch at `at`, as far as they still know. Then all before are the same, too: a batch is taken
+ * where its predecessor fits.
+ */
+const same = ({ replica: one }: State, { replica: other }: State, at: number): boolean => {
+  const [a, b] = [Log.viewAt(one.log, at), Log.viewAt(other.log, at)]
+  return a === undefined || b === undefined || a === b
 }
 
 export const all: ReadonlyArray<Card.Guarantee<State>> = [
@@ -25,20 +25,18 @@ export const all: ReadonlyArray<Card.Guarantee<State>> = [
     name: "no safe update is lost",
     kind: "always",
     description: "What one replica knows to be safe, no other has decided otherwise.",
-    holds: (nodes) => pairwise(nodes, (one, other) => sameUpTo(one, other, Math.min(safeAt(one), safeAt(other))))
+    holds: (nodes) => pairwise(nodes, (one, other) => same(one, other, Math.min(safeAt(one), safeAt(other))))
   },
   {
     name: "one primary a view",
     kind: "always",
-    description: "Two nodes that hold the same batch position of the same view hold the same batch.",
+    description: "A place in the log that two nodes filled in one view holds the same at both.",
     holds: (nodes) =>
-      pairwise(nodes, (one, other) => {
-        const at = Math.min(lastOf(one), lastOf(other))
-        for (let each = at; each > Math.max(one.replica.log.base.at, other.replica.log.base.at); each--) {
-          const [a, b] = [Log.get(one.replica.log, each), Log.get(other.replica.log, each)]
-          if (a.view === b.view && a.before !== b.before) return false
-        }
-        return true
+      pairwise(nodes, ({ replica: one }, { replica: other }) => {
+        const at = Math.min(Log.last(one.log), Log.last(other.log))
+        if (at <= Math.max(one.log.base.at, other.log.base.at)) return true
+        const [a, b] = [Log.get(one.log, at), Log.get(other.log, at)]
+        return a.view !== b.view || (a.before === b.before && a.entries.length === b.entries.length)
       })
   },
   {
