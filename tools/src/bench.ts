@@ -25,7 +25,7 @@ export const parseReport = (output: string): unknown => {
 }
 
 const main = (room: string | undefined, handedOn: ReadonlyArray<string>): number => {
-  const files = room === undefined ? [] : globSync(`packages/${room}/bench/*.bench.ts`, { cwd: root }).toSorted()
+  const files = room === undefined ? [] : globSync(`{packages,apps}/${room}/bench/*.bench.ts`, { cwd: root }).toSorted()
   if (files.length === 0) {
     console.error(`Usage: npm run bench -- <package>. There is no packages/${room ?? "<package>"}/bench/*.bench.ts.`)
     return 1

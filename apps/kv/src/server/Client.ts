@@ -251,5 +251,7 @@ export class Client {
     this.head = 0
     this.stalledSince ??= this.service.now()
     if (!this.socket.writableEnded) this.socket.end()
+    // Its end is heard only by who reads; what else it says is dropped.
+    this.socket.resume()
   }
 }

@@ -1,0 +1,159 @@
+/** The keyspace against a plain map, the machine against its dump, and patterns against expressions. */
+import { describe, expect, it } from "vitest"
+import * as Facts from "../src/Facts.ts"
+import * as Glob from "../src/Glob.ts"
+import * as Keyspace from "../src/Keyspace.ts"
+import { machine, type Step } from "../src/KeyspaceMachine.ts"
+
+const entry = (key: string, version: number): Keyspace.Entry => ({ key, value: `${version}`, expires: 0, version })
+
+const random = (seed: number): (() => number) => {
+  let state = seed * 48_271 + 1
+  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
+}
+
+/** Two keys with one hash, by search. */
+const collision = (): readonly [string, string] => {
+  const seen = new Map<number, string>()
+  for (let i = 0; ; i++) {
+    const key = `k${i}`
+    const other = seen.get(Keyspace.hash(key))
+    if (other !== undefined) return [other, key]
+    seen.set(Keyspace.hash(key), key)
+  }
+}
+
+const run = (state: Facts.State, steps: ReadonlyArray<Step>, now = 1_000) => {
+  const { response, updates } = machine.execute(state, { steps }, { now, random: () => 0 })
+  return { response, updates, state: updates.reduce(machine.apply, state) }
+}
+
+const words = (line: string): Step => ({ _tag: "Run", words: line.split(" ") })
+
+describe("the keyspace", () => {
+  it("is a map, each of whose versions stays as it was", () => {
+    const [a, b] = collision()
+    const keys = [a, b, ...Array.from({ length: 300 }, (_, i) => `key:${i}`)]
+    for (let seed = 1; seed <= 20; seed++) {
+      const draw = random(seed)
+      const model = new Map<string, Keyspace.Entry>()
+      let keyspace = Keyspace.empty
+      let kept: { readonly keyspace: Keyspace.Keyspace; readonly size: number } | undefined
+      for (let i = 0; i < 600; i++) {
+        const key = keys[Math.floor(draw() * draw() * keys.length)]!
+        if (draw() < 0.6) {
+          keyspace = Keyspace.set(keyspace, entry(key, i))
+          model.set(key, entry(key, i))
+        } else {
+          keyspace = Keyspace.remove(keyspace, key)
+          model.delete(key)
+        }
+        expect(keyspace.size).toBe(model.size)
+        expect(Keyspace.get(keyspace, key)).toEqual(model.get(key))
+        if (i === 300) kept = { keyspace, size: model.size }
+      }
+      expect(new Map([...Keyspace.from(keyspace)].map((each) => [each.key, each]))).toEqual(model)
+      expect([...Keyspace.from(kept!.keyspace)].length).toBe(kept!.size)
+      for (const key of keys) keyspace = Keyspace.remove(keyspace, key)
+      expect(keyspace).toEqual(Keyspace.empty)
+    }
+  })
+
+  it("is walked in the order of hashes, from any hash on", () => {
+    let keyspace = Keyspace.empty
+    for (let i = 0; i < 500; i++) keyspace = Keyspace.set(keyspace, entry(`key:${i}`, i))
+    const all = [...Keyspace.from(keyspace)].map(({ key }) => Keyspace.hash(key))
+    expect(all).toEqual(all.toSorted((a, b) => a - b))
+    for (const start of [0, 1, all[100]!, all[100]! + 1, all.at(-1)!, 2 ** 32 - 1]) {
+      expect([...Keyspace.from(keyspace, start)].length).toBe(all.filter((hash) => hash >= start).length)
+    }
+  })
+})
+
+describe("the machine", () => {
+  it("sees in each step what the steps before it did", () => {
+    const { response, updates } = run(machine.init, [
+      words("SET a 1"),
+      words("INCR a"),
+      words("DBSIZE"),
+      words("DEL a"),
+      words("GET a")
+    ])
+    expect(response.map((reply) => reply._tag)).toEqual(["Simple", "Integer", "Integer", "Integer", "Null"])
+    expect(updates.map(({ _tag }) => _tag)).toEqual(["Put", "Put", "Remove"])
+  })
+
+  it("decides at one place when a key expires: the fact is an instant, and a copy with another clock has the same", () => {
+    const { state, updates } = run(machine.init, [words("SET a 1 PX 50"), words("EXPIRE a 7")], 1_000)
+    expect(updates.at(-1)).toMatchObject({ expires: 8_000 })
+    expect(run(state, [words("GET a")], 7_999).response).toEqual([{ _tag: "Bulk", bytes: "1" }])
+    expect(run(state, [words("GET a")], 8_000).response).toEqual([{ _tag: "Null" }])
+    expect(machine.housekeeping!.due(state, { now: 7_999, random: () => 0 })).toEqual([])
+    expect(machine.housekeeping!.due(state, { now: 8_000, random: () => 0 })).toEqual([{ _tag: "Remove", keys: ["a"] }])
+  })
+
+  it("dumps all that the next requests can see", () => {
+    const { state } = run(machine.init, [
+      words("MSET a 1 b 2"),
+      words("SET c 3 PX 5"),
+      words("LOCK.ACQUIRE l 100"),
+      words("DEL a")
+    ])
+    const copy = [...machine.dump(state)].reduce(machine.apply, machine.init)
+    const { locks, ...rest } = state
+    const { locks: copied, ...others } = copy
+    expect(others).toEqual(rest)
+    expect([...Keyspace.from(copied)].map(({ key, value }) => [key, value])).toEqual([["l", "1"]])
+    expect(locks.size).toBe(1)
+  })
+
+  it("gives growing fencing tokens, whatever is flushed, released or expired", () => {
+    let state: Facts.State = machine.init
+    for (let token = 1; token <= 5; token++) {
+      const next = run(state, [words("FLUSHDB"), words("LOCK.ACQUIRE l 10"), words("LOCK.ACQUIRE l 10")], token * 10)
+      expect(next.response.slice(1)).toEqual([{ _tag: "Integer", value: token }, { _tag: "Null" }])
+      state = next.state
+    }
+  })
+
+  it("takes no transaction whose keys have changed, though their values are the same again", () => {
+    const { state } = run(machine.init, [words("SET a 1")])
+    const { response } = run(state, [{ _tag: "Watch", keys: ["a", "b"] }])
+    expect(response).toEqual([
+      {
+        _tag: "Multiple",
+        items: [
+          { _tag: "Integer", value: 1 },
+          { _tag: "Integer", value: 0 }
+        ]
+      }
+    ])
+    const again = run(state, [words("DEL a"), words("SET a 1")]).state
+    const step: Step = { _tag: "Transaction", watched: [{ key: "a", version: 1 }], commands: [["SET", "b", "2"]] }
+    expect(run(state, [step]).updates.length).toBe(1)
+    expect(run(again, [step])).toMatchObject({ response: [{ _tag: "NullArray" }], updates: [] })
+  })
+})
+
+describe("patterns", () => {
+  const cases: ReadonlyArray<readonly [string, string, boolean]> = [
+    ["*", "", true],
+    ["h?llo", "hello", true],
+    ["h?llo", "hllo", false],
+    ["h[ae]llo", "hallo", true],
+    ["h[^e]llo", "hello", false],
+    ["h[a-c]llo", "hbllo", true],
+    ["a\\*", "a*", true],
+    ["a\\*", "ab", false],
+    ["*:*:end", "a:b:c:end", true],
+    ["[", "a", false]
+  ]
+  for (const [pattern, text, holds] of cases) {
+    it(`${pattern} ${holds ? "takes" : "does not take"} "${text}"`, () =>
+      expect(Glob.matches(pattern, text)).toBe(holds))
+  }
+
+  it("take their time within the product of the lengths", () => {
+    expect(Glob.matches(`${"*a".repeat(200)}b`, "a".repeat(5_000))).toBe(false)
+  })
+})
