@@ -17,7 +17,7 @@ const nodes = ["n1", "n2", "n3", "n4"]
 
 for (const name of names) {
   const worlds = ["none", "lossy", "partition", "doubled"] as const
-  conforms(fixed(name), { worlds, seeds: 20, senders: 3, card: true, sockets: ["tcp", "udp"] })
+  conforms(fixed(name), { worlds, seeds: 10, senders: 3, card: true, sockets: ["tcp", "udp"] })
   conforms(stable(name), { worlds, seeds: 5, senders: 3, card: true })
   conforms(inOneView(name, nodes), { worlds: ["none", "lossy"], seeds: 5, senders: 3, card: true })
 }
