@@ -5,10 +5,22 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Proof, Run } from "../../../tools/src/proof.ts"
 import { crashAt, operations } from "../test/crashes.ts"
 import { killAfter } from "../test/processes.ts"
 
+interface Run {
+  readonly violations: ReadonlyArray<string>
+  readonly worstMillis: number
+  readonly boundMillis: number
+}
+
+interface Proof {
+  readonly algorithm: string
+  readonly preset: string
+  readonly run: (seed: number) => Promise<Run>
+}
+
+/** Nobody waits for anything here. */
 const judged = (violations: ReadonlyArray<string>): Run => ({ violations, worstMillis: 0, boundMillis: 0 })
 
 const killed = async (seed: number): Promise<Run> => {

@@ -5,12 +5,11 @@
  * so that most commits change no size. What is not a commit (truncating, a new segment) comes before the next one, and
  * commits wait for it.
  */
-import { type Context, Effect, Option, Semaphore, Stream } from "effect"
-import { Corrupt, type Log, StorageFailed, type StorageError } from "../Storage.ts"
+import { type Context, Effect, Semaphore, Stream } from "effect"
+import { type Log, StorageFailed, type StorageError } from "../Storage.ts"
 import { type Files, type FilesError, type OpenFile, toStorageError } from "./Files.ts"
 import {
   decodeFileHeader,
-  decodeRecord,
   encodeFileHeader,
   encodeRecord,
   fileHeaderBytes,
@@ -19,6 +18,7 @@ import {
 } from "./format.ts"
 import { fileName, recover, type Recovered, type Segment } from "./recovery.ts"
 import type { RecordIndex } from "./RecordIndex.ts"
+import { type Readable, readPage } from "./reading.ts"
 import { readSnapshot, writeSnapshot } from "./Snapshot.ts"
 
 export interface LogOptions {
@@ -30,7 +30,6 @@ export interface LogOptions {
 
 type Done = (failure: StorageError | undefined) => void
 
-const pageBytes = 256 * 1024
 const stagedBytesMin = 64 * 1024
 const bufferBytesKept = 8 * 1024 * 1024
 
@@ -46,14 +45,14 @@ export const openLog = Effect.fnUntraced(function* (
   return log
 })
 
-export class DiskLog implements Log {
+export class DiskLog implements Log, Readable {
   readonly name: string
-  private readonly files: Files
+  readonly files: Files
   private readonly directory: string
   private readonly options: LogOptions
   private readonly fork: (effect: Effect.Effect<void>) => void
-  private readonly index: RecordIndex
-  private readonly segments: Array<Segment>
+  readonly index: RecordIndex
+  readonly segments: Array<Segment>
   private active: OpenFile | undefined
   /** Where the next commit writes, and how far the file is there. */
   private position: number
@@ -159,7 +158,7 @@ export class DiskLog implements Log {
         const begin = Math.max(from, this.index.first)
         if (begin >= end) return Stream.empty
         return Stream.fromEffectDrain(this.isDirty() || this.flushing ? this.flushed : Effect.void).pipe(
-          Stream.concat(Stream.paginate(begin, (at) => this.page(at, end)))
+          Stream.concat(Stream.paginate(begin, (at) => readPage(this, at, end)))
         )
       })
     )
@@ -393,45 +392,6 @@ export class DiskLog implements Log {
         removed = true
       }
       if (removed) yield* files.syncDirectory(directory)
-    })
-  }
-
-  /** Records from `at` on, as many as a page holds, and where the next page begins. */
-  private page(
-    at: number,
-    end: number
-  ): Effect.Effect<readonly [ReadonlyArray<Uint8Array>, Option.Option<number>], StorageError> {
-    return Effect.gen({ self: this }, function* () {
-      const { files, index, name, segments } = this
-      if (at < index.first || end > index.next) {
-        return yield* new StorageFailed({ name, detail: `record ${at} was replaced or truncated while it was read` })
-      }
-      const number = segments.findLastIndex(({ first }) => first <= at)
-      const segment = segments[number]!
-      const limit = Math.min(end, segments[number + 1]?.first ?? end)
-      const begin = index.positionOf(at)
-      let next = at
-      let stop = begin
-      while (next < limit && (next === at || stop - begin < pageBytes)) {
-        stop = index.positionOf(next) + recordSize(index.lengthOf(next))
-        next++
-      }
-      const io = <A>(effect: Effect.Effect<A, FilesError>) =>
-        Effect.mapError(effect, (error) => toStorageError(name, error))
-      const file = yield* io(files.open(segment.path, false))
-      const read = yield* Effect.ensuring(io(file.read(begin, stop - begin)), file.close)
-      const bytes = Buffer.from(read.buffer, read.byteOffset, read.byteLength)
-      const records: Array<Uint8Array> = []
-      for (let offset = 0; records.length < next - at;) {
-        const found = decodeRecord(bytes, offset, begin, segment.seed)
-        if (found._tag !== "Record") {
-          const detail = found._tag === "Damaged" ? found.detail : "a record is missing that was there"
-          return yield* new Corrupt({ name, at: `${segment.path}, byte ${begin + offset}`, detail })
-        }
-        records.push(found.data)
-        offset = found.end
-      }
-      return [records, next < end ? Option.some(next) : Option.none()]
     })
   }
 }
