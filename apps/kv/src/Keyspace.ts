@@ -19,13 +19,15 @@ export interface Entry {
   readonly version: number
 }
 
-interface Branch {
-  readonly bitmap: number
-  readonly children: ReadonlyArray<Node>
+/** A bitmap of which children there are, and the children: one array, since a change copies all that it is in. */
+type Branch = ReadonlyArray<number | Node>
+
+/** Entries whose keys have the same hash, by chance or malice. */
+interface Collision {
+  readonly entries: ReadonlyArray<Entry>
 }
 
-/** Entries whose keys have the same hash: one, but for chance or malice. */
-type Bucket = Entry | ReadonlyArray<Entry>
+type Bucket = Entry | Collision
 type Node = Branch | Bucket
 
 export interface Keyspace {
@@ -33,7 +35,7 @@ export interface Keyspace {
   readonly root: Branch
 }
 
-const none: Branch = { bitmap: 0, children: [] }
+const none: Branch = [0]
 export const empty: Keyspace = { size: 0, root: none }
 
 const bits = 4
@@ -47,12 +49,16 @@ export const hash = (key: string): number => {
   return (h ^ (h >>> 16)) >>> 0
 }
 
-const isBranch = (node: Node): node is Branch => "bitmap" in node
-const isCollision = (bucket: Bucket): bucket is ReadonlyArray<Entry> => Array.isArray(bucket)
-const first = (bucket: Bucket): Entry => (isCollision(bucket) ? bucket[0]! : bucket)
-const hashOf = (bucket: Bucket): number => hash(first(bucket).key)
+const isBranch = (node: Node): node is Branch => Array.isArray(node)
+const isCollision = (bucket: Bucket): bucket is Collision => "entries" in bucket
+const entriesOf = (bucket: Bucket): ReadonlyArray<Entry> => (isCollision(bucket) ? bucket.entries : [bucket])
+const hashOf = (bucket: Bucket): number => hash(isCollision(bucket) ? bucket.entries[0]!.key : bucket.key)
 
+const bitmapOf = (branch: Branch): number => branch[0] as number
 const bitOf = (h: number, shift: number): number => 1 << ((h >>> (32 - bits - shift)) & 15)
+
+/** Where the child of that bit is, or would be. */
+const indexOf = (bitmap: number, bit: number): number => popcount(bitmap & (bit - 1)) + 1
 
 const popcount = (n: number): number => {
   n -= (n >>> 1) & 0x5555
@@ -65,91 +71,98 @@ export const get = ({ root }: Keyspace, key: string): Entry | undefined => {
   const h = hash(key)
   let node: Node = root
   for (let shift = 0; isBranch(node); shift += bits) {
+    const bitmap = bitmapOf(node)
     const bit = bitOf(h, shift)
-    if ((node.bitmap & bit) === 0) return undefined
-    node = node.children[popcount(node.bitmap & (bit - 1))]!
+    if ((bitmap & bit) === 0) return undefined
+    node = node[indexOf(bitmap, bit)] as Node
   }
-  if (isCollision(node)) return node.find((entry) => entry.key === key)
+  if (isCollision(node)) return node.entries.find((entry) => entry.key === key)
   return node.key === key ? node : undefined
 }
 
+/** Whether the last `set` added a key. One at a time: all here is synchronous. */
+let hasAdded = false
+
 export const set = (keyspace: Keyspace, entry: Entry): Keyspace => {
-  const added = { count: 0 }
-  const root = setIn(keyspace.root, entry, hash(entry.key), 0, added)
-  return { size: keyspace.size + added.count, root }
+  hasAdded = false
+  const root = setIn(keyspace.root, entry, hash(entry.key), 0)
+  return { size: hasAdded ? keyspace.size + 1 : keyspace.size, root }
 }
 
-const setIn = (branch: Branch, entry: Entry, h: number, shift: number, added: { count: number }): Branch => {
-  const { bitmap, children } = branch
+const setIn = (branch: Branch, entry: Entry, h: number, shift: number): Branch => {
+  const bitmap = bitmapOf(branch)
   const bit = bitOf(h, shift)
-  const at = popcount(bitmap & (bit - 1))
+  const at = indexOf(bitmap, bit)
+  const copy = branch.slice()
   if ((bitmap & bit) === 0) {
-    added.count = 1
-    const grown: Array<Node> = Array.from({ length: children.length + 1 })
-    for (let i = 0; i < at; i++) grown[i] = children[i]!
-    grown[at] = entry
-    for (let i = at; i < children.length; i++) grown[i + 1] = children[i]!
-    return { bitmap: bitmap | bit, children: grown }
+    hasAdded = true
+    copy[0] = bitmap | bit
+    copy.splice(at, 0, entry)
+  } else {
+    const child = branch[at] as Node
+    copy[at] = isBranch(child) ? setIn(child, entry, h, shift + bits) : setAt(child, entry, h, shift + bits)
   }
-  const copy = children.slice()
-  copy[at] = setAt(copy[at]!, entry, h, shift + bits, added)
-  return { bitmap, children: copy }
+  return copy
 }
 
-const setAt = (node: Node, entry: Entry, h: number, shift: number, added: { count: number }): Node => {
-  if (isBranch(node)) return setIn(node, entry, h, shift, added)
-  if (!isCollision(node) && node.key === entry.key) return entry
-  const other = hashOf(node)
-  if (other !== h) return setIn(above(node, other, shift), entry, h, shift, added)
-  const rest = (isCollision(node) ? node : [node]).filter(({ key }) => key !== entry.key)
-  if (!isCollision(node) || rest.length === node.length) added.count = 1
-  return [...rest, entry]
+const setAt = (bucket: Bucket, entry: Entry, h: number, shift: number): Node => {
+  if (!isCollision(bucket) && bucket.key === entry.key) return entry
+  const other = hashOf(bucket)
+  if (other !== h) return setIn([bitOf(other, shift), bucket], entry, h, shift)
+  const entries = entriesOf(bucket)
+  const rest = entries.filter(({ key }) => key !== entry.key)
+  hasAdded = rest.length === entries.length
+  return { entries: [...rest, entry] }
 }
-
-const above = (bucket: Bucket, h: number, shift: number): Branch => ({ bitmap: bitOf(h, shift), children: [bucket] })
 
 export const remove = (keyspace: Keyspace, key: string): Keyspace => {
   const root = removeIn(keyspace.root, key, hash(key), 0)
-  return root === keyspace.root ? keyspace : { size: keyspace.size - 1, root: (root as Branch | undefined) ?? none }
+  return root === keyspace.root ? keyspace : { size: keyspace.size - 1, root: root ?? none }
 }
 
 const removeIn = (branch: Branch, key: string, h: number, shift: number): Branch | undefined => {
-  const { bitmap, children } = branch
+  const bitmap = bitmapOf(branch)
   const bit = bitOf(h, shift)
   if ((bitmap & bit) === 0) return branch
-  const at = popcount(bitmap & (bit - 1))
-  const child = children[at]!
+  const at = indexOf(bitmap, bit)
+  const child = branch[at] as Node
   const left = isBranch(child) ? removeIn(child, key, h, shift + bits) : removeFrom(child, key)
   if (left === child) return branch
+  if (left === undefined && branch.length === 2) return undefined
+  const copy = branch.slice()
   if (left === undefined) {
-    if (children.length === 1) return undefined
-    return { bitmap: bitmap & ~bit, children: children.filter((_, index) => index !== at) }
-  }
-  const copy = children.slice()
-  copy[at] = isBranch(left) && left.children.length === 1 && !isBranch(left.children[0]!) ? left.children[0]! : left
-  return { bitmap, children: copy }
+    copy[0] = bitmap & ~bit
+    copy.splice(at, 1)
+  } else copy[at] = lifted(left)
+  return copy
+}
+
+/** A branch of one bucket is that bucket. */
+const lifted = (node: Node): Node => {
+  if (!isBranch(node) || node.length > 2) return node
+  const only = node[1] as Node
+  return isBranch(only) ? node : only
 }
 
 const removeFrom = (bucket: Bucket, key: string): Bucket | undefined => {
-  if (!isCollision(bucket)) return bucket.key === key ? undefined : bucket
-  const rest = bucket.filter((entry) => entry.key !== key)
-  if (rest.length === bucket.length) return bucket
-  return rest.length === 1 ? rest[0]! : rest
+  const entries = entriesOf(bucket)
+  const rest = entries.filter((entry) => entry.key !== key)
+  if (rest.length === entries.length) return bucket
+  return rest.length > 1 ? { entries: rest } : rest[0]
 }
 
 /** The entries whose keys have hashes from this one on, in the order of the hashes. */
-export function* from({ root }: Keyspace, start = 0): Generator<Entry> {
-  yield* walk(root, start, 0)
-}
+export const from = ({ root }: Keyspace, start = 0): Generator<Entry> => walk(root, start, 0)
 
 function* walk(branch: Branch, start: number, shift: number): Generator<Entry> {
   // Of what comes before `start` only the child on its path has any that count.
-  const skipped = popcount(branch.bitmap & (bitOf(start, shift) - 1))
-  const onPath = (branch.bitmap & bitOf(start, shift)) !== 0
-  for (let i = skipped; i < branch.children.length; i++) {
-    const child = branch.children[i]!
-    const begins = onPath && i === skipped ? start : 0
+  const bit = bitOf(start, shift)
+  const path = indexOf(bitmapOf(branch), bit)
+  const onPath = (bitmapOf(branch) & bit) !== 0
+  for (let i = path; i < branch.length; i++) {
+    const child = branch[i] as Node
+    const begins = onPath && i === path ? start : 0
     if (isBranch(child)) yield* walk(child, begins, shift + bits)
-    else if (hashOf(child) >= begins) yield* isCollision(child) ? child : [child]
+    else if (hashOf(child) >= begins) yield* entriesOf(child)
   }
 }

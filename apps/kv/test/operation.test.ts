@@ -1,0 +1,105 @@
+/** What operators meet: the configuration, the HTTP port, TCP between nodes, TLS to clients. */
+import { Effect } from "effect"
+import { Redis } from "ioredis"
+import { describe, expect, it } from "vitest"
+import * as ClusterConfig from "../src/Config.ts"
+import * as Http from "../src/Http.ts"
+import { startCluster } from "./harness.ts"
+
+const node = (id: string, port: number) => ({ id, peer: `127.0.0.1:${port}`, port: port + 1 })
+const valid = { cluster: "shop", replication: "passive", nodes: [node("n1", 7000), node("n2", 7100)] }
+
+const problem = (config: unknown): Promise<string> =>
+  Effect.runPromise(
+    Effect.map(
+      Effect.flip(ClusterConfig.parse("cluster.json", typeof config === "string" ? config : JSON.stringify(config))),
+      ({ message }) => message
+    )
+  )
+
+describe("a configuration", () => {
+  it("is read as it is", async () => {
+    expect(await Effect.runPromise(ClusterConfig.parse("cluster.json", JSON.stringify(valid)))).toEqual(valid)
+  })
+
+  const refused: ReadonlyArray<readonly [name: string, config: unknown, says: string]> = [
+    ["that is no JSON", "{", "cluster.json"],
+    ["without nodes", { ...valid, nodes: [] }, "nodes"],
+    ["with a word that means nothing", { ...valid, paswort: "x" }, "paswort"],
+    ["with a port that is none", { ...valid, nodes: [{ ...node("n1", 7000), port: 70_000 }] }, "port"],
+    ["with a way of replicating that there isn't", { ...valid, replication: "magic" }, "replication"],
+    [
+      "with two nodes of one id",
+      { ...valid, nodes: [node("n1", 7000), node("n1", 7100)] },
+      'nodes[0] and nodes[1] have one id "n1". Give each its own'
+    ],
+    [
+      "with two nodes at one address",
+      { ...valid, nodes: [node("n1", 7000), node("n2", 7000)] },
+      "nodes[0] and nodes[1] have one address 127.0.0.1:7000. Give each its own"
+    ],
+    [
+      "with two nodes in one directory",
+      { ...valid, nodes: valid.nodes.map((each) => ({ ...each, data: "d" })) },
+      'nodes[0] and nodes[1] have one data directory "d". Give each its own'
+    ]
+  ]
+  for (const [name, config, says] of refused) {
+    it(`${name} is refused, and says why`, async () => expect(await problem(config)).toContain(says))
+  }
+
+  it("without this process's node is refused", async () => {
+    const config = await Effect.runPromise(ClusterConfig.parse("cluster.json", JSON.stringify(valid)))
+    const error = await Effect.runPromise(Effect.flip(ClusterConfig.find("cluster.json", config, "n9")))
+    expect(error.message).toBe('cluster.json: there is no node "n9" in it: it has n1, n2')
+  })
+})
+
+describe("the HTTP port", () => {
+  it("tells health, readiness, metrics and the cluster, and shows a page", async () => {
+    const cluster = await startCluster({ nodes: 3, transport: "memory" })
+    const redis = new Redis(cluster.nodes[0]!.server.port)
+    await redis.set("a", "1")
+    await Effect.runPromise(
+      Effect.scoped(
+        Effect.flatMap(Http.serve(cluster.nodes, { port: 0 }), (port) =>
+          Effect.promise(async () => {
+            const ask = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${port}${path}`)
+            expect(await (await ask("/health")).text()).toBe("ok\n")
+            expect(await (await ask("/ready")).json()).toEqual({ ready: true, waiting: [] })
+            const { nodes } = (await (await ask("/cluster")).json()) as { readonly nodes: ReadonlyArray<unknown> }
+            expect(nodes[0]).toMatchObject({
+              id: "n1",
+              members: ["n1", "n2", "n3"],
+              keys: 1,
+              counters: { connected: 1 }
+            })
+            const metrics = await (await ask("/metrics")).text()
+            expect(metrics).toMatch(/troupe_kv_clients_connected\{node="n1"\} 1\n/)
+            expect(metrics).toMatch(/troupe_kv_keys\{node="n1"\} 1\n/)
+            expect(await (await ask("/")).text()).toContain("Troupe KV")
+            expect((await ask("/nosuch")).status).toBe(404)
+          })
+        )
+      )
+    )
+    redis.disconnect()
+    await cluster.stop()
+  })
+})
+
+describe("nodes over TCP", () => {
+  it("carry bytes as they are, and large values", async () => {
+    const cluster = await startCluster({ nodes: 3, transport: "tcp" })
+    const [one, other] = [new Redis(cluster.nodes[1]!.server.port), new Redis(cluster.nodes[2]!.server.port)]
+    const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
+    await one.set("bytes", bytes)
+    expect(await other.getBuffer("bytes")).toEqual(bytes)
+    const large = Buffer.alloc(4 * 1024 * 1024, 0xff)
+    expect(await one.set("large", large)).toBe("OK")
+    expect((await other.getBuffer("large"))!.equals(large)).toBe(true)
+    one.disconnect()
+    other.disconnect()
+    await cluster.stop()
+  })
+})
