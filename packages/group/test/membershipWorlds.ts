@@ -169,9 +169,13 @@ const live = (record: Notes, node: string, group: string, stayFrom: number) =>
       ).pipe(Effect.timeoutOption(Duration.millis(Math.max(1, stayFrom - performance.now()))))
       yield* Effect.sleep(Duration.millis(yield* Random.nextIntBetween(1, 1_500)))
     }
-    yield* stay
-    yield* Effect.never
-  }).pipe(Effect.scoped)
+    // A group that all others have left while this node was cut off is gone: it founds it again.
+    const stayToTheEnd = Effect.gen(function* () {
+      const { views } = yield* membership.join(group, { create: true })
+      yield* Stream.runForEach(views, (view) => Effect.sync(() => record.sees(life, view)))
+    })
+    yield* Effect.forever(Effect.scoped(stayToTheEnd))
+  })
 
 interface Life {
   readonly node: string

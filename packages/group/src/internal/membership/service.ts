@@ -36,12 +36,13 @@ class Stay {
   see(view: View): void {
     this.view = view
     if (this.unread !== undefined && this.unread.push(view) > behindMax) this.unread.shift()
-    for (const listener of this.listeners) listener(view)
+    // One that is woken may begin to read: it has this view already.
+    for (const listener of [...this.listeners]) listener(view)
   }
 
   end(): void {
     this.isOver = true
-    for (const listener of this.listeners) listener(undefined)
+    for (const listener of [...this.listeners]) listener(undefined)
   }
 }
 
