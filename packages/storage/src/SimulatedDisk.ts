@@ -3,7 +3,8 @@
  *
  * The code that keeps logs on them is that of `@troupe/storage/Disk`, over a simulated file system. A crash loses what was
  * not synced: all of it, none, or some of its sectors, in any order; the names of a directory from some moment on. A disk
- * outlives the programs that use it: whoever builds its layer while an earlier life has not closed it comes after a crash.
+ * outlives the programs that use it: whoever builds its layer while an earlier life has not closed it comes after a crash,
+ * and the earlier life gets no answer any more. So build it once a life, and hand it to all who need it.
  *
  * In a simulation, make the disks beside the run, one value a run, and give each node its layer:
  *
