@@ -82,8 +82,8 @@ export interface SimulatedDisk {
   readonly layer: Layer.Layer<Storage>
   /** Full, in bytes. Change it as you like. */
   capacityBytes: number
-  /** What fails from now on. */
-  failing: "nothing" | "writes" | "syncs"
+  /** What fails from now on. `syncs silently`: it says that they succeeded, as disks do that lie about their cache. */
+  failing: "nothing" | "writes" | "syncs" | "syncs silently"
   /** How many operations there were: each is a moment at which it can crash. */
   readonly operations: number
   /** From the operation of this number on nothing is done any more, and nobody is told, until the layer is built again. */
@@ -114,7 +114,7 @@ interface Life {
 
 class Spindle implements SimulatedDisk {
   capacityBytes: number
-  failing: "nothing" | "writes" | "syncs" = "nothing"
+  failing: "nothing" | "writes" | "syncs" | "syncs silently" = "nothing"
   operations = 0
   crashAt = Infinity
   private readonly options: Options
@@ -207,7 +207,7 @@ class Spindle implements SimulatedDisk {
         failed()
         return Effect.fail({ full: false, detail: "EIO: the sync failed" })
       }
-      return Effect.sync(run)
+      return this.failing === "syncs silently" ? Effect.void : Effect.sync(run)
     })
     return millis > 0 ? Effect.andThen(Effect.sleep(millis), synced) : synced
   }

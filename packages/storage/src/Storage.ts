@@ -54,7 +54,8 @@ export interface Log {
    */
   readonly append: (record: Uint8Array) => number
   /**
-   * Makes durable what was appended, and truncated, so far; calls `done` when it is, or when that failed. After a failure
+   * Makes durable what was appended, and truncated, so far; calls `done` when it is, or when that failed: before this returns
+   * where there is nothing to wait for. After a failure
    * the log takes nothing more: what was not flushed is in doubt until it is opened again.
    */
   readonly flush: (done: (failure: StorageError | undefined) => void) => void

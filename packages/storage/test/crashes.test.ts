@@ -14,4 +14,12 @@ describe("a crash at any operation", () => {
     }
     expect(broken).toEqual([])
   })
+
+  it("is found to lose what was flushed, where the disk lies about what is durable", async () => {
+    let found = 0
+    for (let operation = 5; operation < 90; operation += 5) {
+      if ((await crashAt(operation, operation, "syncs silently")).length > 0) found++
+    }
+    expect(found).toBeGreaterThan(8)
+  })
 })

@@ -153,8 +153,13 @@ export const operations = async (): Promise<number> => {
 /**
  * Crashes at that operation, looks, crashes again while the log is opened and looks again. Returns what is wrong.
  */
-export const crashAt = async (operation: number, seed: number): Promise<ReadonlyArray<string>> => {
+export const crashAt = async (
+  operation: number,
+  seed: number,
+  failing: SimulatedDisk.SimulatedDisk["failing"] = "nothing"
+): Promise<ReadonlyArray<string>> => {
   const crashing = disk(seed)
+  crashing.failing = failing
   crashing.crashAt = operation
   const told = new Told()
   /** A life that ends by a crash: its scope is never closed. */
