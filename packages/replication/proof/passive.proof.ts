@@ -1,5 +1,5 @@
-/** Passive replication in every world that its card allows: `npm run proof -- replication --only passive`. */
-import { Passive } from "@troupe/replication"
+/** Passive and local-write replication in every world that its card allows: `npm run proof -- replication`. */
+import { LocalWrite, Passive } from "@troupe/replication"
 import { Faults } from "@troupe/simulation"
 import { Numbers, numbers } from "../test/machines.ts"
 import { boundMillis, run, type Subject } from "./worlds.ts"
@@ -10,8 +10,16 @@ export const passive: Subject = {
   actor: Passive.protocol(numbers).name
 }
 
-export default Passive.card.assumes.tolerates.map((preset) => ({
-  algorithm: "passive",
-  preset,
-  run: async (seed: number) => ({ ...(await run(passive, { seed, faults: Faults.presets[preset] })), boundMillis })
-}))
+export const localWrite: Subject = {
+  layer: LocalWrite.layer(Numbers),
+  card: LocalWrite.card,
+  actor: LocalWrite.protocol(numbers).name
+}
+
+export default Object.entries({ passive, "local-write": localWrite }).flatMap(([algorithm, subject]) =>
+  Passive.card.assumes.tolerates.map((preset) => ({
+    algorithm,
+    preset,
+    run: async (seed: number) => ({ ...(await run(subject, { seed, faults: Faults.presets[preset] })), boundMillis })
+  }))
+)

@@ -2,7 +2,7 @@
 import { Passive } from "@troupe/replication"
 import { Faults } from "@troupe/simulation"
 import { describe, expect, it } from "vitest"
-import { passive } from "../proof/passive.proof.ts"
+import { localWrite, passive } from "../proof/passive.proof.ts"
 import { boundMillis, run } from "../proof/worlds.ts"
 
 describe.each(Passive.card.assumes.tolerates)("passive replication under %s", (preset) => {
@@ -14,4 +14,15 @@ describe.each(Passive.card.assumes.tolerates)("passive replication under %s", (p
       expect(answered).toBeGreaterThan(100)
     }
   })
+})
+
+describe("local-write replication under chaos", () => {
+  it("is linearizable while the primary migrates, loses nothing that was acknowledged, and converges", async () => {
+    for (let seed = 1; seed <= 3; seed++) {
+      const { answered, violations, worstMillis } = await run(localWrite, { seed, faults: Faults.chaos })
+      expect(violations).toEqual([])
+      expect(worstMillis).toBeLessThan(boundMillis)
+      expect(answered).toBeGreaterThan(100)
+    }
+  }, 60_000)
 })

@@ -101,6 +101,8 @@ export type Message =
   | { readonly _tag: "Vote"; readonly view: number; readonly at: number; readonly atView: number }
   /** "There is a later view." */
   | { readonly _tag: "Newer"; readonly view: number }
+  /** From a primary that takes nothing more: "be the primary, in that view". */
+  | { readonly _tag: "HandOver"; readonly view: number }
 
 /** `no primary`: this node knows of none. `elsewhere`: who was asked is not the primary. `apart`: it has lost its majority. */
 export const Refusal = Schema.Literals(["overloaded", "no primary", "elsewhere", "apart"])
@@ -175,7 +177,8 @@ export const schemas = ({
     Schema.TaggedStruct("Snapshot", { view, piece: Piece }),
     Schema.TaggedStruct("Missing", { view }),
     Schema.TaggedStruct("Vote", { view, at, atView: Natural }),
-    Schema.TaggedStruct("Newer", { view })
+    Schema.TaggedStruct("Newer", { view }),
+    Schema.TaggedStruct("HandOver", { view })
   ])
   const record = Schema.Union([
     Schema.TaggedStruct("Life", { life: Natural, view }),

@@ -20,6 +20,7 @@ import {
   type Waiting
 } from "./state.ts"
 import * as Table from "./table.ts"
+import { handOver } from "./views.ts"
 
 // --------------------------------------------------------------------------------------------------------- taking over
 
@@ -96,6 +97,8 @@ export const receive = (
     return refuse(state, from, life, asked, from === act.self.id ? "no primary" : "elsewhere", act)
   }
   if (isApart(state, act.self)) return refuse(state, from, life, asked, "apart", act)
+  // Whoever asked asks the next primary.
+  if (state.writer.leaves) return state
   const room = act.self.options.queue - state.waitingCount
   if (asked.length > room) refuse(state, from, life, asked.slice(room), "overloaded", act)
   const client = act.self.nodes.indexOf(from)
@@ -105,7 +108,22 @@ export const receive = (
     const { counter, request } = asked[i]!
     waiting = { client, life, counter, floor, request, before: waiting }
   }
-  return pump(machine, { ...state, waiting, waitingCount: state.waitingCount + count }, act)
+  const noted = act.self.options.migrateAfter > 0 ? note(machine, state, client, asked, act) : state.writer
+  return pump(machine, { ...state, waiting, waitingCount: state.waitingCount + count, writer: noted }, act)
+}
+
+/** Who writes, and whether the office goes there. */
+const note = (
+  machine: Machine.Any,
+  { writer }: State,
+  client: number,
+  asked: ReadonlyArray<Asked>,
+  act: Act
+): State["writer"] => {
+  const updates = asked.reduce((sum, { request }) => (machine.isRead(request) ? sum : sum + 1), 0)
+  if (updates === 0) return writer
+  const count = client === writer.client ? writer.count + updates : updates
+  return { client, count, leaves: act.self.nodes[client] !== act.self.id && count >= act.self.options.migrateAfter }
 }
 
 export const refuse = (
@@ -275,8 +293,9 @@ export const commit = (machine: Machine.Any, state: State, act: Act): State => {
     answer(rounds[done++]!.answers, rounds[done - 1]!.at, act)
   }
   if (done > 0) rounds = rounds.slice(done)
-  if (replica === state.replica && rounds === state.rounds) return state
-  return pump(machine, { ...state, replica, rounds }, act)
+  const isSame = replica === state.replica && rounds === state.rounds
+  const next = isSame ? state : pump(machine, { ...state, replica, rounds }, act)
+  return next.writer.leaves ? handOver(next, act) : next
 }
 
 const answer = (answers: ReadonlyArray<Told>, at: number, act: Act): void => {

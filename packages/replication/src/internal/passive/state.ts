@@ -40,6 +40,8 @@ export interface Options {
   readonly batch: number
   /** Requests that wait at the primary, at the most: one more is refused. */
   readonly queue: number
+  /** After so many updates in a row from one other node, that becomes the primary. Never: 0. */
+  readonly migrateAfter: number
 }
 
 export type Act = Protocol.DurableActions<Message, Event, Timer, Options, Record>
@@ -105,6 +107,8 @@ export interface State {
   /** The latest that waits, and how many do. */
   readonly waiting: Waiting | undefined
   readonly waitingCount: number
+  /** Whose updates came last, and how many in a row; `leaves` when it takes no more, to hand over. */
+  readonly writer: { readonly client: number; readonly count: number; readonly leaves: boolean }
 
   /** Whether it has asked for what it lacks, since the last tick. */
   readonly fetching: boolean
@@ -133,6 +137,13 @@ export const majority = ({ nodes }: Self): number => Math.floor(nodes.length / 2
 export const suspects = ({ silent, suspected }: State, node: NodeId.NodeId, self: Self): boolean =>
   suspected.includes(node) ||
   (self.options.detector === "silence" && silent[self.nodes.indexOf(node)]! >= self.options.silentTicks)
+
+/** The next view whose primary is that node. */
+export const viewOf = (node: NodeId.NodeId, { view }: State, self: Self): number => {
+  let next = view + 1
+  while (primaryOf(next, self) !== node) next++
+  return next
+}
 
 /** The next view whose primary is not suspected. */
 export const nextView = (state: State, self: Self): number => {

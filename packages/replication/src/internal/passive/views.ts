@@ -3,7 +3,10 @@
  */
 import type { NodeId } from "@troupe/transport"
 import * as Log from "./log.ts"
-import { type Act, isEnough, isPrimary, lastOf, nextView, primaryOf, type State, suspects } from "./state.ts"
+import { type Act, isEnough, isPrimary, lastOf, nextView, primaryOf, type State, suspects, viewOf } from "./state.ts"
+
+/** Nobody has written yet. */
+export const nobody: State["writer"] = { client: -1, count: 0, leaves: false }
 
 /** Takes part in a later view from now on, and votes for its primary. */
 export const enter = (state: State, view: number, act: Act): State => {
@@ -29,6 +32,7 @@ export const join = (state: State, view: number, act: Act): State => {
     rounds: [],
     waiting: undefined,
     waitingCount: 0,
+    writer: nobody,
     fetching: false,
     dump: undefined
   }
@@ -93,4 +97,20 @@ export const missedBy = (state: State, node: NodeId.NodeId, act: Act): State => 
 export const newer = (state: State, to: NodeId.NodeId, act: Act): State => {
   act.sendNow(to, { _tag: "Newer", view: state.view })
   return state
+}
+
+/** A primary that has nothing under way leaves its office to the node that writes. */
+export const handOver = (state: State, act: Act): State => {
+  const { rounds, waitingCount, writer } = state
+  if (!writer.leaves || rounds.length > 0 || waitingCount > 0) return state
+  const to = act.self.nodes[writer.client]!
+  const view = viewOf(to, state, act.self)
+  act.sendNow(to, { _tag: "HandOver", view })
+  return enter(state, view, act)
+}
+
+/** It is to be the primary: the others hear of the view, and vote. */
+export const onHandOver = (state: State, view: number, act: Act): State => {
+  for (const peer of act.self.peers) act.sendNow(peer, { _tag: "Newer", view })
+  return enter(state, view, act)
 }

@@ -1,5 +1,5 @@
 /**
- * What passive replication promises, over the states of all nodes.
+ * What replication by a primary assumes and promises, over the states of all nodes, and where it breaks.
  */
 import type { Card } from "@troupe/actor"
 import * as Log from "./log.ts"
@@ -20,7 +20,7 @@ const same = ({ replica: one }: State, { replica: other }: State, at: number): b
   return a === undefined || b === undefined || a === b
 }
 
-export const all: ReadonlyArray<Card.Guarantee<State>> = [
+export const guarantees: ReadonlyArray<Card.Guarantee<State>> = [
   {
     name: "no safe update is lost",
     kind: "always",
@@ -59,5 +59,37 @@ export const all: ReadonlyArray<Card.Guarantee<State>> = [
     kind: "sometimes",
     description: "The run has seen one.",
     holds: (nodes) => nodes.some(({ state }) => safeAt(state) > 0)
+  }
+]
+
+export const assumes: Card.Card["assumes"] = {
+  timing: "partially synchronous",
+  failures: "crash-recovery",
+  channels: { loss: true, duplication: true, order: "any" },
+  tolerates: ["none", "lossy", "crash", "partition", "chaos"]
+}
+
+export const weaknesses: ReadonlyArray<Card.Weakness> = [
+  {
+    name: "a majority is down",
+    description: "Nothing becomes safe without a majority: updates wait, and end in doubt.",
+    faults: "crash"
+  },
+  {
+    name: "a detector that errs, where it must not",
+    description: "With `perfect-detector`, a primary that is wrongly suspected goes on beside the next one.",
+    faults: "partition",
+    breaks: "no safe update is lost"
+  },
+  {
+    name: "reads of backups are behind",
+    description: "A local read may miss an update that another client has been told of: sequential, not linearizable.",
+    faults: "none"
+  },
+  {
+    name: "a disk that is lost",
+    description: "A node that comes back with an empty disk has forgotten its votes and what it said was safe.",
+    faults: "crash",
+    breaks: "no safe update is lost"
   }
 ]
