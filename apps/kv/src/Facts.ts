@@ -1,5 +1,6 @@
 /** What changes the keyspace: facts that every replica applies in the same order, and the state that comes of them. */
 import { Schema } from "effect"
+import { Bytes } from "./Bytes.ts"
 import * as Keyspace from "./Keyspace.ts"
 
 export interface State {
@@ -24,15 +25,15 @@ export const init: State = {
 
 export const Update = Schema.Union([
   /** `expires` in milliseconds since 1970; 0: never. */
-  Schema.TaggedStruct("Put", { key: Schema.String, value: Schema.String, expires: Schema.Int }),
-  Schema.TaggedStruct("Remove", { keys: Schema.Array(Schema.String) }),
+  Schema.TaggedStruct("Put", { key: Bytes, value: Bytes, expires: Schema.Int }),
+  Schema.TaggedStruct("Remove", { keys: Schema.Array(Bytes) }),
   Schema.TaggedStruct("Flush", {}),
-  Schema.TaggedStruct("Lock", { key: Schema.String, token: Schema.Int, expires: Schema.Int }),
-  Schema.TaggedStruct("Unlock", { keys: Schema.Array(Schema.String) }),
+  Schema.TaggedStruct("Lock", { key: Bytes, token: Schema.Int, expires: Schema.Int }),
+  Schema.TaggedStruct("Unlock", { keys: Schema.Array(Bytes) }),
   /** Of a dump: an entry with its version, and the numbers that a state goes on from. */
   Schema.TaggedStruct("Restore", {
-    key: Schema.String,
-    value: Schema.String,
+    key: Bytes,
+    value: Bytes,
     expires: Schema.Int,
     version: Schema.Int
   }),

@@ -7,6 +7,7 @@
  */
 import type { Machine } from "@troupe/replication"
 import { Schema } from "effect"
+import { Bytes } from "./Bytes.ts"
 import { type Command, hasArity } from "./commands/Command.ts"
 import { keyCommands } from "./commands/keys.ts"
 import { locks } from "./commands/locks.ts"
@@ -23,9 +24,9 @@ export const commands: ReadonlyMap<string, Command> = new Map(
 )
 
 /** The name, in capitals, and the words after it. */
-const Words = Schema.Array(Schema.String)
+const Words = Schema.Array(Bytes)
 
-const Watched = Schema.Array(Schema.Struct({ key: Schema.String, version: Schema.Int }))
+const Watched = Schema.Array(Schema.Struct({ key: Bytes, version: Schema.Int }))
 
 export const Step = Schema.Union([
   Schema.TaggedStruct("Run", { words: Words }),

@@ -1,5 +1,6 @@
 /** What a command is answered with. Bytes are strings of one byte a character. */
 import { Schema } from "effect"
+import { Bytes } from "./Bytes.ts"
 
 export type Reply =
   | { readonly _tag: "Simple"; readonly text: string }
@@ -23,7 +24,7 @@ export const schema: Schema.Codec<Reply> = Schema.Union([
   Schema.TaggedStruct("Failure", { text: Schema.String }),
   Schema.TaggedStruct("Integer", { value: Schema.Int }),
   Schema.TaggedStruct("Long", { digits: Schema.String }),
-  Schema.TaggedStruct("Bulk", { bytes: Schema.String }),
+  Schema.TaggedStruct("Bulk", { bytes: Bytes }),
   Schema.TaggedStruct("Null", {}),
   Schema.TaggedStruct("NullArray", {}),
   Schema.TaggedStruct("Multiple", { items }),

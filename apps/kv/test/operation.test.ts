@@ -1,10 +1,11 @@
 /** What operators meet: the configuration, the HTTP port, TCP between nodes, TLS to clients. */
 import { Effect } from "effect"
 import { Redis } from "ioredis"
+import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import * as ClusterConfig from "../src/Config.ts"
 import * as Http from "../src/Http.ts"
-import { startCluster } from "./harness.ts"
+import { serve, startCluster, withServer } from "./harness.ts"
 
 const node = (id: string, port: number) => ({ id, peer: `127.0.0.1:${port}`, port: port + 1 })
 const valid = { cluster: "shop", replication: "passive", nodes: [node("n1", 7000), node("n2", 7100)] }
@@ -101,5 +102,26 @@ describe("nodes over TCP", () => {
     one.disconnect()
     other.disconnect()
     await cluster.stop()
+  })
+})
+
+describe("a server with a certificate", () => {
+  const pem = (name: string): string =>
+    readFileSync(new URL(`../../../packages/transport/test/fixtures/${name}.pem`, import.meta.url), "utf8")
+
+  it("serves who speaks TLS", () =>
+    withServer(
+      async ({ port }) => {
+        const redis = new Redis(port, { tls: { ca: pem("ca"), checkServerIdentity: () => undefined } })
+        expect(await redis.set("a", "1")).toBe("OK")
+        expect(await redis.get("a")).toBe("1")
+        redis.disconnect()
+      },
+      { tls: { cert: pem("n1.cert"), key: pem("n1.key") } }
+    ))
+
+  it("is refused at the start when that is none", async () => {
+    const failed = await Effect.runPromise(Effect.scoped(Effect.flip(serve({ tls: { cert: "x", key: "y" } }))))
+    expect(failed.message).toContain("tls: ")
   })
 })
