@@ -89,7 +89,10 @@ const startNode = (
   Effect.gen(function* () {
     const store = Node.layer({ node: id, cluster, replication }).pipe(Layer.provide([transport, storage]))
     const replicated = Context.get(yield* Layer.build(Layer.fresh(store)), Store)
-    const server = yield* Server.make(replicated, settings)
+    const server = yield* Server.make(replicated, {
+      writesReach: replication === "naive" ? "self" : "all",
+      ...settings
+    })
     return { id, replicated, server }
   }).pipe(Effect.annotateLogs({ node: id }))
 

@@ -1,5 +1,5 @@
 /** One node: a replica of the store on a transport and a disk, and the port that Redis clients reach it by. */
-import { Passive, type Replicated } from "@troupe/replication"
+import { LocalWrite, Naive, Passive, type Replicated } from "@troupe/replication"
 import { Storage, type StorageError } from "@troupe/storage"
 import type { ChannelInUse, Transport } from "@troupe/transport"
 import { Effect, Layer, Schema } from "effect"
@@ -14,8 +14,16 @@ export interface Node {
   readonly server: Server
 }
 
-export const replications = ["passive"] as const
+export const replications = ["passive", "local-write", "naive"] as const
 export type Replication = (typeof replications)[number]
+
+type ReplicationError = StorageError | ChannelInUse | Replicated.InvalidOptions
+
+const layers: Readonly<Record<Replication, Layer.Layer<Store, ReplicationError, Transport | Storage>>> = {
+  passive: Passive.layer(Store),
+  "local-write": LocalWrite.layer(Store),
+  naive: Naive.layer(Store)
+}
 
 /** Whose data it is, what wrote it, and in which form. */
 const Identity = Schema.Struct({
@@ -61,6 +69,6 @@ const identify = (own: Identity): Effect.Effect<void, DataRefused | StorageError
 
 /** The store of one node. */
 export const layer = (
-  own: Omit<Identity, "format">
-): Layer.Layer<Store, DataRefused | StorageError | ChannelInUse | Replicated.InvalidOptions, Transport | Storage> =>
-  Layer.unwrap(Effect.as(identify({ format, ...own }), Passive.layer(Store)))
+  own: Omit<Identity, "format"> & { readonly replication: Replication }
+): Layer.Layer<Store, DataRefused | ReplicationError, Transport | Storage> =>
+  Layer.unwrap(Effect.as(identify({ format, ...own }), layers[own.replication]))

@@ -88,6 +88,19 @@ describe("bounds", () => {
       { maxClients: 1 }
     ))
 
+  it("lets who waits for a lock in as soon as it is free, and nobody before", () =>
+    withServer(async ({ port }) => {
+      const [holder, waiter] = [await talk(port), await talk(port)]
+      holder.send(command("LOCK.ACQUIRE", "door", "60000"))
+      await holder.read(4)
+      waiter.send(command("LOCK.ACQUIRE", "door", "60000", "50000") + command("PING"))
+      holder.send(command("LOCK.RELEASE", "door", "1"))
+      expect(await holder.read(4)).toBe(":1\r\n")
+      expect(await waiter.read(11)).toBe(":2\r\n+PONG\r\n")
+      holder.socket.destroy()
+      waiter.socket.destroy()
+    }))
+
   it("answers a pipeline deeper than its bound, bit by bit", () =>
     withServer(
       async ({ port }) => {

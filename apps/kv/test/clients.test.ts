@@ -8,6 +8,7 @@ import { promisify } from "node:util"
 import { createClient } from "redis"
 import Redlock from "redlock"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { replications } from "../src/Node.ts"
 import { startCluster, type Started } from "./harness.ts"
 
 const run = promisify(execFile)
@@ -144,4 +145,19 @@ describe("a cluster on disk", () => {
     )
     await first.remove()
   })
+})
+
+describe("each way of replicating", () => {
+  for (const replication of replications) {
+    it(`${replication} serves clients at each node`, async () => {
+      const started = await startCluster({ nodes: 3, transport: "memory", replication })
+      for (const [index, { server }] of started.nodes.entries()) {
+        const redis = new Redis(server.port)
+        expect(await redis.set(`own:${index}`, index)).toBe("OK")
+        expect(await redis.get(`own:${index}`)).toBe(String(index))
+        redis.disconnect()
+      }
+      await started.stop()
+    })
+  }
 })

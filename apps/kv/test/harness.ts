@@ -91,7 +91,7 @@ export interface Started {
   readonly stop: () => Promise<void>
   readonly directory: string | undefined
   /** Starts the first node's store on its directory as somebody else's. */
-  readonly startAs: (own: Omit<Node.Identity, "format">) => Effect.Effect<unknown, Error>
+  readonly startAs: (own: Parameters<typeof Node.layer>[0]) => Effect.Effect<unknown, Error>
   readonly remove: () => Promise<void>
 }
 
@@ -101,16 +101,14 @@ export const startCluster = async (options: {
   readonly transport: "memory" | "tcp"
   readonly onDisk?: boolean
   readonly directory?: string
+  readonly replication?: Node.Replication
 }): Promise<Started> => {
   const scope = Scope.makeUnsafe()
   const directory = options.directory ?? (options.onDisk ? mkdtempSync(join(tmpdir(), "kv-")) : undefined)
-  const { nodes, transport } = options
+  const { nodes, replication = "passive", transport } = options
   const data = directory === undefined ? {} : { data: directory }
   const started = await Effect.runPromise(
-    Cluster.start({ replication: "passive", transport, nodes, port: 0, ...data }).pipe(
-      Scope.provide(scope),
-      Effect.provide(quiet)
-    )
+    Cluster.start({ replication, transport, nodes, port: 0, ...data }).pipe(Scope.provide(scope), Effect.provide(quiet))
   )
   return {
     nodes: started,

@@ -1,6 +1,6 @@
 /** The keyspace against a plain map, the machine against its dump, and patterns against expressions. */
 import { describe, expect, it } from "vitest"
-import * as Facts from "../src/Facts.ts"
+import type * as Facts from "../src/Facts.ts"
 import * as Glob from "../src/Glob.ts"
 import * as Keyspace from "../src/Keyspace.ts"
 import { machine, type Step } from "../src/KeyspaceMachine.ts"

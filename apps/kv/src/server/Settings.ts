@@ -23,6 +23,8 @@ export interface Settings {
   readonly slowReaderMillis: number
   /** How long a client may say nothing; 0: for ever. Of a host that is gone the system's keep-alive tells. */
   readonly idleMillis: number
+  /** What `WAIT` tells of an answered write: that all members have it, or that maybe none but this one has. */
+  readonly writesReach: "all" | "self"
   /** How long a stopping server waits for the commands that it has read. */
   readonly drainMillis: number
 }
@@ -38,6 +40,7 @@ export const defaults: Settings = {
   maxOutputBytes: 32 * 1024 * 1024,
   slowReaderMillis: 60_000,
   idleMillis: 0,
+  writesReach: "all",
   drainMillis: 5_000
 }
 

@@ -49,12 +49,14 @@ const acquire: Performance = (means, words) =>
   })
 
 /** What was answered is as safe as the way of replicating makes it: nothing has to be waited for. */
-const wait: Performance = ({ replicated }, words) => {
+const wait: Performance = ({ replicated, settings }, words) => {
   if (Integers.parse(words[1]!) === undefined) return Effect.succeed(Reply.notAnInteger)
   if (Integers.parse(words[2]!) === undefined) {
     return Effect.succeed(Reply.failure("ERR timeout is not an integer or out of range"))
   }
-  return Effect.map(replicated.status, ({ members }) => Reply.integer(Math.max(0, members.length - 1)))
+  return Effect.map(replicated.status, ({ members }) =>
+    Reply.integer(settings.writesReach === "all" ? Math.max(0, members.length - 1) : 0)
+  )
 }
 
 const info: Performance = (means, words) =>
