@@ -10,16 +10,20 @@ export const passive: Subject = {
   actor: Passive.protocol(numbers).name
 }
 
+/** Short logs, so that who was away fetches snapshots. */
+export const forgetful: Subject = { ...passive, layer: Passive.layer(Numbers, { kept: 1 }) }
+
 export const localWrite: Subject = {
   layer: LocalWrite.layer(Numbers),
   card: LocalWrite.card,
   actor: LocalWrite.protocol(numbers).name
 }
 
-export default Object.entries({ passive, "local-write": localWrite }).flatMap(([algorithm, subject]) =>
-  Passive.card.assumes.tolerates.map((preset) => ({
-    algorithm,
-    preset,
-    run: async (seed: number) => ({ ...(await run(subject, { seed, faults: Faults.presets[preset] })), boundMillis })
-  }))
+export default Object.entries({ passive, "passive, short logs": forgetful, "local-write": localWrite }).flatMap(
+  ([algorithm, subject]) =>
+    Passive.card.assumes.tolerates.map((preset) => ({
+      algorithm,
+      preset,
+      run: async (seed: number) => ({ ...(await run(subject, { seed, faults: Faults.presets[preset] })), boundMillis })
+    }))
 )

@@ -98,4 +98,88 @@ describe("passive replication", () => {
     expect(violations).toEqual([])
     expect(value).toEqual([2, "n2", 2, 3, "backup"])
   })
+
+  it("brings a replica that was away for longer than the log is kept a snapshot, while load goes on", async () => {
+    const { value, violations } = await world({
+      layer: { kept: 1 },
+      test: (simulator, at) =>
+        Effect.gen(function* () {
+          const write = (from: number, to: number) =>
+            Effect.all(
+              Array.from({ length: to - from }, (_, i) => at("n2").invoke(put(`key ${from + i}`, from + i))),
+              { concurrency: 8, discard: true }
+            )
+          yield* write(0, 10)
+          yield* simulator.crash("n3")
+          yield* write(10, 1300)
+          yield* simulator.restart("n3")
+          yield* write(1300, 1400)
+          yield* Effect.sleep("2 seconds")
+          const [one, other] = [yield* at("n1").status, yield* at("n3").status]
+          const states = simulator.world.snapshot(Passive.protocol(numbers).name)
+          const back = states.find(({ node }) => node === "n3")!.state as Passive.State
+          const value = yield* at("n3").invoke(get("key 600"), { read: "local" })
+          return [one.committed, other.committed, other.role, back.replica.log.base.at > 10, value]
+        })
+    })
+    expect(violations).toEqual([])
+    expect(value).toEqual([1400, 1400, "backup", true, 600])
+  })
+
+  it("comes back from fewer records with the same state, the same responses and the same log", () => {
+    const protocol = Passive.protocol(numbers)
+    const self = Protocol.self("n2", nodes, Passive.defaults)
+    const batches = Array.from({ length: 10 }, (_, i) => ({
+      ...{ view: 1, now: i, before: i },
+      entries: [{ client: 0, life: 1, counter: i + 1, floor: i, response: i, updates: [{ key: `k${i}`, value: i }] }]
+    }))
+    const restore = protocol.durable!.restore
+    const state = restore(protocol.init(self), { _tag: "Append", at: 0, commit: 7, batches }, self)
+    const records = [...protocol.durable!.compact!({ ...state, life: 3, view: 5 })!]
+    const again = records.reduce((each, record) => restore(each, record, self), protocol.init(self))
+    expect([again.life, again.view]).toEqual([3, 5])
+    const seen = ({ replica: { versions } }: Passive.State) =>
+      versions.map(({ at, now, requests, state, table }) => ({ at, now, requests, state, ...table[0], chunks: 0 }))
+    expect(seen(again)).toEqual(seen(state))
+    expect(again.replica.log.base).toEqual({ at: 7, view: 1 })
+    expect(records.map(({ _tag }) => _tag)).toEqual(["Life", "Piece", "Append", "Append", "Append"])
+  })
+
+  it("refuses what is more than may wait, and says that nothing was changed", async () => {
+    const { value } = await world({
+      layer: { queue: 1, pipeline: 1 },
+      test: (_, at) =>
+        Effect.gen(function* () {
+          const exits = yield* Effect.all(
+            Array.from({ length: 5 }, () => Effect.exit(at("n1").invoke(add("x", 1)))),
+            { concurrency: "unbounded" }
+          )
+          const refused = exits.filter((exit) => JSON.stringify(exit).includes("overloaded")).length
+          return [refused, yield* at("n2").invoke(get("x"))]
+        })
+    })
+    expect(value).toEqual([3, 2])
+  })
+
+  it("is in doubt where a request may have been executed, and says that a read changed nothing", async () => {
+    const { value } = await world({
+      layer: { timeout: "2 seconds" },
+      test: (simulator, at) =>
+        Effect.gen(function* () {
+          yield* at("n1").invoke(put("x", 1))
+          yield* simulator.split([["n1"], ["n2"], ["n3"]])
+          const ends = [
+            yield* Effect.flip(at("n1").invoke(put("x", 2))),
+            yield* Effect.flip(at("n1").invoke(get("x"))),
+            // By now it knows.
+            yield* Effect.flip(at("n1").invoke(put("x", 3)))
+          ]
+          // The others go on without it, from what they have: the update that is in doubt is none of it.
+          yield* simulator.split([nodes])
+          yield* Effect.sleep("1 second")
+          return [...ends.map((end) => (end as { readonly _tag: string })._tag), yield* at("n2").invoke(get("x"))]
+        })
+    })
+    expect(value).toEqual(["InDoubt", "Unavailable", "Unavailable", 1])
+  })
 })

@@ -61,6 +61,7 @@ const extend = (
   act: Act
 ): { readonly state: State; readonly matched: number | undefined } => {
   const { replica } = state
+  const { kept } = act.self.options
   const safe = Replica.safe(replica).at
   // Up to there all logs agree.
   const at = Math.max(begins, Math.min(safe, begins + all.length))
@@ -71,12 +72,12 @@ const extend = (
   while (held < end && Log.viewAt(replica.log, held + 1) === all[held - begins]!.view) held++
   const upTo = Math.min(commit, end)
   if (held === end) {
-    const settled = Replica.settle(replica, upTo, Number.MAX_SAFE_INTEGER)
+    const settled = Replica.settle(replica, upTo, kept)
     return { state: settled === replica ? state : { ...state, replica: settled }, matched: end }
   }
   const batches: ReadonlyArray<Batch> = held === begins ? all : all.slice(held - begins)
   act.persist({ _tag: "Append", at: held, commit: Math.max(safe, upTo), batches })
-  return { state: { ...state, replica: Replica.extend(machine, replica, held, batches, upTo) }, matched: end }
+  return { state: { ...state, replica: Replica.extend(machine, replica, held, batches, upTo, kept) }, matched: end }
 }
 
 // ------------------------------------------------------------------------------------------------------------ catching up

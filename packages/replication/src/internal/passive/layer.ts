@@ -27,6 +27,8 @@ export interface LayerOptions {
   readonly pipeline?: number
   /** Requests that wait at the primary, at the most: one more is refused as overloaded. Default: 65,536. */
   readonly queue?: number
+  /** Requests whose updates are kept for replicas that were away: who lacks more fetches a snapshot. Default: 65,536. */
+  readonly kept?: number
   /** After so long a request ends without an answer. Default: 5 seconds. */
   readonly timeout?: Duration.Input
   /** How often a request without an answer is sent again. Default: 200 ms. */
@@ -43,6 +45,7 @@ export const defaultSettings: Options & FrontEnd.Settings = {
   pipeline: 2,
   batch: 1024,
   queue: 65_536,
+  kept: 65_536,
   migrateAfter: 0,
   timeoutMillis: 5_000,
   retryMillis: 200,
@@ -54,13 +57,14 @@ export const replicated = Effect.fnUntraced(function* <Self, S, Q, U, R>(
   { machine }: Tag<Self, S, Q, U, R>,
   protocol: Protocol.Protocol<State, Message, Command, Event, Timer, Options, Record>,
   defaults: Options & FrontEnd.Settings,
-  { heartbeatEvery, pipeline, queue, retryEvery, safety, suspectAfter, timeout }: LayerOptions
+  { heartbeatEvery, kept, pipeline, queue, retryEvery, safety, suspectAfter, timeout }: LayerOptions
 ) {
   const detector = yield* Effect.serviceOption(FailureDetector)
   const options = yield* decode<Options & FrontEnd.Settings>(Decoded, {
     ...defaults,
     ...(pipeline === undefined ? {} : { pipeline }),
     ...(queue === undefined ? {} : { queue }),
+    ...(kept === undefined ? {} : { kept }),
     ...(safety === undefined ? {} : { safety }),
     ...(suspectAfter === undefined ? {} : { silentTicks: suspectAfter }),
     tickMillis: millis(heartbeatEvery, defaults.tickMillis),

@@ -285,7 +285,7 @@ export const commit = (machine: Machine.Any, state: State, act: Act): State => {
   let { replica, rounds } = state
   // What earlier primaries left becomes safe with a batch of this view, not by itself.
   if (at >= state.since && at > Replica.safe(replica).at) {
-    replica = Replica.settle(replica, at, state.dump?.version.at ?? Number.MAX_SAFE_INTEGER)
+    replica = Replica.settle(replica, at, act.self.options.kept, state.dump?.version.at)
   }
   const safe = Replica.safe(replica).at
   let done = 0

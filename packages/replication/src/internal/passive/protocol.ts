@@ -35,14 +35,14 @@ export const replicating = (
     message,
     durable: {
       record,
-      restore: (state, record) => {
+      restore: (state, record, { options: { kept } }) => {
         switch (record._tag) {
           case "Life":
             return { ...state, life: record.life, view: record.view }
           case "Append":
             return {
               ...state,
-              replica: Replica.extend(machine, state.replica, record.at, record.batches, record.commit)
+              replica: Replica.extend(machine, state.replica, record.at, record.batches, record.commit, kept)
             }
           case "Piece":
             return { ...state, replica: Replica.take(machine, state.replica, record.piece) ?? state.replica }

@@ -33,9 +33,6 @@ interface Incoming {
   readonly parts: number
 }
 
-/** Requests, in all, whose batches are kept for replicas that were away. */
-const keptRequests = 65_536
-
 export const init = (machine: Machine.Any, nodes: number): Replica => ({
   log: Log.empty,
   versions: [
@@ -78,7 +75,8 @@ export const extend = (
   replica: Replica,
   at: number,
   batches: ReadonlyArray<Batch>,
-  commit: number
+  commit: number,
+  kept: number
 ): Replica => {
   const isCut = at < Log.last(replica.log)
   let log = isCut ? Log.upTo(replica.log, at) : replica.log
@@ -87,11 +85,16 @@ export const extend = (
     log = Log.append(log, batch)
     versions.push(apply(machine, versions[versions.length - 1]!, batch))
   }
-  return settle({ ...replica, log, versions }, commit, Number.MAX_SAFE_INTEGER)
+  return settle({ ...replica, log, versions }, commit, kept)
 }
 
-/** All up to `at` is safe. Old batches go, none after `keptFrom`. */
-export const settle = (replica: Replica, at: number, keptFrom: number): Replica => {
+/** All up to `at` is safe. Old batches go, but those of the latest `kept` requests, and none after `keptFrom`. */
+export const settle = (
+  replica: Replica,
+  at: number,
+  kept: number,
+  keptFrom: number = Number.MAX_SAFE_INTEGER
+): Replica => {
   const { versions } = replica
   let first = 0
   while (first + 1 < versions.length && versions[first + 1]!.at <= at) first++
@@ -102,7 +105,7 @@ export const settle = (replica: Replica, at: number, keptFrom: number): Replica 
     log: Log.trim(
       replica.log,
       Math.min(versions[first]!.at, keptFrom),
-      ({ before, entries }) => requests - before - entries.length >= keptRequests
+      ({ before, entries }) => requests - before - entries.length >= kept
     ),
     versions: versions.slice(first)
   }

@@ -23,6 +23,7 @@ export const Settings = Schema.Struct({
   pipeline: Count,
   batch: Count,
   queue: Count,
+  kept: Count,
   migrateAfter: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_536 })),
   timeoutMillis: Millis,
   retryMillis: Millis,

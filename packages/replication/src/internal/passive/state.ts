@@ -40,6 +40,8 @@ export interface Options {
   readonly batch: number
   /** Requests that wait at the primary, at the most: one more is refused. */
   readonly queue: number
+  /** Requests whose batches are kept for replicas that were away: who lacks more fetches a snapshot. */
+  readonly kept: number
   /** After so many updates in a row from one other node, that becomes the primary. Never: 0. */
   readonly migrateAfter: number
 }
