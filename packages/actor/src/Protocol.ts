@@ -160,6 +160,8 @@ export interface DurableActions<
    * when it comes back.
    */
   sendNow(to: NodeId.NodeId, message: Message): void
+  /** Tells the local user without waiting for the disk: of what others have on theirs, say. */
+  emitNow(event: Event): void
 }
 
 /** What the handlers of a protocol are given. */
@@ -182,7 +184,8 @@ export type Action<Message = unknown, Event = unknown, Timer = string, Persisted
   | { readonly _tag: "Persist"; readonly record: Persisted }
   | { readonly _tag: "SetTimer"; readonly timer: Timer; readonly delayMillis: number }
   | { readonly _tag: "ClearTimer"; readonly timer: Timer }
-  | { readonly _tag: "Emit"; readonly event: Event }
+  /** `now`: by `emitNow`. */
+  | { readonly _tag: "Emit"; readonly event: Event; readonly now?: true }
 
 /** A protocol of which only the outside matters. */
 export type Any = Protocol<any, any, any, any, any, any, any>
@@ -227,6 +230,7 @@ export const step = <State, Message, Command, Event, Timer extends string, Optio
     emit: (event) => void actions.push({ _tag: "Emit", event }),
     persist: (record) => void actions.push({ _tag: "Persist", record }),
     sendNow: (to, message) => void actions.push({ _tag: "Send", to, message, now: true }),
+    emitNow: (event) => void actions.push({ _tag: "Emit", event, now: true }),
     now: from.now ?? (() => 0),
     monotonic: from.monotonic ?? (() => 0),
     random: from.random ?? (() => 0)

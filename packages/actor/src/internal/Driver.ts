@@ -161,6 +161,10 @@ export class Driver<State, Message, Command, Event, Timer extends string, Option
     this.asked[this.askedCount++] = { _tag: "Send", to, message, now: true }
   }
 
+  emitNow(event: Event): void {
+    this.asked[this.askedCount++] = { _tag: "Emit", event, now: true }
+  }
+
   now(): number {
     return this.clock.currentTimeMillisUnsafe()
   }

@@ -108,6 +108,7 @@ export class Journal<State, Persisted> {
         this.dirty = true
         return true
       case "Send":
+      case "Emit":
         if (action.now === true) return false
         break
       case "SetTimer":

@@ -103,7 +103,7 @@ export const labels = { deliver: 0, timeout: 1, user: 2, crash: 3, restart: 4, l
 
 /** Whether an action is for when the records before it are durable, or is such a record. */
 const waitsForDisk = (action: Protocol.Action): boolean =>
-  action._tag === "Persist" || action._tag === "Emit" || (action._tag === "Send" && action.now !== true)
+  action._tag === "Persist" || ((action._tag === "Emit" || action._tag === "Send") && action.now !== true)
 
 /** The most outcomes that chance may give one input. */
 const maxOutcomes = 4_096
@@ -324,6 +324,7 @@ export class Locals {
           timers = timers.filter(({ timer }) => timer !== action.timer)
           break
         case "Emit":
+          if (action.now === true) this.demandLag(node)
           occurrences.push({ _tag: "Emitted", node, event: action.event })
           break
         case "Persist":
@@ -340,11 +341,11 @@ export class Locals {
     return outcome
   }
 
-  /** Without `sendNow` a step may be taken as durable as a whole: what a crash undoes of it, nobody was told. */
+  /** Without `sendNow` and `emitNow` a step may be taken as durable as a whole: what a crash undoes of it, nobody was told. */
   private demandLag(node: NodeId.NodeId): void {
     if (!this.forgets || this.system.crashes?.aheadOfDisk !== undefined) return
     throw new Refused(
-      `${node} sends a message ahead of its disk (sendNow): say with crashes.aheadOfDisk whether a node may crash then`
+      `${node} speaks ahead of its disk (sendNow, emitNow): say with crashes.aheadOfDisk whether a node may crash then`
     )
   }
 

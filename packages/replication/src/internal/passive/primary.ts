@@ -313,7 +313,8 @@ const answer = (answers: ReadonlyArray<Told>, at: number, act: Act): void => {
   }
   for (const [client, told] of clients.entries()) {
     if (told === undefined) continue
-    if (nodes[client] === act.self.id) act.emit({ _tag: "Answered", at, answers: told })
+    // It is safe already: what was persisted since then need not be waited for.
+    if (nodes[client] === act.self.id) act.emitNow({ _tag: "Answered", at, answers: told })
     else act.sendNow(nodes[client]!, { _tag: "Answers", life: lives[client]!, at, answers: told })
   }
 }

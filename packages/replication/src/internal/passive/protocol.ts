@@ -103,7 +103,7 @@ export const replicating = (
         case "Requests":
           return receive(machine, state, from, message, act)
         case "Answers":
-          if (message.life === state.life) act.emit({ _tag: "Answered", at: message.at, answers: message.answers })
+          if (message.life === state.life) act.emitNow({ _tag: "Answered", at: message.at, answers: message.answers })
           return state
         case "Refused": {
           const { counters, life, reason } = message
