@@ -4,10 +4,26 @@ import { Faults } from "@troupe/simulation"
 import { Numbers, numbers } from "../test/machines.ts"
 import { boundMillis, run, type Subject } from "./worlds.ts"
 
+const actor = Passive.protocol(numbers).name
+
 export const passive: Subject = {
   layer: Passive.layer(Numbers),
   card: Passive.card,
-  actor: Passive.protocol(numbers).name
+  actor,
+  properties: [
+    [
+      // Two clients on each node have one request open each.
+      "few responses are kept",
+      (world) =>
+        world
+          .snapshot(actor)
+          .every(({ state }) =>
+            (state as Passive.State).replica.versions.every(({ table }) =>
+              table.every(({ chunks }) => chunks.reduce((sum, { counters }) => sum + counters.length, 0) <= 4)
+            )
+          )
+    ]
+  ]
 }
 
 /** Short logs, so that who was away fetches snapshots. */
