@@ -8,40 +8,52 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Logger } from "effect"
 import { CliConfig, type CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import { createRequire } from "node:module"
-import { bankCommand } from "./bank/Command.ts"
-import { boardCommand } from "./board/Command.ts"
-import { check } from "./commands/check.ts"
-import { compare } from "./commands/compare.ts"
-import { draw } from "./commands/draw.ts"
-import { list } from "./commands/list.ts"
-import { run } from "./commands/run.ts"
-import { simulate } from "./commands/simulate.ts"
-import { verify } from "./commands/verify.ts"
-import { kvCommand } from "./kv/Command.ts"
 import { Usage } from "./Problem.ts"
 
 const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string }
 
-const troupe = Command.make("troupe").pipe(
-  Command.withDescription(
-    "Distributed algorithms: listed, run on three transports, simulated under faults, and checked; histories, verified and drawn."
-  ),
-  Command.withExamples([
-    { command: "troupe list", description: "What there is" },
-    { command: "troupe run mutex/ricart-agrawala", description: "Watch five nodes share a lock" },
-    { command: "troupe run election/bully --nodes 7 --transport tcp", description: "Seven processes elect a leader" },
-    {
-      command: "troupe simulate election/bully --seeds 1..500 --faults partition",
-      description: "Look for what breaks it"
-    },
-    { command: "troupe check mutex/ricart-agrawala", description: "Every interleaving of a small system" },
-    { command: "troupe verify history.edn", description: "Is what clients saw linearizable?" },
-    { command: "troupe draw history.edn --svg history.svg", description: "A picture of it" },
-    { command: "troupe bank", description: "Clock, election and lock at work together" },
-    { command: "troupe board", description: "A bulletin board that is there on both sides of a split" }
-  ]),
-  Command.withSubcommands([list, run, compare, simulate, check, verify, draw, bankCommand, boardCommand, kvCommand])
-)
+/** What each command needs is read when it is asked for: the algorithms alone take half a second. */
+const commands = {
+  list: async () => (await import("./commands/list.ts")).list,
+  run: async () => (await import("./commands/run.ts")).run,
+  compare: async () => (await import("./commands/compare.ts")).compare,
+  simulate: async () => (await import("./commands/simulate.ts")).simulate,
+  check: async () => (await import("./commands/check.ts")).check,
+  verify: async () => (await import("./commands/verify.ts")).verify,
+  draw: async () => (await import("./commands/draw.ts")).draw,
+  bank: async () => (await import("./bank/Command.ts")).bankCommand,
+  board: async () => (await import("./board/Command.ts")).boardCommand,
+  kv: async () => (await import("./kv/Command.ts")).kvCommand
+}
+
+/** The command that is named alone, or all of them: for the help, and to tell what else could have been meant. */
+const named = (args: ReadonlyArray<string>) => {
+  const name = args.find((arg) => !arg.startsWith("-")) ?? ""
+  const loaders = Object.hasOwn(commands, name) ? [commands[name as keyof typeof commands]] : Object.values(commands)
+  return Effect.promise(() => Promise.all(loaders.map((load) => load())))
+}
+
+const troupe = (subcommands: ReadonlyArray<Awaited<ReturnType<(typeof commands)[keyof typeof commands]>>>) =>
+  Command.make("troupe").pipe(
+    Command.withDescription(
+      "Distributed algorithms: listed, run on three transports, simulated under faults, and checked; histories, verified and drawn."
+    ),
+    Command.withExamples([
+      { command: "troupe list", description: "What there is" },
+      { command: "troupe run mutex/ricart-agrawala", description: "Watch five nodes share a lock" },
+      { command: "troupe run election/bully --nodes 7 --transport tcp", description: "Seven processes elect a leader" },
+      {
+        command: "troupe simulate election/bully --seeds 1..500 --faults partition",
+        description: "Look for what breaks it"
+      },
+      { command: "troupe check mutex/ricart-agrawala", description: "Every interleaving of a small system" },
+      { command: "troupe verify history.edn", description: "Is what clients saw linearizable?" },
+      { command: "troupe draw history.edn --svg history.svg", description: "A picture of it" },
+      { command: "troupe bank", description: "Clock, election and lock at work together" },
+      { command: "troupe board", description: "A bulletin board that is there on both sides of a split" }
+    ]),
+    Command.withSubcommands(subcommands)
+  )
 
 /** What was typed wrongly is said in one line; the help is there for who asks. */
 const presenter: CliOutput.Presenter = {
@@ -75,7 +87,7 @@ const complain = (text: string): Effect.Effect<void> => Console.error(`troupe: $
 
 /** Runs the command with these arguments. What it fails with has been said, and carries the exit code. */
 export const cli = (args: ReadonlyArray<string>) =>
-  Command.runWith(troupe, { version })(args).pipe(
+  Effect.flatMap(named(args), (subcommands) => Command.runWith(troupe(subcommands), { version })(args)).pipe(
     Effect.catchTag("ShowHelp", (error) =>
       error.errors.length === 0 ? Effect.void : Effect.fail(new Usage({ reason: "" }))
     ),
