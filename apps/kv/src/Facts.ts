@@ -30,6 +30,8 @@ export const Update = Schema.Union([
   Schema.TaggedStruct("Flush", {}),
   Schema.TaggedStruct("Lock", { key: Bytes, token: Schema.Int, expires: Schema.Int }),
   Schema.TaggedStruct("Unlock", { keys: Schema.Array(Bytes) }),
+  /** Those of them that have expired by then; one that was set anew meanwhile has not. */
+  Schema.TaggedStruct("Expired", { keys: Schema.Array(Bytes), locks: Schema.Array(Bytes), by: Schema.Int }),
   /** Of a dump: an entry with its version, and the numbers that a state goes on from. */
   Schema.TaggedStruct("Restore", {
     key: Bytes,
@@ -61,10 +63,24 @@ export const apply = (state: State, update: Update): State => {
     }
     case "Unlock":
       return { ...state, locks: update.keys.reduce(Keyspace.remove, state.locks), revision }
+    case "Expired": {
+      const keys = update.keys.filter((key) => hasExpired(state.expiring, key, update.by))
+      const locks = update.locks.filter((key) => hasExpired(state.locks, key, update.by))
+      return {
+        ...state,
+        entries: keys.reduce(Keyspace.remove, state.entries),
+        expiring: keys.reduce(Keyspace.remove, state.expiring),
+        locks: locks.reduce(Keyspace.remove, state.locks),
+        revision
+      }
+    }
     case "Resume":
       return { ...state, revision: update.revision, token: update.token }
   }
 }
+
+const hasExpired = (keyspace: Keyspace.Keyspace, key: string, by: number): boolean =>
+  (Keyspace.get(keyspace, key)?.expires ?? Infinity) <= by
 
 const put = (state: State, given: Keyspace.Entry, revision: number): State => {
   // One shape for all entries, and no tag in it.

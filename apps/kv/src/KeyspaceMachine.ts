@@ -134,12 +134,8 @@ const due = ({ expiring, locks }: Facts.State, { now, random }: Machine.Moment):
     }
     return keys
   }
-  const updates: Array<Facts.Update> = []
-  const entries = over(expiring)
-  if (entries.length > 0) updates.push({ _tag: "Remove", keys: entries })
-  const ended = over(locks)
-  if (ended.length > 0) updates.push({ _tag: "Unlock", keys: ended })
-  return updates
+  const update: Facts.Update = { _tag: "Expired", keys: over(expiring), locks: over(locks), by: now }
+  return update.keys.length + update.locks.length > 0 ? [update] : []
 }
 
 export const machine: Machine.Machine<Facts.State, Request, Facts.Update, Response> = {

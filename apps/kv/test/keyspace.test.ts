@@ -89,7 +89,13 @@ describe("the machine", () => {
     expect(run(state, [words("GET a")], 7_999).response).toEqual([{ _tag: "Bulk", bytes: "1" }])
     expect(run(state, [words("GET a")], 8_000).response).toEqual([{ _tag: "Null" }])
     expect(machine.housekeeping!.due(state, { now: 7_999, random: () => 0 })).toEqual([])
-    expect(machine.housekeeping!.due(state, { now: 8_000, random: () => 0 })).toEqual([{ _tag: "Remove", keys: ["a"] }])
+    const due = machine.housekeeping!.due(state, { now: 8_000, random: () => 0 })
+    expect(due).toEqual([{ _tag: "Expired", keys: ["a"], locks: [], by: 8_000 }])
+    expect(due.reduce(machine.apply, state).entries.size).toBe(0)
+    // Set anew while the fact was under way, it stays; and it is not due again.
+    const anew = run(state, [words("SET a 2")], 8_000).state
+    expect(due.reduce(machine.apply, anew).entries.size).toBe(1)
+    expect(machine.housekeeping!.due(anew, { now: 9_000, random: () => 0 })).toEqual([])
   })
 
   it("dumps all that the next requests can see", () => {
