@@ -8,7 +8,10 @@ declare module "redlock" {
   }
 
   export default class Redlock {
-    constructor(clients: ReadonlyArray<Redis>, options: { readonly retryCount: number })
+    constructor(
+      clients: ReadonlyArray<Redis>,
+      options: { readonly retryCount: number; readonly retryDelay?: number; readonly retryJitter?: number }
+    )
     lock(key: string, millis: number): Promise<Lock>
   }
 }

@@ -2,22 +2,24 @@
  * One copy, in memory: what the others are measured against and tested beside. A request is executed and applied at once,
  * so it is linearizable, and gone with its node.
  */
-import { Clock, Effect, Layer, Stream } from "effect"
+import { Clock, Effect, Layer, Random, Stream } from "effect"
 import type { NodeId } from "@troupe/transport"
 import type { Moment } from "./Machine.ts"
 import { InvalidOptions, type Status, type Tag } from "./Replicated.ts"
 
 export const layer = <Self, S, Q, U, R>(
   tag: Tag<Self, S, Q, U, R>,
-  options: { readonly self: NodeId.NodeId; readonly random?: () => number }
+  options: { readonly self: NodeId.NodeId }
 ): Layer.Layer<Self, InvalidOptions> =>
   Layer.effect(
     tag,
     Effect.gen(function* () {
       const { machine } = tag
-      const { random = Math.random, self } = options
+      const { self } = options
       if (self === "") return yield* new InvalidOptions({ reason: "a node has a name" })
       const clock = yield* Clock.Clock
+      const chance = yield* Random.Random
+      const random = (): number => chance.nextDoubleUnsafe()
       let state = machine.init
       let applied = 0
       let latest = 0

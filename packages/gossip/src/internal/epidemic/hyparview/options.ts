@@ -107,4 +107,3 @@ export const settle = (given: LayerOptions): Effect.Effect<Options, InvalidOptio
     },
     fit
   )
-

@@ -118,4 +118,3 @@ export const some = (state: State, count: number, except: NodeId.NodeId | undefi
     (node) => node === except,
     () => act.random()
   )
-

@@ -75,4 +75,3 @@ export const settle = (given: LayerOptions): Effect.Effect<Options, InvalidOptio
     },
     Settings.fit
   )
-

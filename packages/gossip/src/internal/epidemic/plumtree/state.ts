@@ -60,4 +60,3 @@ export interface Missing {
 export type Timer = "batch" | "announce" | "graft" | "repair"
 
 export type Act = Protocol.Actions<Message, Event, Timer, Options>
-
