@@ -13,7 +13,7 @@
 import type { Card, Membership } from "@troupe/actor"
 import type { Transport } from "@troupe/transport"
 import * as Envelope from "./internal/envelope.ts"
-import { allDelivered, nothingForgotten, oneList, sameCut, someDelivered } from "./internal/guarantees.ts"
+import { allDelivered, nothingForgotten, oneList, sameCut, someDelivered, stranger } from "./internal/guarantees.ts"
 import * as Kernel from "./internal/kernel.ts"
 import * as options from "./internal/options.ts"
 import { type Causal as Causals, causal, dependencyLists } from "./internal/orders/causal.ts"
@@ -57,6 +57,7 @@ export const card: Card.Card<State> = {
       faults: "crash",
       breaks: "everybody gets everything"
     },
+    stranger,
     {
       name: "one group at a time",
       description:

@@ -14,7 +14,7 @@
 import type { Card, Membership } from "@troupe/actor"
 import type { Transport } from "@troupe/transport"
 import * as Envelope from "./internal/envelope.ts"
-import { allDelivered, nothingForgotten, oneList, sameCut, someDelivered } from "./internal/guarantees.ts"
+import { allDelivered, nothingForgotten, oneList, sameCut, someDelivered, stranger } from "./internal/guarantees.ts"
 import * as Kernel from "./internal/kernel.ts"
 import * as options from "./internal/options.ts"
 import { agreed, type Agreed } from "./internal/orders/agreed.ts"
@@ -54,10 +54,11 @@ export const card: Card.Card<State> = {
     {
       name: "waits for everybody",
       description:
-        "A message gets its timestamp when all have proposed: a member that is down holds up all, among fixed nodes for good, in views until the next one.",
+        "A message gets its timestamp when all have proposed. A member that is down holds up all: in views until the next one; among fixed nodes for good, and some may have delivered by then what others never will.",
       faults: "crash",
       breaks: "everybody gets everything"
     },
+    stranger,
     {
       name: "one group at a time",
       description:
@@ -87,7 +88,7 @@ export type Guarantees = "best-effort" | "reliable" | "fifo" | "causal" | "total
 
 const made = layers<Guarantees>({ protocol, order }, ["best-effort", "reliable", "fifo", "causal", "total"])
 
-/** Among the nodes of the transport, for good. */
+/** Among the nodes of the transport, for good: guarantees what it does while none of them is down. */
 export const layer: Made<Guarantees, Transport> = made.layer
 
 /** The same, delivering what all members have: total and uniform. A member that is down holds up all deliveries. */

@@ -23,7 +23,7 @@ import type { ChannelInUse, Transport } from "@troupe/transport"
 import type { Layer } from "effect"
 import * as Envelope from "./internal/envelope.ts"
 import { fifo } from "./internal/fifo.ts"
-import { allDelivered, nothingForgotten, oneList, someDelivered } from "./internal/guarantees.ts"
+import { allDelivered, nothingForgotten, oneList, someDelivered, stranger } from "./internal/guarantees.ts"
 import * as Kernel from "./internal/kernel.ts"
 import { type KernelSettings, staticLayer } from "./internal/layers.ts"
 import * as options from "./internal/options.ts"
@@ -63,13 +63,7 @@ export const card: Card.Card<State> = {
       faults: "crash",
       breaks: "everybody gets everything"
     },
-    {
-      name: "a node that comes back is a stranger",
-      description:
-        "Members know its earlier life, refuse its messages, and have forgotten what it would have to be given.",
-      faults: "crash",
-      breaks: "nothing is forgotten that a member lacks"
-    }
+    stranger
   ],
   cost: {
     operation: "multicast",

@@ -17,7 +17,7 @@
 import type { Card, Membership } from "@troupe/actor"
 import type { Transport } from "@troupe/transport"
 import * as Envelope from "./internal/envelope.ts"
-import { allDelivered, nothingForgotten, oneList, sameCut, someDelivered } from "./internal/guarantees.ts"
+import { allDelivered, nothingForgotten, oneList, sameCut, someDelivered, stranger } from "./internal/guarantees.ts"
 import * as Kernel from "./internal/kernel.ts"
 import * as options from "./internal/options.ts"
 import { type Announced, announced } from "./internal/orders/announced.ts"
@@ -66,6 +66,7 @@ export const card: Card.Card<State> = {
       description: "It sends an announcement for each batch, whoever sends: `Token` lets members take turns.",
       faults: "none"
     },
+    stranger,
     {
       name: "one group at a time",
       description:

@@ -237,6 +237,10 @@ describe("weaknesses", () => {
     expect(explain(await search(fixed(name), "half-way", 20, { card: true }))).toContain("everybody gets everything")
   })
 
+  it.each(names)("by %s: among fixed nodes one that comes back is a stranger", async (name) => {
+    expect(explain(await search(fixed(name), "crash", 20, { card: true }))).toContain("nothing is forgotten")
+  })
+
   // In one group a question, in another its answer, which takes a faster way: what the third member hears.
   const heard = async (name: Name, asker: string, answerer: string, groups: ReadonlyArray<string>) => {
     const heard: Array<string> = []

@@ -68,3 +68,12 @@ export const someDelivered: Guarantee = {
   holds: (nodes) =>
     nodes.some(({ state }) => state.streams.some(({ delivered }, rank) => rank !== state.rank && delivered > 0))
 }
+
+/** Among fixed nodes, of every order. */
+export const stranger: Card.Weakness = {
+  name: "a node that comes back is a stranger",
+  description:
+    "Among fixed nodes, members know its earlier life, refuse its messages, and have forgotten what it would have to be given.",
+  faults: "crash",
+  breaks: nothingForgotten.name
+}
