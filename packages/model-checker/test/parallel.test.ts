@@ -7,7 +7,11 @@ import { describe, expect, it, vi } from "vitest"
 import { counters as modelOf, type What, wrongAt } from "./parallel/counters.ts"
 import * as models from "./parallel/models.ts"
 
-const workerThreads = vi.hoisted(() => ({ alive: 0, started: 0 }))
+const workerThreads = vi.hoisted(() => {
+  // Another file of this worker may have loaded the checker already, without what is put in the place of threads here.
+  vi.resetModules()
+  return { alive: 0, started: 0 }
+})
 vi.mock("node:worker_threads", async (original) => {
   const actual = await original<typeof WorkerThreads>()
   class Worker extends actual.Worker {
