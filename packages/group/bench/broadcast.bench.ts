@@ -4,75 +4,25 @@
  *
  *     node --conditions=@troupe/source packages/group/bench/broadcast.bench.ts [--json] [--rounds 5]
  */
-import { BestEffort, Flooding, Multicast, Uniform } from "@troupe/group"
-import { Channel, Memory, type Transport } from "@troupe/transport"
-import { Context, Effect, Layer, Schema, type Scope } from "effect"
+import { BestEffort, Flooding, Uniform } from "@troupe/group"
+import { Effect } from "effect"
 import { parseArgs } from "node:util"
+import { bare, drive, type Group, group } from "./five.ts"
 
 const { json, rounds: given } = parseArgs({
   options: { json: { type: "boolean", default: false }, rounds: { type: "string", default: "5" } }
 }).values
 const rounds = Number(given)
 
-const nodes = ["n1", "n2", "n3", "n4", "n5"]
-const Posts = Channel.make("posts", Schema.Struct({ text: Schema.String }))
-const post = { text: "x".repeat(100) }
 const multicasts = 20_000
-/** How many are asked for before everybody is waited for. */
-const batch = 500
-
-/** Everybody, and a way to send one message of each of them in turn; `heard` counts deliveries. */
-interface Group {
-  readonly send: (sender: number) => boolean
-  readonly heard: () => number
-}
-
-const group = (
-  layer: () => Layer.Layer<Multicast.Multicast<any>, any, Transport>
-): Effect.Effect<Group, unknown, Scope.Scope> =>
-  Effect.gen(function* () {
-    const network = Memory.network({ nodes })
-    let heard = 0
-    const topics = yield* Effect.forEach(nodes, (node) =>
-      Effect.gen(function* () {
-        const context = yield* Layer.build(Layer.provide(layer(), Memory.layer(network, node)))
-        return yield* Context.get(context, Multicast.key<Multicast.Guarantee>()).open(Posts, () => heard++)
-      })
-    )
-    return { send: (sender) => topics[sender]!.trySend(post), heard: () => heard }
-  })
-
-/** Each message to each other member, and a call for one's own: what best effort cannot do without. */
-const bare: Effect.Effect<Group, unknown, Scope.Scope> = Effect.gen(function* () {
-  const network = Memory.network({ nodes })
-  let heard = 0
-  const receive = (): void => void heard++
-  const sends = yield* Effect.forEach(nodes, (node) =>
-    Effect.flatMap(Memory.connect(network, node), (transport) => transport.open(Posts, receive))
-  )
-  return {
-    send: (sender) => {
-      for (let to = 0; to < nodes.length; to++) if (to !== sender) sends[sender]!(nodes[to]!, post)
-      receive()
-      return true
-    },
-    heard: () => heard
-  }
-})
 
 /** Deliveries a second, at all members together. */
-const rate = ({ heard, send }: Group): Effect.Effect<number> =>
+const rate = (members: Group): Effect.Effect<number> =>
   Effect.gen(function* () {
     globalThis.gc?.()
-    const first = heard()
     const start = performance.now()
-    for (let sent = 0; sent < multicasts;) {
-      const until = Math.min(multicasts, sent + batch)
-      // The group has no room: it has to get on first.
-      while (sent < until && send(sent % nodes.length)) sent++
-      while (heard() - first < sent * nodes.length) yield* Effect.yieldNow
-    }
-    return ((multicasts * nodes.length) / (performance.now() - start)) * 1000
+    const deliveries = yield* drive(members, multicasts)
+    return (deliveries / (performance.now() - start)) * 1000
   })
 
 const program = Effect.gen(function* () {

@@ -8,10 +8,11 @@
  *
  *     node --conditions=@troupe/source packages/group/bench/orders.bench.ts [--json] [--rounds 5] [--order NAME ...]
  */
-import { Causal, CausalDependencies, Isis, Multicast, NakReliable, Sequencer, Token } from "@troupe/group"
-import { Channel, Memory, type Transport } from "@troupe/transport"
-import { Context, Effect, Layer, Schema, type Scope } from "effect"
+import { Causal, CausalDependencies, Isis, type Multicast, NakReliable, Sequencer, Token } from "@troupe/group"
+import type { Transport } from "@troupe/transport"
+import { Effect, type Layer } from "effect"
 import { parseArgs } from "node:util"
+import { bare, drive, type Group, group } from "./five.ts"
 import { late } from "./late.ts"
 
 const layers: Record<string, () => Layer.Layer<Multicast.Multicast<any>, any, Transport>> = {
@@ -33,51 +34,7 @@ const args = parseArgs({
 }).values
 const rounds = Number(args.rounds)
 
-const nodes = ["n1", "n2", "n3", "n4", "n5"]
-const Posts = Channel.make("posts", Schema.Struct({ text: Schema.String }))
-const post = { text: "x".repeat(100) }
 const multicasts = 40_000
-/** How many are asked for before everybody is waited for. */
-const batch = 500
-
-/** Everybody, and a way to send one message of each of them in turn; `heard` counts deliveries. */
-interface Group {
-  readonly send: (sender: number) => boolean
-  readonly heard: () => number
-}
-
-const group = (
-  layer: () => Layer.Layer<Multicast.Multicast<any>, any, Transport>
-): Effect.Effect<Group, unknown, Scope.Scope> =>
-  Effect.gen(function* () {
-    const network = Memory.network({ nodes })
-    let heard = 0
-    const topics = yield* Effect.forEach(nodes, (node) =>
-      Effect.gen(function* () {
-        const context = yield* Layer.build(Layer.provide(layer(), Memory.layer(network, node)))
-        return yield* Context.get(context, Multicast.key<Multicast.Guarantee>()).open(Posts, () => heard++)
-      })
-    )
-    return { send: (sender) => topics[sender]!.trySend(post), heard: () => heard }
-  })
-
-/** Each message to each other member, and a call for one's own. */
-const bare: Effect.Effect<Group, unknown, Scope.Scope> = Effect.gen(function* () {
-  const network = Memory.network({ nodes })
-  let heard = 0
-  const receive = (): void => void heard++
-  const sends = yield* Effect.forEach(nodes, (node) =>
-    Effect.flatMap(Memory.connect(network, node), (transport) => transport.open(Posts, receive))
-  )
-  return {
-    send: (sender) => {
-      for (let to = 0; to < nodes.length; to++) if (to !== sender) sends[sender]!(nodes[to]!, post)
-      receive()
-      return true
-    },
-    heard: () => heard
-  }
-})
 
 interface Rate {
   readonly byClock: number
@@ -85,20 +42,14 @@ interface Rate {
 }
 
 /** Deliveries a second, at all members together. */
-const rate = ({ heard, send }: Group): Effect.Effect<Rate> =>
+const rate = (members: Group): Effect.Effect<Rate> =>
   Effect.gen(function* () {
     globalThis.gc?.()
-    const first = heard()
     const start = performance.now()
     const used = process.threadCpuUsage()
-    for (let sent = 0; sent < multicasts;) {
-      const until = Math.min(multicasts, sent + batch)
-      // The group has no room: it has to get on first.
-      while (sent < until && send(sent % nodes.length)) sent++
-      while (heard() - first < sent * nodes.length) yield* Effect.yieldNow
-    }
+    const deliveries = yield* drive(members, multicasts)
     const { system, user } = process.threadCpuUsage(used)
-    const thousands = (multicasts * nodes.length) / 1000
+    const thousands = deliveries / 1000
     return {
       byClock: thousands / ((performance.now() - start) / 1000),
       byProcessor: thousands / ((user + system) / 1_000_000)
