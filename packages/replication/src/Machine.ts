@@ -51,6 +51,24 @@ export interface Machine<in out State, in out Request, in out Update, in out Res
     readonly everyMillis: number
     readonly due: (state: State, at: Moment) => ReadonlyArray<Update>
   }
+  /** Where requests are of single keys that have nothing to do with each other: so that each key can be replicated apart. */
+  readonly keyed?: Keyed<Request, Response>
+}
+
+/** What is said of a request, as one of several keys. Each key has a machine of its own, with a state of its own. */
+export interface Keyed<in out Request, in out Response> {
+  /**
+   * The parts of a request, each for one key, in their order: they are executed apart, so that others may be executed in
+   * between. A string: why it cannot be had for single keys.
+   */
+  readonly split: (request: Request) => ReadonlyArray<Part<Request>> | string
+  /** Of the responses of all parts, in their order. */
+  readonly join: (request: Request, responses: ReadonlyArray<Response>) => Response
+}
+
+export interface Part<out Request> {
+  readonly key: string
+  readonly request: Request
 }
 
 /** What differs from place to place and time to time. */
