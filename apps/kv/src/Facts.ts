@@ -1,7 +1,8 @@
 /** What changes the keyspace: facts that every replica applies in the same order, and the state that comes of them. */
+import { Trie } from "@troupe/replication"
 import { Schema } from "effect"
 import { Bytes } from "./Bytes.ts"
-import * as Keyspace from "./Keyspace.ts"
+import type * as Keyspace from "./Keyspace.ts"
 
 export interface State {
   readonly entries: Keyspace.Keyspace
@@ -16,9 +17,9 @@ export interface State {
 }
 
 export const init: State = {
-  entries: Keyspace.empty,
-  expiring: Keyspace.empty,
-  locks: Keyspace.empty,
+  entries: Trie.empty,
+  expiring: Trie.empty,
+  locks: Trie.empty,
   revision: 0,
   token: 0
 }
@@ -51,26 +52,26 @@ export const apply = (state: State, update: Update): State => {
     case "Restore":
       return put(state, update, revision)
     case "Remove": {
-      const entries = update.keys.reduce(Keyspace.remove, state.entries)
-      return { ...state, entries, expiring: update.keys.reduce(Keyspace.remove, state.expiring), revision }
+      const entries = update.keys.reduce(Trie.remove, state.entries)
+      return { ...state, entries, expiring: update.keys.reduce(Trie.remove, state.expiring), revision }
     }
     case "Flush":
-      return { ...state, entries: Keyspace.empty, expiring: Keyspace.empty, revision }
+      return { ...state, entries: Trie.empty, expiring: Trie.empty, revision }
     case "Lock": {
       const { expires, key, token } = update
-      const locks = Keyspace.set(state.locks, { key, value: String(token), expires, version: revision })
+      const locks = Trie.set(state.locks, { key, value: String(token), expires, version: revision })
       return { ...state, locks, token: Math.max(token, state.token), revision }
     }
     case "Unlock":
-      return { ...state, locks: update.keys.reduce(Keyspace.remove, state.locks), revision }
+      return { ...state, locks: update.keys.reduce(Trie.remove, state.locks), revision }
     case "Expired": {
       const keys = update.keys.filter((key) => hasExpired(state.expiring, key, update.by))
       const locks = update.locks.filter((key) => hasExpired(state.locks, key, update.by))
       return {
         ...state,
-        entries: keys.reduce(Keyspace.remove, state.entries),
-        expiring: keys.reduce(Keyspace.remove, state.expiring),
-        locks: locks.reduce(Keyspace.remove, state.locks),
+        entries: keys.reduce(Trie.remove, state.entries),
+        expiring: keys.reduce(Trie.remove, state.expiring),
+        locks: locks.reduce(Trie.remove, state.locks),
         revision
       }
     }
@@ -80,14 +81,14 @@ export const apply = (state: State, update: Update): State => {
 }
 
 const hasExpired = (keyspace: Keyspace.Keyspace, key: string, by: number): boolean =>
-  (Keyspace.get(keyspace, key)?.expires ?? Infinity) <= by
+  (Trie.get(keyspace, key)?.expires ?? Infinity) <= by
 
 const put = (state: State, given: Keyspace.Entry, revision: number): State => {
   // One shape for all entries, and no tag in it.
   const entry = { key: given.key, value: given.value, expires: given.expires, version: given.version }
   return {
-    entries: Keyspace.set(state.entries, entry),
-    expiring: entry.expires === 0 ? withoutExpiry(state.expiring, entry.key) : Keyspace.set(state.expiring, entry),
+    entries: Trie.set(state.entries, entry),
+    expiring: entry.expires === 0 ? withoutExpiry(state.expiring, entry.key) : Trie.set(state.expiring, entry),
     locks: state.locks,
     revision,
     token: state.token
@@ -95,13 +96,13 @@ const put = (state: State, given: Keyspace.Entry, revision: number): State => {
 }
 
 const withoutExpiry = (expiring: Keyspace.Keyspace, key: string): Keyspace.Keyspace =>
-  expiring.size === 0 ? expiring : Keyspace.remove(expiring, key)
+  expiring.size === 0 ? expiring : Trie.remove(expiring, key)
 
 export function* dump(state: State): Generator<Update> {
-  for (const { expires, key, value, version } of Keyspace.from(state.entries)) {
+  for (const { expires, key, value, version } of Trie.from(state.entries)) {
     yield { _tag: "Restore", key, value, expires, version }
   }
-  for (const { expires, key, value } of Keyspace.from(state.locks)) {
+  for (const { expires, key, value } of Trie.from(state.locks)) {
     yield { _tag: "Lock", key, token: Number(value), expires }
   }
   yield { _tag: "Resume", revision: state.revision, token: state.token }

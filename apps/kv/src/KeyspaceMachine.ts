@@ -5,7 +5,7 @@
  * safe together. So what arrives together costs one round. A step is a command, or a transaction of some. A key that has
  * expired is gone for every request from then on, by the time of the replica that executes, and is removed by a fact.
  */
-import type { Machine } from "@troupe/replication"
+import { type Machine, Trie } from "@troupe/replication"
 import { Schema } from "effect"
 import { Bytes } from "./Bytes.ts"
 import { type Command, hasArity } from "./commands/Command.ts"
@@ -14,7 +14,7 @@ import { locks } from "./commands/locks.ts"
 import { scripts } from "./commands/scripts.ts"
 import { strings } from "./commands/strings.ts"
 import * as Facts from "./Facts.ts"
-import * as Keyspace from "./Keyspace.ts"
+import type * as Keyspace from "./Keyspace.ts"
 import * as Reply from "./Reply.ts"
 import { View } from "./View.ts"
 
@@ -128,7 +128,7 @@ const due = ({ expiring, locks }: Facts.State, { now, random }: Machine.Moment):
     if (keyspace.size === 0) return keys
     const start = keyspace.size <= sample ? 0 : Math.floor(random() * 2 ** 32)
     let seen = 0
-    for (const entry of Keyspace.from(keyspace, start)) {
+    for (const entry of Trie.from(keyspace, start)) {
       if (seen++ === sample) break
       if (entry.expires <= now) keys.push(entry.key)
     }

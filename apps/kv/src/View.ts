@@ -1,6 +1,7 @@
 /** The keyspace as a request sees it while it is executed: with what it has changed so far, and without what has expired. */
+import { Trie } from "@troupe/replication"
 import * as Facts from "./Facts.ts"
-import * as Keyspace from "./Keyspace.ts"
+import type * as Keyspace from "./Keyspace.ts"
 
 export class View {
   readonly now: number
@@ -20,7 +21,7 @@ export class View {
 
   get(key: string): Keyspace.Entry | undefined {
     const entry =
-      this.changed.size > 0 && this.changed.has(key) ? this.changed.get(key) : Keyspace.get(this.state.entries, key)
+      this.changed.size > 0 && this.changed.has(key) ? this.changed.get(key) : Trie.get(this.state.entries, key)
     return entry === undefined || this.isOver(entry) ? undefined : entry
   }
 

@@ -1,27 +1,9 @@
-/** The keyspace against a plain map, the machine against its dump, and patterns against expressions. */
+/** The machine against its dump, and patterns against expressions. */
+import { Trie } from "@troupe/replication"
 import { describe, expect, it } from "vitest"
 import type * as Facts from "../src/Facts.ts"
 import * as Glob from "../src/Glob.ts"
-import * as Keyspace from "../src/Keyspace.ts"
 import { machine, type Step } from "../src/KeyspaceMachine.ts"
-
-const entry = (key: string, version: number): Keyspace.Entry => ({ key, value: `${version}`, expires: 0, version })
-
-const random = (seed: number): (() => number) => {
-  let state = seed * 48_271 + 1
-  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
-}
-
-/** Two keys with one hash, by search. */
-const collision = (): readonly [string, string] => {
-  const seen = new Map<number, string>()
-  for (let i = 0; ; i++) {
-    const key = `k${i}`
-    const other = seen.get(Keyspace.hash(key))
-    if (other !== undefined) return [other, key]
-    seen.set(Keyspace.hash(key), key)
-  }
-}
 
 const run = (state: Facts.State, steps: ReadonlyArray<Step>, now = 1_000) => {
   const { response, updates } = machine.execute(state, { steps }, { now, random: () => 0 })
@@ -29,46 +11,6 @@ const run = (state: Facts.State, steps: ReadonlyArray<Step>, now = 1_000) => {
 }
 
 const words = (line: string): Step => ({ _tag: "Run", words: line.split(" ") })
-
-describe("the keyspace", () => {
-  it("is a map, each of whose versions stays as it was", () => {
-    const [a, b] = collision()
-    const keys = [a, b, ...Array.from({ length: 300 }, (_, i) => `key:${i}`)]
-    for (let seed = 1; seed <= 20; seed++) {
-      const draw = random(seed)
-      const model = new Map<string, Keyspace.Entry>()
-      let keyspace = Keyspace.empty
-      let kept: { readonly keyspace: Keyspace.Keyspace; readonly size: number } | undefined
-      for (let i = 0; i < 600; i++) {
-        const key = keys[Math.floor(draw() * draw() * keys.length)]!
-        if (draw() < 0.6) {
-          keyspace = Keyspace.set(keyspace, entry(key, i))
-          model.set(key, entry(key, i))
-        } else {
-          keyspace = Keyspace.remove(keyspace, key)
-          model.delete(key)
-        }
-        expect(keyspace.size).toBe(model.size)
-        expect(Keyspace.get(keyspace, key)).toEqual(model.get(key))
-        if (i === 300) kept = { keyspace, size: model.size }
-      }
-      expect(new Map([...Keyspace.from(keyspace)].map((each) => [each.key, each]))).toEqual(model)
-      expect([...Keyspace.from(kept!.keyspace)].length).toBe(kept!.size)
-      for (const key of keys) keyspace = Keyspace.remove(keyspace, key)
-      expect(keyspace).toEqual(Keyspace.empty)
-    }
-  })
-
-  it("is walked in the order of hashes, from any hash on", () => {
-    let keyspace = Keyspace.empty
-    for (let i = 0; i < 500; i++) keyspace = Keyspace.set(keyspace, entry(`key:${i}`, i))
-    const all = [...Keyspace.from(keyspace)].map(({ key }) => Keyspace.hash(key))
-    expect(all).toEqual(all.toSorted((a, b) => a - b))
-    for (const start of [0, 1, all[100]!, all[100]! + 1, all.at(-1)!, 2 ** 32 - 1]) {
-      expect([...Keyspace.from(keyspace, start)].length).toBe(all.filter((hash) => hash >= start).length)
-    }
-  })
-})
 
 describe("the machine", () => {
   it("sees in each step what the steps before it did", () => {
@@ -109,7 +51,7 @@ describe("the machine", () => {
     const { locks, ...rest } = state
     const { locks: copied, ...others } = copy
     expect(others).toEqual(rest)
-    expect([...Keyspace.from(copied)].map(({ key, value }) => [key, value])).toEqual([["l", "1"]])
+    expect([...Trie.from(copied)].map(({ key, value }) => [key, value])).toEqual([["l", "1"]])
     expect(locks.size).toBe(1)
   })
 

@@ -52,11 +52,14 @@ export interface Machine<in out State, in out Request, in out Update, in out Res
     readonly due: (state: State, at: Moment) => ReadonlyArray<Update>
   }
   /** Where requests are of single keys that have nothing to do with each other: so that each key can be replicated apart. */
-  readonly keyed?: Keyed<Request, Response>
+  readonly keyed?: Keyed<State, Request, Response>
 }
 
-/** What is said of a request, as one of several keys. Each key has a machine of its own, with a state of its own. */
-export interface Keyed<in out Request, in out Response> {
+/**
+ * What is said of a request, as one of several keys. Each key has a machine of its own, with a state of its own: one whose
+ * `dump` is empty holds nothing, and is forgotten in time.
+ */
+export interface Keyed<in out State, in out Request, in out Response> {
   /**
    * The parts of a request, each for one key, in their order: they are executed apart, so that others may be executed in
    * between. A string: why it cannot be had for single keys.
@@ -64,6 +67,18 @@ export interface Keyed<in out Request, in out Response> {
   readonly split: (request: Request) => ReadonlyArray<Part<Request>> | string
   /** Of the responses of all parts, in their order. */
   readonly join: (request: Request, responses: ReadonlyArray<Response>) => Response
+  /** Answers a request that `split` gives no part of, from all keys that this node's copy holds: which may be behind. */
+  readonly survey?: (copy: Copy<State>, request: Request, at: Moment) => Response
+}
+
+/** What one node's copy holds, of all keys. */
+export interface Copy<out State> {
+  /** How many keys hold something. */
+  readonly size: number
+  /** The state of a key: `init` where it holds nothing. */
+  readonly get: (key: string) => State
+  /** The keys that hold something, with their states, in the order of `Trie.hash` of their names, from this one on. */
+  readonly from: (hash: number) => Iterable<readonly [key: string, state: State]>
 }
 
 export interface Part<out Request> {

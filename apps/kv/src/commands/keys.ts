@@ -1,7 +1,7 @@
 /** Keys: which there are, and until when. */
+import { Trie } from "@troupe/replication"
 import * as Glob from "../Glob.ts"
 import * as Integers from "../Integers.ts"
-import * as Keyspace from "../Keyspace.ts"
 import * as Reply from "../Reply.ts"
 import type { View } from "../View.ts"
 import { type Command, reads, writes } from "./Command.ts"
@@ -67,8 +67,8 @@ const scan: Command["execute"] = (view, [digits, ...words]) => {
   const found: Array<Reply.Reply> = []
   let seen = 0
   let last = -1
-  for (const entry of Keyspace.from(view.settled().entries, Number(digits))) {
-    const hash = Keyspace.hash(entry.key)
+  for (const entry of Trie.from(view.settled().entries, Number(digits))) {
+    const hash = Trie.hash(entry.key)
     if (seen >= options.count && hash !== last) return page(last + 1, found)
     seen++
     last = hash
@@ -108,7 +108,7 @@ const largestPage = 10_000
 
 const keys: Command["execute"] = (view, [pattern]) => {
   const found: Array<Reply.Reply> = []
-  for (const entry of Keyspace.from(view.settled().entries)) {
+  for (const entry of Trie.from(view.settled().entries)) {
     if (!view.isOver(entry) && Glob.matches(pattern!, entry.key)) found.push(Reply.bulk(entry.key))
   }
   return Reply.multiple(found)

@@ -2,7 +2,8 @@
  * Locks that fence: each acquisition has a larger token than any before, for ever, and what the lock guards refuses a
  * token that is smaller than one that it has seen. A lock ends by its release or by its time to live.
  */
-import * as Keyspace from "../Keyspace.ts"
+import { Trie } from "@troupe/replication"
+import type * as Keyspace from "../Keyspace.ts"
 import * as Integers from "../Integers.ts"
 import * as Reply from "../Reply.ts"
 import type { View } from "../View.ts"
@@ -10,7 +11,7 @@ import { type Command, writes } from "./Command.ts"
 import { invalidExpiry } from "./deadline.ts"
 
 const holder = (view: View, key: string): Keyspace.Entry | undefined => {
-  const lock = Keyspace.get(view.settled().locks, key)
+  const lock = Trie.get(view.settled().locks, key)
   return lock === undefined || view.isOver(lock) ? undefined : lock
 }
 

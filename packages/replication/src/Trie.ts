@@ -1,0 +1,169 @@
+/**
+ * Entries by their keys, as a persistent map: each change gives a new map that shares with the old one all but a path, so
+ * that a snapshot is a reference. For the states of machines that hold many keys.
+ *
+ * A trie over the hashes of the keys, the first bits first, in nodes of up to 16. Walking it goes in the order of hashes,
+ * which no change of other keys alters: so a cursor is the hash to go on from, and a key that is there all the time is seen.
+ *
+ * @example
+ * import { Trie } from "@troupe/replication"
+ *
+ * const one = Trie.set(Trie.empty, { key: "a", value: 1 })
+ * const two = Trie.set(one, { key: "b", value: 2 })
+ * console.log(one.size, two.size, Trie.get(two, "a")) // 1 2 { key: 'a', value: 1 }
+ */
+
+/** An entry brings its key, and is never changed. It has no field `collided`. */
+export interface Entry {
+  readonly key: string
+}
+
+/** A bitmap of which children there are, and the children: one array, since a change copies all that it is in. */
+type Branch<E> = ReadonlyArray<number | Node<E>>
+
+/** Entries whose keys have the same hash, by chance or malice. */
+interface Collision<E> {
+  readonly collided: ReadonlyArray<E>
+}
+
+type Bucket<E> = E | Collision<E>
+type Node<E> = Branch<E> | Bucket<E>
+
+export interface Trie<out E extends Entry> {
+  readonly size: number
+  readonly root: Branch<E>
+}
+
+const none: Branch<never> = [0]
+export const empty: Trie<never> = { size: 0, root: none }
+
+const bits = 4
+
+/** 0 to 2^32 - 1: FNV-1a, with its bits mixed once more, since the first ones count most here. */
+export const hash = (key: string): number => {
+  let h = 0x811c9dc5
+  for (let i = 0; i < key.length; i++) h = Math.imul(h ^ key.charCodeAt(i), 0x01000193)
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return (h ^ (h >>> 16)) >>> 0
+}
+
+const isBranch = <E extends Entry>(node: Node<E>): node is Branch<E> => Array.isArray(node)
+const isCollision = <E extends Entry>(bucket: Bucket<E>): bucket is Collision<E> => "collided" in bucket
+const entriesOf = <E extends Entry>(bucket: Bucket<E>): ReadonlyArray<E> =>
+  isCollision(bucket) ? bucket.collided : [bucket]
+const hashOf = <E extends Entry>(bucket: Bucket<E>): number =>
+  hash(isCollision(bucket) ? bucket.collided[0]!.key : bucket.key)
+
+const bitmapOf = (branch: Branch<unknown>): number => branch[0] as number
+const bitOf = (h: number, shift: number): number => 1 << ((h >>> (32 - bits - shift)) & 15)
+
+/** Where the child of that bit is, or would be. */
+const indexOf = (bitmap: number, bit: number): number => popcount(bitmap & (bit - 1)) + 1
+
+const popcount = (n: number): number => {
+  n -= (n >>> 1) & 0x5555
+  n = (n & 0x3333) + ((n >>> 2) & 0x3333)
+  n = (n + (n >>> 4)) & 0x0f0f
+  return (n + (n >>> 8)) & 0x1f
+}
+
+export const get = <E extends Entry>({ root }: Trie<E>, key: string): E | undefined => {
+  const h = hash(key)
+  let node: Node<E> = root
+  for (let shift = 0; isBranch(node); shift += bits) {
+    const bitmap = bitmapOf(node)
+    const bit = bitOf(h, shift)
+    if ((bitmap & bit) === 0) return undefined
+    node = node[indexOf(bitmap, bit)] as Node<E>
+  }
+  if (isCollision(node)) return node.collided.find((entry) => entry.key === key)
+  return node.key === key ? node : undefined
+}
+
+/** Whether the last `set` added a key. One at a time: all here is synchronous. */
+let hasAdded = false
+
+export const set = <E extends Entry>(trie: Trie<E>, entry: E): Trie<E> => {
+  hasAdded = false
+  const root = setIn(trie.root, entry, hash(entry.key), 0)
+  return { size: hasAdded ? trie.size + 1 : trie.size, root }
+}
+
+const setIn = <E extends Entry>(branch: Branch<E>, entry: E, h: number, shift: number): Branch<E> => {
+  const bitmap = bitmapOf(branch)
+  const bit = bitOf(h, shift)
+  const at = indexOf(bitmap, bit)
+  const copy = branch.slice()
+  if ((bitmap & bit) === 0) {
+    hasAdded = true
+    copy[0] = bitmap | bit
+    copy.splice(at, 0, entry)
+  } else {
+    const child = branch[at] as Node<E>
+    copy[at] = isBranch(child) ? setIn(child, entry, h, shift + bits) : setAt(child, entry, h, shift + bits)
+  }
+  return copy
+}
+
+const setAt = <E extends Entry>(bucket: Bucket<E>, entry: E, h: number, shift: number): Node<E> => {
+  if (!isCollision(bucket) && bucket.key === entry.key) return entry
+  const other = hashOf(bucket)
+  if (other !== h) return setIn([bitOf(other, shift), bucket], entry, h, shift)
+  const entries = entriesOf(bucket)
+  const rest = entries.filter(({ key }) => key !== entry.key)
+  hasAdded = rest.length === entries.length
+  return { collided: [...rest, entry] }
+}
+
+export const remove = <E extends Entry>(trie: Trie<E>, key: string): Trie<E> => {
+  const root = removeIn(trie.root, key, hash(key), 0)
+  return root === trie.root ? trie : { size: trie.size - 1, root: root ?? none }
+}
+
+const removeIn = <E extends Entry>(branch: Branch<E>, key: string, h: number, shift: number): Branch<E> | undefined => {
+  const bitmap = bitmapOf(branch)
+  const bit = bitOf(h, shift)
+  if ((bitmap & bit) === 0) return branch
+  const at = indexOf(bitmap, bit)
+  const child = branch[at] as Node<E>
+  const left = isBranch(child) ? removeIn(child, key, h, shift + bits) : removeFrom(child, key)
+  if (left === child) return branch
+  if (left === undefined && branch.length === 2) return undefined
+  const copy = branch.slice()
+  if (left === undefined) {
+    copy[0] = bitmap & ~bit
+    copy.splice(at, 1)
+  } else copy[at] = lifted(left)
+  return copy
+}
+
+/** A branch of one bucket is that bucket. */
+const lifted = <E extends Entry>(node: Node<E>): Node<E> => {
+  if (!isBranch(node) || node.length > 2) return node
+  const only = node[1] as Node<E>
+  return isBranch(only) ? node : only
+}
+
+const removeFrom = <E extends Entry>(bucket: Bucket<E>, key: string): Bucket<E> | undefined => {
+  const entries = entriesOf(bucket)
+  const rest = entries.filter((entry) => entry.key !== key)
+  if (rest.length === entries.length) return bucket
+  return rest.length > 1 ? { collided: rest } : rest[0]
+}
+
+/** The entries whose keys have hashes from this one on, in the order of the hashes. */
+export const from = <E extends Entry>({ root }: Trie<E>, start = 0): Generator<E> => walk(root, start, 0)
+
+function* walk<E extends Entry>(branch: Branch<E>, start: number, shift: number): Generator<E> {
+  // Of what comes before `start` only the child on its path has any that count.
+  const bit = bitOf(start, shift)
+  const path = indexOf(bitmapOf(branch), bit)
+  const onPath = (bitmapOf(branch) & bit) !== 0
+  for (let i = path; i < branch.length; i++) {
+    const child = branch[i] as Node<E>
+    const begins = onPath && i === path ? start : 0
+    if (isBranch(child)) yield* walk(child, begins, shift + bits)
+    else if (hashOf(child) >= begins) yield* entriesOf(child)
+  }
+}
