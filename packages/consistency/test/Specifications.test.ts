@@ -86,6 +86,8 @@ describe("what a service does", () => {
       "refused 2"
     ],
     ["a counter counts", counter(), [call("increment", null), call("add", -3), call("read", null, -2)], -2],
+    ["fetch-and-add tells the number before", counter(), [call("add", 2), call("fetch-and-add", 3, 2)], 5],
+    ["fetch-and-add tells no other number", counter(), [call("fetch-and-add", 3, 1)], "refused 0"],
     ["a lock is not acquired twice", mutex(), [call("acquire", null), call("acquire", null)], "refused 1"],
     ["a lock that is free is not released", mutex(), [call("release", null)], "refused 0"]
   ])("%s", (_, spec, calls, end) => {

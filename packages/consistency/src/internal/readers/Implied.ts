@@ -9,7 +9,9 @@ const services: ReadonlyArray<readonly [name: string, functions: ReadonlyArray<s
   ["mutex", ["acquire", "release"]],
   ["queue", ["enqueue", "dequeue"]],
   ["stack", ["push", "pop"]],
-  ["key-value", ["get", "put", "append"]]
+  ["key-value", ["get", "put", "append"]],
+  // Sets have "add", too.
+  ["counter", ["fetch-and-add", "increment", "read"]]
 ]
 
 const registers = new Set(["register", "cas-register", "multi-register"])
