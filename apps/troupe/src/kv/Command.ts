@@ -1,9 +1,10 @@
 /** `troupe kv`: the replicated store, for Redis clients. */
 import { Cluster, ClusterConfig, Http, type Node, replications } from "@troupe/kv"
-import { Config, Console, Effect, Logger, Option } from "effect"
+import { Clock, Config, Console, Effect, Logger, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { isBetween } from "../commands/arguments.ts"
 import { CannotRun, Usage } from "../Problem.ts"
+import * as ShiftedClock from "../torture/ShiftedClock.ts"
 
 const port = (name: string) =>
   Flag.Int(name).pipe(Flag.filter(isBetween(0, 65_535), () => "a port from 0 to 65535; 0: one that is free"))
@@ -38,6 +39,12 @@ const password = Effect.map(
   (given) => Option.match(given, { onNone: () => ({}), onSome: (password) => ({ password }) })
 )
 
+/** The system's, or one whose time of day a test moves. */
+const clock = Effect.gen(function* () {
+  const file = yield* Effect.orElseSucceed(Config.option(Config.String(ShiftedClock.variable)), () => Option.none())
+  return yield* Option.match(file, { onNone: () => Clock.Clock, onSome: ShiftedClock.following })
+})
+
 const cannotRun = ({ message }: { readonly message: string }) => new CannotRun({ reason: message })
 
 /** Runs until it is told to stop; then what was read is answered, and what must last is on disk. */
@@ -64,7 +71,11 @@ const node = Command.make(
     const own = yield* Effect.mapError(ClusterConfig.find(given.config, config, given.id), usage)
     yield* keepUp(
       Effect.gen(function* () {
-        const running = yield* Cluster.startOne(config, own, yield* password)
+        const running = yield* Effect.provideService(
+          Cluster.startOne(config, own, yield* password),
+          Clock.Clock,
+          yield* clock
+        )
         const host = own.host ?? "127.0.0.1"
         const httpPort = own.http === undefined ? undefined : yield* Http.serve([running], { host, port: own.http })
         yield* tell([running], httpPort)
