@@ -39,6 +39,7 @@ import {
   type State,
   type Timer
 } from "./internal/epidemic/plumtree/state.ts"
+import * as Shaping from "./internal/epidemic/plumtree/shaping.ts"
 import * as Service from "./internal/epidemic/service.ts"
 import * as Store from "./internal/epidemic/store.ts"
 import * as Trees from "./internal/epidemic/trees.ts"
@@ -58,9 +59,6 @@ export {
 export type Command = Base.Command
 
 export type Event = Base.Event
-
-/** How long ago a publisher may have been heard of for its items to shape a shared tree. */
-const shapingMillis = 10_000
 
 /** How many items a node waits for. Of one more, word is ignored: the comparison finds it. */
 const missingMax = 4_096
@@ -118,7 +116,7 @@ export const protocol: Protocol.Protocol<State, Message, Command, Event, Timer, 
   card,
   message: Message,
 
-  init: () => ({ ...Base.init, trees: Trees.none, outbox: [], announcements: [], missing: [] }),
+  init: () => ({ ...Base.init, trees: Trees.none, outbox: [], announcements: [], missing: [], compared: [] }),
 
   onStart: (state, act) => {
     act.setTimer("repair", act.random() * act.self.options.repairMillis)
@@ -224,22 +222,11 @@ const onGossip = (
       const far = (hops[at] ?? 0) + 1
       parcels.push({ item, hops: far, from })
       next = optimised({ ...next, trees: Trees.makeEager(next.trees, tree, from) }, from, item, far, tree, act)
-    } else if (isShaping(next, item, act) && Base.hasHeard(next, item)) elsewhere.add(tree)
+    } else if (Shaping.isShaping(next, item, act) && Base.hasHeard(next, item)) elsewhere.add(tree)
   }
   // What was heard before came on another link: this one is none of the tree.
   for (const tree of elsewhere) next = pruned(next, from, tree, act)
   return pushed(came(next, fresh, act), parcels, act)
-}
-
-/**
- * Whether an item shapes the tree. Of one that several publishers share, the items of the first by name do, among those
- * heard of lately: two that cut the same circle at once, each in another place, would cut the tree.
- */
-const isShaping = ({ store: { logs } }: State, item: Item, act: Act): boolean => {
-  if (act.self.options.trees === "per-publisher") return true
-  const sinceMillis = act.monotonic() - shapingMillis
-  const first = logs.find(({ atMillis }) => atMillis >= sinceMillis)
-  return first === undefined || (first.known.origin === item.origin && first.known.life === item.life)
 }
 
 /** Of a link that is lazy already the other side may not know, so that it is told again. */
@@ -260,8 +247,7 @@ const optimised = (state: State, from: NodeId.NodeId, id: ItemId, hops: number, 
   return pruned({ ...state, trees: Trees.makeEager(state.trees, tree, better.node) }, from, tree, act)
 }
 
-const isSame = (a: ItemId, b: ItemId): boolean =>
-  a.sequence === b.sequence && a.life === b.life && a.origin === b.origin
+const isSame = (a: ItemId, b: ItemId): boolean => a.sequence === b.sequence && Shaping.isOfOne(a, b)
 
 const nameOf = ({ life, origin, sequence }: ItemId): ItemId => ({ origin, life, sequence })
 
@@ -388,8 +374,9 @@ const onGraft = (
 /** Items that come by comparison, or for a graft, go on like any other. */
 const onItems = (state: State, from: NodeId.NodeId, message: Exchange.Items, act: Act): State => {
   const { fresh, state: heard } = Exchange.onItems(state, from, message, act)
+  if (fresh.length === 0) return heard
   return pushed(
-    came(heard, fresh, act),
+    came({ ...heard, compared: Shaping.withCompared(heard.compared, fresh) }, fresh, act),
     fresh.map((item) => ({ item, hops: 1, from })),
     act
   )

@@ -5,11 +5,12 @@ import { Effect } from "effect"
 import { measure, points } from "./epidemic/broadcast.ts"
 
 describe("broadcast to 25 nodes over links of 100 ms, all messages counted from the first on", () => {
-  it.live(
-    "at most 12 messages an operation, and half of the values at all nodes within 400 ms",
-    () =>
+  // With seeds 3 and 9 a comparison brings an item ahead of the tree, which once cut a node off from it.
+  it.live.each([3, 9])(
+    "at most 12 messages an operation, and half of the values at all nodes within 400 ms, seed %d",
+    (seed) =>
       Effect.gen(function* () {
-        const found = yield* measure(Plumtree.layer(points["few messages"]), { seed: 2, seconds: 12 })
+        const found = yield* measure(Plumtree.layer(points["few messages"]), { seed, seconds: 12 })
         expect(found.messagesPerOperation).toBeLessThanOrEqual(12)
         expect(found.medianMillis).toBeLessThanOrEqual(400)
         expect(found.maxMillis).toBeLessThanOrEqual(600)

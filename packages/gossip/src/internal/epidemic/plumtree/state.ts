@@ -34,6 +34,8 @@ export interface State extends Base {
   readonly announcements: ReadonlyArray<Announcement>
   /** Items that this node was told of and that have not come, the earliest due first. */
   readonly missing: ReadonlyArray<Missing>
+  /** Of sources the latest item that came by comparison: who brings one up to there again says nothing of a link. */
+  readonly compared: ReadonlyArray<ItemId>
 }
 
 export interface Parcel {
