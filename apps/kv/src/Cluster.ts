@@ -1,10 +1,9 @@
 /** Nodes that run: all of a cluster in one process, or one of them. */
 import { MemoryStorage, type Storage, type StorageError } from "@troupe/storage"
 import * as Disk from "@troupe/storage/Disk"
-import { type ChannelInUse, Memory, type NodeId, Transport } from "@troupe/transport"
+import { Memory, type NodeId, Transport } from "@troupe/transport"
 import * as Tcp from "@troupe/transport/Tcp"
-import type { Replicated } from "@troupe/replication"
-import { Context, Effect, Layer, type Scope } from "effect"
+import { Context, Effect, Layer, Scope } from "effect"
 import { join } from "node:path"
 import type { ClusterConfig, NodeConfig } from "./Config.ts"
 import * as Node from "./Node.ts"
@@ -23,14 +22,7 @@ export interface Options {
   readonly settings?: Partial<Omit<Settings, "port">>
 }
 
-export type StartError =
-  | Node.DataRefused
-  | StorageError
-  | ChannelInUse
-  | Replicated.InvalidOptions
-  | Memory.NodeUnavailable
-  | Tcp.TcpError
-  | ServerFailed
+export type StartError = Node.StoreError | Memory.NodeUnavailable | Tcp.TcpError | ServerFailed
 
 type Running<A> = Effect.Effect<A, StartError, Scope.Scope>
 
@@ -40,61 +32,97 @@ const storageOf = (directory: string | undefined): Layer.Layer<Storage, StorageE
 /** All nodes in this process. */
 export const start = (options: Options): Running<ReadonlyArray<Node.Node>> =>
   Effect.gen(function* () {
-    const ids = Array.from({ length: options.nodes }, (_, index) => `n${index + 1}`)
+    const ids = namesOf(options.nodes)
     const transports = yield* options.transport === "memory" ? inMemory(ids) : overTcp(ids)
-    return yield* Effect.forEach(
+    const replicas = yield* Effect.forEach(
       ids,
-      (id, index) =>
-        startNode(
-          { id, cluster: "local", replication: options.replication },
-          transports[index]!,
-          storageOf(options.data === undefined ? undefined : join(options.data, id)),
-          { ...options.settings, port: options.port === 0 ? 0 : options.port + index }
-        ),
+      (id, index) => {
+        const directory = options.data === undefined ? undefined : join(options.data, id)
+        return startReplica({ id, replication: options.replication }, transports[index]!, storageOf(directory))
+      },
       { concurrency: "unbounded" }
     )
+    // What a server has read it answers with the help of all replicas: all servers are done before any of these ends.
+    const scope = yield* Effect.scope
+    const doors = yield* Scope.fork(scope, "parallel")
+    return yield* Effect.forEach(
+      replicas,
+      (replica, index) =>
+        openTo(replica, options.replication, {
+          ...options.settings,
+          port: options.port === 0 ? 0 : options.port + index
+        }),
+      { concurrency: "unbounded" }
+    ).pipe(Scope.provide(doors))
   })
+
+/** Names of the nodes of a cluster that has no configuration: `n1` and so on. */
+export const namesOf = (nodes: number): ReadonlyArray<string> =>
+  Array.from({ length: nodes }, (_, index) => `n${index + 1}`)
 
 /** One node of a cluster of processes. */
 export const startOne = (
   config: ClusterConfig,
   own: NodeConfig,
-  settings: Partial<Settings> = {}
+  settings: Partial<Settings> = {},
+  peerTls?: Tcp.TlsOptions
 ): Running<Node.Node> => {
   const { cluster, nodes, password, replication } = config
   const transport = Tcp.layer({
     self: own.id,
     listen: own.peer,
     peers: Object.fromEntries(nodes.map(({ id, peer }) => [id, peer])),
-    cluster
+    cluster,
+    ...(peerTls === undefined ? {} : { tls: peerTls })
   })
   return startNode({ id: own.id, cluster, replication }, transport, storageOf(own.data), {
     port: own.port,
     ...(own.host === undefined ? {} : { host: own.host }),
     ...(password === undefined ? {} : { password }),
+    ...config.limits,
     ...settings
   })
 }
 
-const startNode = (
-  {
-    cluster,
-    id,
-    replication
-  }: { readonly id: string; readonly cluster: string; readonly replication: Node.Replication },
-  transport: Layer.Layer<Transport, Memory.NodeUnavailable | Tcp.TcpError>,
-  storage: Layer.Layer<Storage, StorageError>,
+interface Own {
+  readonly id: string
+  /** Default: `local`. */
+  readonly cluster?: string
+  readonly replication: Node.Replication
+}
+
+/** A replica with its server, on a transport and a storage of one's own. */
+export const startNode = <E1, E2>(
+  own: Own,
+  transport: Layer.Layer<Transport, E1>,
+  storage: Layer.Layer<Storage, E2>,
   settings: Partial<Settings>
-): Running<Node.Node> =>
-  Effect.gen(function* () {
-    const store = Node.layer({ node: id, cluster, replication }).pipe(Layer.provide([transport, storage]))
-    const replicated = Context.get(yield* Layer.build(Layer.fresh(store)), Store)
-    const server = yield* Server.make(replicated, {
-      writesReach: replication === "naive" ? "self" : "all",
-      ...settings
-    })
-    return { id, replicated, server }
-  }).pipe(Effect.annotateLogs({ node: id }))
+): Effect.Effect<Node.Node, Node.StoreError | ServerFailed | E1 | E2, Scope.Scope> =>
+  Effect.flatMap(startReplica(own, transport, storage), (replica) => openTo(replica, own.replication, settings))
+
+type Replica = Node.Node["replicated"]
+
+/** A replica alone, without a port. */
+export const startReplica = <E1, E2>(
+  { cluster = "local", id, replication }: Own,
+  transport: Layer.Layer<Transport, E1>,
+  storage: Layer.Layer<Storage, E2>
+): Effect.Effect<Replica, Node.StoreError | E1 | E2, Scope.Scope> => {
+  const store = Node.layer({ node: id, cluster, replication }).pipe(Layer.provide([transport, storage]))
+  return Effect.map(Layer.build(Layer.fresh(store)), (context) => Context.get(context, Store)).pipe(
+    Effect.annotateLogs({ node: id })
+  )
+}
+
+const openTo = (
+  replicated: Replica,
+  replication: Node.Replication,
+  settings: Partial<Settings>
+): Effect.Effect<Node.Node, ServerFailed, Scope.Scope> =>
+  Effect.map(
+    Server.make(replicated, { writesReach: replication === "naive" ? "self" : "majority", ...settings }),
+    (server) => ({ id: replicated.self, replicated, server })
+  ).pipe(Effect.annotateLogs({ node: replicated.self }))
 
 const inMemory = (ids: ReadonlyArray<NodeId.NodeId>) =>
   Effect.sync(() => {

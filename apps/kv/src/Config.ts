@@ -1,9 +1,18 @@
 /** The file that says which nodes a cluster has, and where. Every node reads the same one. */
 import { Effect, FileSystem, Schema } from "effect"
 import { replications } from "./Node.ts"
+import { Limits } from "./server/Settings.ts"
 
 const Port = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 }))
 const Name = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/))
+
+const File = Schema.String.check(Schema.isMinLength(1))
+
+/** Files in PEM. */
+const Tls = Schema.Struct({ cert: File, key: File })
+
+/** Of a certificate whose name is the node's id. `ca`: who signs those of the others. */
+const PeerTls = Schema.Struct({ cert: File, key: File, ca: File })
 
 const NodeConfig = Schema.Struct({
   id: Name,
@@ -16,7 +25,11 @@ const NodeConfig = Schema.Struct({
   /** For health, metrics and the status page, on the same host. None: no such port. */
   http: Schema.optionalKey(Port),
   /** Its directory. None: it forgets when it ends. */
-  data: Schema.optionalKey(Schema.String)
+  data: Schema.optionalKey(Schema.String),
+  /** What Redis clients are shown, where it is another one than the cluster's. */
+  tls: Schema.optionalKey(Tls),
+  /** With it nodes talk to each other by TLS, and know each other by their certificates. All of them have it, or none. */
+  peerTls: Schema.optionalKey(PeerTls)
 })
 
 export const ClusterConfig = Schema.Struct({
@@ -25,7 +38,10 @@ export const ClusterConfig = Schema.Struct({
   replication: Schema.Literals(replications),
   nodes: Schema.Array(NodeConfig).check(Schema.isMinLength(1)),
   /** What clients must say. Better in the environment: TROUPE_KV_PASSWORD. */
-  password: Schema.optionalKey(Schema.String.check(Schema.isMinLength(1)))
+  password: Schema.optionalKey(Schema.String.check(Schema.isMinLength(1))),
+  /** With it Redis clients must speak TLS. */
+  tls: Schema.optionalKey(Tls),
+  limits: Schema.optionalKey(Limits)
 })
 export type ClusterConfig = typeof ClusterConfig.Type
 export type NodeConfig = typeof NodeConfig.Type
@@ -48,7 +64,7 @@ export const parse = (file: string, text: string): Effect.Effect<ClusterConfig, 
       decodeJson(text),
       ({ message }) => new ConfigInvalid({ file, reason: message })
     )
-    const problem = clash(config.nodes)
+    const problem = clash(config.nodes) ?? halfSecret(config.nodes)
     return problem === undefined ? config : yield* new ConfigInvalid({ file, reason: problem })
   })
 
@@ -68,6 +84,12 @@ const clash = (nodes: ReadonlyArray<NodeConfig>): string | undefined => {
   return undefined
 }
 
+const halfSecret = (nodes: ReadonlyArray<NodeConfig>): string | undefined => {
+  const open = nodes.findIndex(({ peerTls }) => peerTls === undefined)
+  if (open < 0 || nodes.every(({ peerTls }) => peerTls === undefined)) return undefined
+  return `nodes[${open}] has no peerTls, and others have. Give it to all nodes, or to none: they could not talk`
+}
+
 export const read = (file: string): Effect.Effect<ClusterConfig, ConfigInvalid, FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
@@ -76,6 +98,16 @@ export const read = (file: string): Effect.Effect<ClusterConfig, ConfigInvalid, 
       () => new ConfigInvalid({ file, reason: "there is no such file, or it cannot be read" })
     )
     return yield* parse(file, text)
+  })
+
+/** The text of a file that a configuration or an option names. */
+export const readPem = (option: string, file: string): Effect.Effect<string, ConfigInvalid, FileSystem.FileSystem> =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    return yield* Effect.mapError(
+      files.readFileString(file),
+      () => new ConfigInvalid({ file, reason: `${option}: there is no such file, or it cannot be read` })
+    )
   })
 
 /** The node that this process is. */

@@ -18,6 +18,7 @@ export const replications = ["passive", "local-write", "naive"] as const
 export type Replication = (typeof replications)[number]
 
 type ReplicationError = StorageError | ChannelInUse | Replicated.InvalidOptions
+export type StoreError = DataRefused | ReplicationError
 
 const layers: Readonly<Record<Replication, Layer.Layer<Store, ReplicationError, Transport | Storage>>> = {
   passive: Passive.layer(Store),
@@ -70,5 +71,5 @@ const identify = (own: Identity): Effect.Effect<void, DataRefused | StorageError
 /** The store of one node. */
 export const layer = (
   own: Omit<Identity, "format"> & { readonly replication: Replication }
-): Layer.Layer<Store, DataRefused | ReplicationError, Transport | Storage> =>
+): Layer.Layer<Store, StoreError, Transport | Storage> =>
   Layer.unwrap(Effect.as(identify({ format, ...own }), layers[own.replication]))

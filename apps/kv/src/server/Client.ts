@@ -76,6 +76,11 @@ export class Client {
     if (!this.isBusy) this.advance()
   }
 
+  /** Whether it has been sent all that it will be, and told so. */
+  get isAnswered(): boolean {
+    return this.socket.writableFinished
+  }
+
   close(why: string | undefined): void {
     if (this.isClosed) return
     this.isClosed = true

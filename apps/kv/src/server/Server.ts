@@ -9,7 +9,7 @@ import { Client, type Service } from "./Client.ts"
 import * as Counters from "./Counters.ts"
 import { perform } from "./perform.ts"
 import { Session } from "./Session.ts"
-import { defaults, problemOf, ServerFailed, type Settings } from "./Settings.ts"
+import { defaults, environmentOf, problemOf, ServerFailed, type Settings } from "./Settings.ts"
 
 export interface Server {
   readonly host: string
@@ -57,7 +57,7 @@ export const make = (
         return
       }
       clients.add(
-        new Client(socket, new Session(environment(settings, replicated.self, counters.connections)), service)
+        new Client(socket, new Session(environmentOf(settings, replicated.self, counters.connections)), service)
       )
       counters.connected = clients.size
     }
@@ -81,23 +81,6 @@ export const make = (
     return { host: address, port, counters }
   })
 
-const environment = (settings: Settings, node: string, id: number) => ({
-  id,
-  node,
-  password: settings.password,
-  maxPipeline: settings.maxPipeline,
-  configuration: {
-    appendonly: "no",
-    databases: "1",
-    maxclients: String(settings.maxClients),
-    maxmemory: "0",
-    port: String(settings.port),
-    "proto-max-bulk-len": String(settings.maxValueBytes),
-    save: "",
-    timeout: String(Math.round(settings.idleMillis / 1000))
-  }
-})
-
 const listen = (settings: Settings, accept: (socket: Socket) => void): Effect.Effect<NetServer, ServerFailed> =>
   Effect.callback((resume) => {
     let server: NetServer
@@ -105,10 +88,13 @@ const listen = (settings: Settings, accept: (socket: Socket) => void): Effect.Ef
       server =
         settings.tls === undefined
           ? createServer({ allowHalfOpen: true }, accept)
-          : createTlsServer(settings.tls, accept)
+          : createTlsServer({ ...settings.tls, handshakeTimeout: handshakeMillis }, accept)
     } catch (error) {
-      return resume(Effect.fail(new ServerFailed({ reason: `tls: ${(error as Error).message}` })))
+      const reason = `tls: ${(error as Error).message}. Give a certificate and its own key, in PEM`
+      return resume(Effect.fail(new ServerFailed({ reason })))
     }
+    // Who has not shaken hands yet counts too: beyond this nobody is even told.
+    server.maxConnections = settings.maxClients + strangers
     server.once("error", (error: NodeJS.ErrnoException) => {
       const reason =
         error.code === "EADDRINUSE" ? `${settings.host}:${settings.port} is in use. Choose another port` : error.message
@@ -118,9 +104,20 @@ const listen = (settings: Settings, accept: (socket: Socket) => void): Effect.Ef
     return Effect.sync(() => server.close())
   })
 
+/** Of TLS: who has not said who it is by then is closed. */
+const handshakeMillis = 10_000
+/** Connections besides those of clients, which are told that there is no room, or shake hands. */
+const strangers = 256
+
+/** How long who has been answered may take to hang up, before it is hung up on: a client that is idle may never. */
+const farewellMillis = 200
+
 const drain = (clients: ReadonlySet<Client>, millis: number): Effect.Effect<void> =>
   Effect.gen(function* () {
     for (const client of clients) client.end()
-    for (let waited = 0; clients.size > 0 && waited < millis; waited += 20) yield* Effect.sleep(20)
+    for (let waited = 0, done = 0; clients.size > 0 && waited < millis && done < farewellMillis; waited += 20) {
+      yield* Effect.sleep(20)
+      if (Array.from(clients).every((client) => client.isAnswered)) done += 20
+    }
     for (const client of clients) client.close(undefined)
   })

@@ -1,6 +1,7 @@
 /** How a server for Redis clients listens, and its bounds. */
 import { Schema } from "effect"
 import { maximumValueBytes } from "../commands/Command.ts"
+import type { Environment } from "./Action.ts"
 
 export interface Settings {
   /** Default: `127.0.0.1`. Whoever reaches the port can read and write everything, but for the password. */
@@ -23,8 +24,8 @@ export interface Settings {
   readonly slowReaderMillis: number
   /** How long a client may say nothing; 0: for ever. Of a host that is gone the system's keep-alive tells. */
   readonly idleMillis: number
-  /** What `WAIT` tells of an answered write: that all members have it, or that maybe none but this one has. */
-  readonly writesReach: "all" | "self"
+  /** What `WAIT` tells of an answered write: that a majority has it, or that maybe nobody but this node has. */
+  readonly writesReach: "majority" | "self"
   /** How long a stopping server waits for the commands that it has read. */
   readonly drainMillis: number
 }
@@ -40,9 +41,54 @@ export const defaults: Settings = {
   maxOutputBytes: 32 * 1024 * 1024,
   slowReaderMillis: 60_000,
   idleMillis: 0,
-  writesReach: "all",
+  writesReach: "majority",
   drainMillis: 5_000
 }
+
+/** The bounds alone: from which to which number each may be. */
+export const ranges = {
+  maxClients: [1, 1_000_000],
+  maxValueBytes: [1, maximumValueBytes],
+  maxPipeline: [1, 1_000_000],
+  maxOutputBytes: [1, 2 ** 40],
+  slowReaderMillis: [1, 2 ** 31 - 1],
+  idleMillis: [0, 2 ** 31 - 1],
+  drainMillis: [0, 2 ** 31 - 1]
+} as const satisfies Partial<Record<keyof Settings, readonly [number, number]>>
+
+const within = (name: keyof typeof ranges) => {
+  const [minimum, maximum] = ranges[name]
+  return Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum, maximum })))
+}
+
+export const Limits = Schema.Struct({
+  maxClients: within("maxClients"),
+  maxValueBytes: within("maxValueBytes"),
+  maxPipeline: within("maxPipeline"),
+  maxOutputBytes: within("maxOutputBytes"),
+  slowReaderMillis: within("slowReaderMillis"),
+  idleMillis: within("idleMillis"),
+  drainMillis: within("drainMillis")
+})
+export type Limits = typeof Limits.Type
+
+/** What a conversation knows of its server. */
+export const environmentOf = (settings: Settings, node: string, id: number): Environment => ({
+  id,
+  node,
+  password: settings.password,
+  maxPipeline: settings.maxPipeline,
+  configuration: {
+    appendonly: "no",
+    databases: "1",
+    maxclients: String(settings.maxClients),
+    maxmemory: "0",
+    port: String(settings.port),
+    "proto-max-bulk-len": String(settings.maxValueBytes),
+    save: "",
+    timeout: String(Math.round(settings.idleMillis / 1000))
+  }
+})
 
 /** Of all words of a command: with a value of the maximum there is room for its key and options. */
 export const maxCommandBytes = 6 * 1024 * 1024
@@ -56,10 +102,13 @@ export class ServerFailed extends Schema.TaggedError<ServerFailed>()("ServerFail
 }
 
 export const problemOf = (settings: Settings): string | undefined => {
-  const { host, maxValueBytes, password, port } = settings
+  const { host, password, port } = settings
   if (!Number.isInteger(port) || port < 0 || port > 65_535) return `port ${port} is none: 0 to 65535`
-  if (!(maxValueBytes >= 1 && maxValueBytes <= maximumValueBytes)) {
-    return `maxValueBytes is ${maxValueBytes}: from 1 to ${maximumValueBytes}`
+  for (const [name, [least, most]] of Object.entries(ranges)) {
+    const given = settings[name as keyof typeof ranges]
+    if (!(Number.isInteger(given) && given >= least && given <= most)) {
+      return `${name} is ${given}: a whole number from ${least} to ${most}`
+    }
   }
   if (password === "") return "an empty password is none: leave it out"
   if (!isLoopback(host) && password === undefined) {

@@ -7,6 +7,7 @@ import * as Reply from "../Reply.ts"
 import { explain } from "./Batcher.ts"
 import type { Service } from "./Client.ts"
 import type { Counters } from "./Counters.ts"
+import type { Action } from "./Action.ts"
 import { redisVersion } from "./ownCommands.ts"
 import type { Settings } from "./Settings.ts"
 
@@ -15,13 +16,21 @@ export interface Means {
   readonly settings: Settings
   readonly counters: Counters
   readonly startedAt: number
+}
+
+export const performed = (
+  means: Means,
+  { what, words }: Action & { readonly _tag: "Perform" }
+): Effect.Effect<Reply.Reply, Replicated.InvokeError> => performances[what](means, words)
+
+interface Running extends Means {
   readonly run: <A, E>(effect: Effect.Effect<A, E>, onExit: (exit: Exit.Exit<A, E>) => void) => void
 }
 
 export const perform =
-  (means: Means): Service["perform"] =>
-  ({ what, words }, done) =>
-    means.run(performances[what](means, words), (exit) =>
+  (means: Running): Service["perform"] =>
+  (action, done) =>
+    means.run(performed(means, action), (exit) =>
       done(Exit.isSuccess(exit) ? exit.value : explain(exit.cause as Cause.Cause<Replicated.InvokeError>))
     )
 
@@ -48,14 +57,17 @@ const acquire: Performance = (means, words) =>
     }
   })
 
-/** What was answered is as safe as the way of replicating makes it: nothing has to be waited for. */
+/**
+ * How many have what was answered, besides one, for sure: maybe there are more, but those that are suspected were not waited
+ * for. It is as safe as the way of replicating makes it, and waiting would tell nothing more.
+ */
 const wait: Performance = ({ replicated, settings }, words) => {
   if (Integers.parse(words[1]!) === undefined) return Effect.succeed(Reply.notAnInteger)
   if (Integers.parse(words[2]!) === undefined) {
     return Effect.succeed(Reply.failure("ERR timeout is not an integer or out of range"))
   }
   return Effect.map(replicated.status, ({ members }) =>
-    Reply.integer(settings.writesReach === "all" ? Math.max(0, members.length - 1) : 0)
+    Reply.integer(settings.writesReach === "majority" ? Math.floor(members.length / 2) : 0)
   )
 }
 
