@@ -8,7 +8,8 @@ import type { Demonstration } from "../../Demonstration.ts"
 import { quantile } from "../../Detection.ts"
 import { gossip } from "../../Gossips.ts"
 import type { Asked, Measured, Measures } from "./Measures.ts"
-import { seeded, spread } from "./Spreading.ts"
+import { seeded } from "../../Seeded.ts"
+import { spread } from "./Spreading.ts"
 
 const titled = <A extends { readonly card: { readonly title: string } }>(algorithm: A, title: string): A => ({
   ...algorithm,

@@ -11,7 +11,8 @@ import { quantile } from "../../Detection.ts"
 import { inViews, multicast } from "../../Groups.ts"
 import { number } from "../../terminal/Screen.ts"
 import type { Asked, Measured, Measures } from "./Measures.ts"
-import { seeded, spread, type Spreading } from "./Spreading.ts"
+import { seeded } from "../../Seeded.ts"
+import { spread, type Spreading } from "./Spreading.ts"
 
 /** Two orders, among the members of views that are agreed on. */
 const ofViews: ReadonlyArray<Demonstration> = [
