@@ -6,6 +6,7 @@
  * nothing. One that may have been executed ends as `InDoubt`.
  */
 import type { Actor } from "@troupe/actor"
+import { VersionVector } from "@troupe/clocks"
 import { Clock, Effect, Queue, Random, type Scope, Stream } from "effect"
 import type { Answer, Asked, Refusal } from "./internal/passive/messages.ts"
 import * as Replica from "./internal/passive/replica.ts"
@@ -20,7 +21,16 @@ import {
 } from "./internal/passive/state.ts"
 import { window } from "./internal/passive/table.ts"
 import type * as Machine from "./Machine.ts"
-import { InDoubt, type InvokeError, type Replicated, type Status, Unavailable } from "./Replicated.ts"
+import {
+  Behind,
+  InDoubt,
+  type InvokeError,
+  type Position,
+  type Positioned,
+  type Replicated,
+  type Status,
+  Unavailable
+} from "./Replicated.ts"
 
 export interface Settings {
   /** Of a request, from its asking: then it ends, whatever became of it. */
@@ -45,11 +55,23 @@ interface Open {
 }
 
 /** A read that waits for this copy to hold what its client has seen. */
-interface Behind {
-  readonly request: unknown
+interface Waiting extends Local {
   patience: number
-  readonly resume: (result: Effect.Effect<any, InvokeError>) => void
+  readonly resume: (result: Effect.Effect<any, any>) => void
 }
+
+interface Local {
+  /** The batch that this copy must hold. */
+  readonly after: number
+  readonly looks: number
+  /** From what is safe. */
+  readonly answer: (safe: Replica.Version) => unknown
+  /** It does not come to hold it. */
+  readonly late: () => InvokeError | Behind
+}
+
+/** All updates are of one log. */
+const log = "log"
 
 type Replying = Actor.Actor<State, Command, Event>
 
@@ -63,7 +85,7 @@ export class FrontEnd {
   private life = 0
   private counter = 0
   private open = new Map<number, Open>()
-  private readonly behind = new Set<Behind>()
+  private readonly behind = new Set<Waiting>()
   /** The latest batch that an answer stood on. */
   private seen = 0
   private stopped: string | undefined
@@ -110,7 +132,12 @@ export class FrontEnd {
   readonly service = (): Replicated<any, any> => ({
     self: this.actor!.node,
     invoke: (request, options) =>
-      options?.read === "local" && this.machine.isRead(request) ? this.readLocally(request) : this.invoke(request),
+      options?.read === "local" && this.machine.isRead(request) ? this.readHere(request) : this.invoke(request),
+    positions: {
+      of: this.actor!.name,
+      invoke: (request, after, patienceMillis) =>
+        this.machine.isRead(request) ? this.readAfter(request, after, patienceMillis) : this.update(request)
+    },
     status: Effect.sync(() => this.status()),
     changes: Stream.callback<Status>(
       (queue) => {
@@ -222,10 +249,11 @@ export class FrontEnd {
       } else if (each.isFresh) each.isFresh = false
       else again.push([counter, each])
     }
+    this.catchUp()
     for (const each of this.behind) {
       if (each.patience-- > 0) continue
       this.behind.delete(each)
-      each.resume(Effect.fail(this.unavailable("this copy is behind what you have seen")))
+      each.resume(Effect.fail(each.late()))
     }
     if (this.life > 0) this.ask(again)
   }
@@ -250,30 +278,64 @@ export class FrontEnd {
 
   // ------------------------------------------------------------------------------------------------------- local reads
 
-  private readLocally(request: unknown): Effect.Effect<any, InvokeError> {
-    return Effect.callback((resume) => {
+  /** After what this node's clients were told of. */
+  private readHere(request: unknown): Effect.Effect<any, InvokeError> {
+    return Effect.suspend(() =>
+      this.readLocally<unknown, InvokeError>({
+        after: this.seen,
+        looks: this.looks,
+        answer: (safe) => this.answerLocally(request, safe),
+        late: () => this.unavailable("this copy is behind what you have seen")
+      })
+    )
+  }
+
+  private readAfter(
+    request: unknown,
+    needed: Position,
+    patienceMillis: number
+  ): Effect.Effect<Positioned<any>, InvokeError | Behind> {
+    return this.readLocally<Positioned<any>, InvokeError | Behind>({
+      after: VersionVector.count(needed, log),
+      looks: Math.ceil(patienceMillis / this.settings.retryMillis),
+      answer: (safe) => ({ response: this.answerLocally(request, safe), at: positionOf(safe.at) }),
+      late: () => new Behind({ node: this.actor!.node, needed, held: positionOf(this.safe().at) })
+    })
+  }
+
+  private readLocally<A, E>(local: Local): Effect.Effect<A, E> {
+    return Effect.callback((resume: Waiting["resume"]) => {
       if (this.stopped !== undefined) return resume(Effect.fail(this.unavailable(this.stopped)))
-      if (this.safe().at >= this.seen) return resume(Effect.succeed(this.answerLocally(request)))
-      const each: Behind = { request, patience: this.looks, resume }
+      const safe = this.safe()
+      if (safe.at >= local.after) return resume(Effect.succeed(local.answer(safe)))
+      const each: Waiting = { ...local, patience: local.looks, resume }
       this.behind.add(each)
       return Effect.sync(() => void this.behind.delete(each))
-    })
+    }) as Effect.Effect<A, E>
+  }
+
+  /** The primary has all that is safe, and so all that a session has seen. */
+  private update(request: unknown): Effect.Effect<Positioned<any>, InvokeError> {
+    return Effect.map(this.invoke(request), (response) => ({ response, at: positionOf(this.seen) }))
   }
 
   private safe(): Replica.Version {
     return Replica.safe(this.actor!.state().replica)
   }
 
-  private answerLocally(request: unknown): unknown {
-    const { now, state } = this.safe()
+  private answerLocally(request: unknown, { now, state }: Replica.Version): unknown {
     const at = Math.max(now, this.clock.currentTimeMillisUnsafe())
     return this.machine.execute(state, request, { now: at, random: () => this.chance.nextDoubleUnsafe() }).response
   }
 
   private catchUp(): void {
-    if (this.behind.size === 0 || this.safe().at < this.seen) return
-    for (const each of this.behind) each.resume(Effect.succeed(this.answerLocally(each.request)))
-    this.behind.clear()
+    if (this.behind.size === 0) return
+    const safe = this.safe()
+    for (const each of this.behind) {
+      if (safe.at < each.after) continue
+      this.behind.delete(each)
+      each.resume(Effect.succeed(each.answer(safe)))
+    }
   }
 
   private status(): Status {
@@ -300,6 +362,8 @@ export class FrontEnd {
     }
   }
 }
+
+const positionOf = (at: number): Position => (at === 0 ? VersionVector.empty : [[log, at]])
 
 export const make = (machine: Machine.Any, settings: Settings): Effect.Effect<FrontEnd> =>
   Effect.gen(function* () {

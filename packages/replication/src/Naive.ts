@@ -5,25 +5,41 @@
  * two that are asked at once keep what they heard last, each something else; what is lost is lost. It is here for what it
  * breaks: a client that sets x at one replica and then y at another is told by a third that y is set and x is not.
  *
+ * A session (`Sessions`) asks for more: it waits for the copy that it asks to hold what it has seen, and its updates say what
+ * they follow, which every copy waits for. Each replica counts its own updates, and those that it has heard of each other.
+ *
  * Source: the bank example of the field's textbooks; G. Coulouris, J. Dollimore, T. Kindberg, G. Blair, "Distributed Systems:
  * Concepts and Design", 5th ed., 2011, ch. 18.
  */
 import { Actor, type Card, type Protocol } from "@troupe/actor"
-import type { ChannelInUse, Codec, Transport } from "@troupe/transport"
+import { VersionVector } from "@troupe/clocks"
+import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
 import { Effect, Layer, Schema, Stream } from "effect"
 import type * as Machine from "./Machine.ts"
-import type { Replicated, Status, Tag } from "./Replicated.ts"
+import { Behind, type Position, type Replicated, type Status, type Tag } from "./Replicated.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
-/** Updates that the sender has applied. */
-export type Message = ReadonlyArray<unknown>
+/** Updates that the sender has applied: of its own, those after the first `before`. */
+export interface Message {
+  readonly before: number
+  /** To be applied once this is held. */
+  readonly after: Position
+  readonly updates: ReadonlyArray<unknown>
+}
 
 /** A request, by a number of the front end's own. */
-export type Command = { readonly _tag: "Ask"; readonly id: number; readonly request: unknown }
+export type Command = {
+  readonly _tag: "Ask"
+  readonly id: number
+  readonly request: unknown
+  /** What its updates follow. */
+  readonly after: Position
+}
 
 export type Event =
-  | { readonly _tag: "Answered"; readonly id: number; readonly response: unknown }
+  /** `held` when it was executed, with its own updates. */
+  | { readonly _tag: "Answered"; readonly id: number; readonly response: unknown; readonly held: Position }
   /** Another replica's updates have been applied. */
   | { readonly _tag: "Heard" }
 
@@ -31,7 +47,19 @@ export interface State {
   readonly value: unknown
   /** How many updates it has applied. */
   readonly applied: number
+  /** Of each replica, how many of its first updates it has applied: what comes after one that was lost does not count. */
+  readonly held: Position
+  /** Messages that wait for what they follow, and those of the same senders behind them. In the order of their arrival. */
+  readonly early: ReadonlyArray<Early>
 }
+
+interface Early {
+  readonly from: NodeId.NodeId
+  readonly message: Message
+}
+
+/** So many messages wait; of one more, the oldest is applied as it is. */
+export const maxEarly = 1024
 
 // ------------------------------------------------------------------------------------------------------------- the card
 
@@ -99,33 +127,63 @@ export const card: Card.Card<State> = {
 // --------------------------------------------------------------------------------------------------------- the protocol
 
 export const protocol = (machine: Machine.Any): Protocol.Protocol<State, Message, Command, Event> => {
-  const apply = ({ applied, value }: State, updates: ReadonlyArray<unknown>): State => ({
-    value: updates.reduce((each, update) => machine.apply(each, update), value),
-    applied: applied + updates.length
-  })
+  const apply = (state: State, from: NodeId.NodeId, { before, updates }: Message): State => {
+    const isNext = VersionVector.count(state.held, from) === before
+    return {
+      ...state,
+      value: updates.reduce((each, update) => machine.apply(each, update), state.value),
+      applied: state.applied + updates.length,
+      held: isNext ? VersionVector.merge(state.held, [[from, before + updates.length]]) : state.held
+    }
+  }
+  const applyDue = (state: State): State => {
+    for (;;) {
+      const due = nextDue(state)
+      if (due === undefined) return state
+      state = apply({ ...state, early: state.early.filter((each) => each !== due) }, due.from, due.message)
+    }
+  }
   return {
     name: `replication/naive/${machine.name}`,
     card,
-    message: Schema.Array(machine.update) as Codec.MessageSchema<Message>,
+    message: Schema.Struct({
+      before: Schema.Int,
+      after: VersionVector.VersionVector,
+      updates: Schema.Array(machine.update)
+    }),
 
-    init: () => ({ value: machine.init, applied: 0 }),
+    init: () => ({ value: machine.init, applied: 0, held: VersionVector.empty, early: [] }),
 
-    onCommand: (state, { id, request }, act) => {
+    onCommand: (state, { after, id, request }, act) => {
       const { response, updates } = machine.execute(state.value, request, {
         now: act.now(),
         random: () => act.random()
       })
-      act.emit({ _tag: "Answered", id, response })
-      if (updates.length === 0) return state
-      act.sendAll(act.self.peers, updates)
-      return apply(state, updates)
+      const { id: self } = act.self
+      const message = { before: VersionVector.count(state.held, self), after, updates }
+      const next = updates.length === 0 ? state : apply(state, self, message)
+      act.emit({ _tag: "Answered", id, response, held: next.held })
+      if (updates.length > 0) act.sendAll(act.self.peers, message)
+      return next
     },
 
-    onMessage: (state, _from, updates, act) => {
-      act.emit({ _tag: "Heard" })
-      return apply(state, updates)
+    onMessage: (state, from, message, act) => {
+      const next = applyDue({ ...state, early: [...state.early, { from, message }] })
+      if (next.applied > state.applied) act.emit({ _tag: "Heard" })
+      return next
     }
   }
+}
+
+/** The first that has what it follows, and none of its sender's before it. */
+const nextDue = ({ early, held }: State): Early | undefined => {
+  if (early.length > maxEarly) return early[0]
+  const waiting = new Set<NodeId.NodeId>()
+  return early.find(({ from, message }) => {
+    if (!waiting.has(from) && VersionVector.descends(held, message.after)) return true
+    waiting.add(from)
+    return false
+  })
 }
 
 // ------------------------------------------------------------------------------------------------------------ the layer
@@ -137,30 +195,63 @@ export const layer = <Self, S, Q, U, R>(tag: Tag<Self, S, Q, U, R>): Layer.Layer
     Effect.gen(function* () {
       const { machine } = tag
       const actor = yield* Actor.spawn(protocol(machine))
+      const { node } = actor
       const status = (): Status => {
         const { applied } = actor.state()
         const { nodes } = actor.self
-        return { role: "primary", view: 0, primary: actor.node, members: nodes, applied, committed: applied }
+        return { role: "primary", view: 0, primary: node, members: nodes, applied, committed: applied }
       }
-      const open = new Map<number, (answer: Effect.Effect<R>) => void>()
+      const open = new Map<number, (answered: Answered) => void>()
       let asked = 0
+      /** Those that look at the state after each step. */
+      const waiting = new Set<() => void>()
       actor.subscribe((event) => {
-        if (event._tag !== "Answered") return
-        open.get(event.id)?.(Effect.succeed(event.response as R))
-        open.delete(event.id)
+        if (event._tag === "Answered") {
+          open.get(event.id)?.(event)
+          open.delete(event.id)
+        }
+        for (const look of waiting) look()
       })
+      const ask = (request: Q, after: Position): Effect.Effect<Answered> =>
+        Effect.callback((resume) => {
+          const id = ++asked
+          open.set(id, (answered) => resume(Effect.succeed(answered)))
+          actor.tell({ _tag: "Ask", id, request, after })
+          return Effect.sync(() => void open.delete(id))
+        })
+      const isHeld = (position: Position): boolean => VersionVector.descends(actor.state().held, position)
+      const reach = (position: Position): Effect.Effect<void> =>
+        Effect.callback((resume) => {
+          const look = (): void => {
+            if (!isHeld(position)) return
+            waiting.delete(look)
+            resume(Effect.void)
+          }
+          waiting.add(look)
+          look()
+          return Effect.sync(() => void waiting.delete(look))
+        })
       const service: Replicated<Q, R> = {
-        self: actor.node,
-        invoke: (request) =>
-          Effect.callback<R>((resume) => {
-            const id = ++asked
-            open.set(id, resume)
-            actor.tell({ _tag: "Ask", id, request })
-            return Effect.sync(() => void open.delete(id))
-          }),
+        self: node,
+        invoke: (request) => Effect.map(ask(request, VersionVector.empty), ({ response }) => response as R),
         status: Effect.sync(status),
-        changes: Stream.concat(Stream.sync(status), Stream.map(actor.events, status))
+        changes: Stream.concat(Stream.sync(status), Stream.map(actor.events, status)),
+        positions: {
+          of: actor.name,
+          invoke: (request, after, patienceMillis) => {
+            const inTime = Effect.timeoutOrElse(reach(after), {
+              duration: patienceMillis,
+              orElse: () => new Behind({ node, needed: after, held: actor.state().held })
+            })
+            return Effect.map(Effect.andThen(inTime, ask(request, after)), ({ held, response }) => ({
+              response: response as R,
+              at: machine.isRead(request) ? held : held.filter(([source]) => source === node)
+            }))
+          }
+        }
       }
       return service
     })
   )
+
+type Answered = Extract<Event, { readonly _tag: "Answered" }>

@@ -27,6 +27,7 @@
  *   return yield* sum.invoke(2)
  * })
  */
+import { VersionVector } from "@troupe/clocks"
 import type { NodeId } from "@troupe/transport"
 import { Context, type Effect, Schema, type Stream } from "effect"
 import type * as Machine from "./Machine.ts"
@@ -42,6 +43,8 @@ export interface Replicated<in Request, out Response> {
   readonly status: Effect.Effect<Status>
   /** The status now, and each time that it has changed; a slow reader misses some in between. */
   readonly changes: Stream.Stream<Status>
+  /** For sessions, which `Sessions.open` opens. Absent where all that a layer answers is linearizable anyway. */
+  readonly positions?: Positions<Request, Response>
 }
 
 export interface InvokeOptions {
@@ -50,6 +53,33 @@ export interface InvokeOptions {
    * Updates are never local. Default: `linearizable`, or the best that the layer has.
    */
   readonly read?: "linearizable" | "local"
+}
+
+/**
+ * Where a copy stands: how many of the updates of each source it holds. A log is one source; where every node takes updates,
+ * each node is one.
+ */
+export type Position = VersionVector.VersionVector
+
+/** What sessions ask of a layer. */
+export interface Positions<in Request, out Response> {
+  /** The layer with its machine: the positions of another mean nothing to it. */
+  readonly of: string
+  /**
+   * A read is answered by this node's copy, once that holds `after`. An update is applied by no copy that does not hold
+   * `after`. Fails with `Behind` when this node's copy is needed, and does not come to hold `after` within the patience.
+   */
+  readonly invoke: (
+    request: Request,
+    after: Position,
+    patienceMillis: number
+  ) => Effect.Effect<Positioned<Response>, InvokeError | Behind>
+}
+
+export interface Positioned<out Response> {
+  readonly response: Response
+  /** Of a read: all that its copy held. Of an update: what a copy that has it holds at least. */
+  readonly at: Position
 }
 
 /** A replica, as it sees itself. */
@@ -94,6 +124,22 @@ export class Refused extends Schema.TaggedError<Refused>()("Refused", {
     return `${this.node} refuses: ${this.reason}`
   }
 }
+
+/** A copy lacks what a session has seen or written. The request was not executed, and will not be. */
+export class Behind extends Schema.TaggedError<Behind>()("Behind", {
+  node: Schema.String,
+  needed: VersionVector.VersionVector,
+  held: VersionVector.VersionVector
+}) {
+  override get message(): string {
+    return (
+      `${this.node} is behind this session: it holds ${show(this.held)} and needs ${show(this.needed)}. ` +
+      "Nothing was changed; try again later, or at another node."
+    )
+  }
+}
+
+const show = (position: Position): string => JSON.stringify(VersionVector.toRecord(position))
 
 export type InvokeError = Unavailable | InDoubt | Refused
 

@@ -2,10 +2,11 @@
  * One copy, in memory: what the others are measured against and tested beside. A request is executed and applied at once,
  * so it is linearizable, and gone with its node.
  */
-import { Clock, Effect, Layer, Random, Stream } from "effect"
+import { VersionVector } from "@troupe/clocks"
 import type { NodeId } from "@troupe/transport"
+import { Clock, Effect, Layer, Random, Stream } from "effect"
 import type { Moment } from "./Machine.ts"
-import { InvalidOptions, type Status, type Tag } from "./Replicated.ts"
+import { Behind, InvalidOptions, type Position, type Status, type Tag } from "./Replicated.ts"
 
 export const layer = <Self, S, Q, U, R>(
   tag: Tag<Self, S, Q, U, R>,
@@ -41,14 +42,26 @@ export const layer = <Self, S, Q, U, R>(
         applied,
         committed: applied
       }))
+      const invoke = (request: Q): Effect.Effect<R> =>
+        Effect.sync(() => {
+          const { response, updates } = machine.execute(state, request, at())
+          apply(updates)
+          return response
+        })
+      const held = (): Position => (applied === 0 ? VersionVector.empty : [[self, applied]])
       return {
         self,
-        invoke: (request: Q) =>
-          Effect.sync(() => {
-            const { response, updates } = machine.execute(state, request, at())
-            apply(updates)
-            return response
-          }),
+        invoke,
+        positions: {
+          of: `replication/single/${machine.name}`,
+          // Who has seen more has seen it before this copy began.
+          invoke: (request: Q, needed: Position) =>
+            Effect.suspend(() =>
+              VersionVector.descends(held(), needed)
+                ? Effect.map(invoke(request), (response) => ({ response, at: held() }))
+                : new Behind({ node: self, needed, held: held() })
+            )
+        },
         status,
         changes: Stream.fromEffect(status)
       }

@@ -1,8 +1,11 @@
 export type * as Machine from "./Machine.ts"
 export * as Replicated from "./Replicated.ts"
+export * as KeyValue from "./KeyValue.ts"
 export * as LocalWrite from "./LocalWrite.ts"
 export * as Naive from "./Naive.ts"
 export * as Passive from "./Passive.ts"
+export * as Sessions from "./Sessions.ts"
 export * as Single from "./Single.ts"
+export * as Store from "./Store.ts"
 export * as Trie from "./Trie.ts"
 // new:algorithm adds here
