@@ -20,6 +20,18 @@ describe("in simulated worlds", () => {
     60_000
   )
 
+  // A new leader took its own vote for the place before for a later one than another's for the open place.
+  it.live.each([
+    ["crash", 696],
+    ["partition", 700],
+    ["chaos", 1108]
+  ] as const)("who takes over proposes again what may have been agreed: %s, seed %d", ([preset, seed]) =>
+    Effect.gen(function* () {
+      const { found, violations } = yield* simulate({ seed, preset })
+      expect({ found, violations }).toEqual({ found: [], violations: [] })
+    })
+  )
+
   it.live("the same seed is the same run, byte by byte", () =>
     Effect.gen(function* () {
       const traces = [[], []] as [Array<unknown>, Array<unknown>]

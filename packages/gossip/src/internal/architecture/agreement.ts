@@ -341,14 +341,18 @@ export const onPromise = (
   const next = admit(application, replica, message.records, act)
   // It did not fit: the rest is sent when it is asked again.
   if (filled(next) < message.committed) return next
-  const adopted = higher(lead.adopted, message.accepted ?? undefined)
+  const adopted = later(lead.adopted, message.accepted ?? undefined)
   const answers = [...lead.answers, from]
   const frozen = Math.max(lead.frozen, message.frozen)
   return leadIfElected(application, withLead(next, { answers, adopted, frozen }), act)
 }
 
-const higher = (a: AcceptedRecord | undefined, b: AcceptedRecord | undefined): AcceptedRecord | undefined =>
-  a === undefined || (b !== undefined && b.ballot > a.ballot) ? b : a
+/** In a later place, or by a higher ballot in the same one: what is in an earlier place is agreed by now. */
+const later = (a: AcceptedRecord | undefined, b: AcceptedRecord | undefined): AcceptedRecord | undefined => {
+  if (a === undefined || b === undefined) return a ?? b
+  const places = b.record.number - a.record.number
+  return places > 0 || (places === 0 && b.ballot > a.ballot) ? b : a
+}
 
 const leadIfElected = (application: Any, replica: Replica, act: Act): Replica => {
   const { adopted, answers, frozen } = replica.agreement.lead!
