@@ -63,7 +63,7 @@ const bytesPerKey = (): number => {
     // As they come from a connection: flat strings of their own.
     const key = Buffer.from(`${i}`.padStart(16, "0")).toString("latin1")
     const value = Buffer.alloc(100, 97 + (i % 26)).toString("latin1")
-    state = machine.apply(state, { _tag: "Put", key, value, expires: 0 })
+    state = machine.apply(state, { _tag: "Put", key, value, expires: 0, version: 1 + i })
   }
   collect()
   const used = process.memoryUsage().heapUsed - before

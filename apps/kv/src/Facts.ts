@@ -10,8 +10,6 @@ export interface State {
   readonly expiring: Keyspace.Keyspace
   /** Who holds what: a fencing token for a value. Apart from the entries, which no command of theirs reaches. */
   readonly locks: Keyspace.Keyspace
-  /** How many updates there were. */
-  readonly revision: number
   /** The fencing token that was given last. Never falls. */
   readonly token: number
 }
@@ -20,50 +18,40 @@ export const init: State = {
   entries: Trie.empty,
   expiring: Trie.empty,
   locks: Trie.empty,
-  revision: 0,
   token: 0
 }
 
 export const Update = Schema.Union([
   /** `expires` in milliseconds since 1970; 0: never. */
-  Schema.TaggedStruct("Put", { key: Bytes, value: Bytes, expires: Schema.Int }),
+  Schema.TaggedStruct("Put", { key: Bytes, value: Bytes, expires: Schema.Int, version: Schema.Int }),
   Schema.TaggedStruct("Remove", { keys: Schema.Array(Bytes) }),
   Schema.TaggedStruct("Flush", {}),
   Schema.TaggedStruct("Lock", { key: Bytes, token: Schema.Int, expires: Schema.Int }),
   Schema.TaggedStruct("Unlock", { keys: Schema.Array(Bytes) }),
   /** Those of them that have expired by then; one that was set anew meanwhile has not. */
   Schema.TaggedStruct("Expired", { keys: Schema.Array(Bytes), locks: Schema.Array(Bytes), by: Schema.Int }),
-  /** Of a dump: an entry with its version, and the numbers that a state goes on from. */
-  Schema.TaggedStruct("Restore", {
-    key: Bytes,
-    value: Bytes,
-    expires: Schema.Int,
-    version: Schema.Int
-  }),
-  Schema.TaggedStruct("Resume", { revision: Schema.Int, token: Schema.Int })
+  /** Of a dump: the token to go on from. */
+  Schema.TaggedStruct("Token", { token: Schema.Int })
 ])
 export type Update = typeof Update.Type
 
 export const apply = (state: State, update: Update): State => {
-  const revision = state.revision + 1
   switch (update._tag) {
     case "Put":
-      return put(state, { key: update.key, value: update.value, expires: update.expires, version: revision }, revision)
-    case "Restore":
-      return put(state, update, revision)
+      return put(state, update)
     case "Remove": {
       const entries = update.keys.reduce(Trie.remove, state.entries)
-      return { ...state, entries, expiring: update.keys.reduce(Trie.remove, state.expiring), revision }
+      return { ...state, entries, expiring: update.keys.reduce(Trie.remove, state.expiring) }
     }
     case "Flush":
-      return { ...state, entries: Trie.empty, expiring: Trie.empty, revision }
+      return { ...state, entries: Trie.empty, expiring: Trie.empty }
     case "Lock": {
       const { expires, key, token } = update
-      const locks = Trie.set(state.locks, { key, value: String(token), expires, version: revision })
-      return { ...state, locks, token: Math.max(token, state.token), revision }
+      const locks = Trie.set(state.locks, { key, value: String(token), expires, version: token })
+      return { ...state, locks, token: Math.max(token, state.token) }
     }
     case "Unlock":
-      return { ...state, locks: update.keys.reduce(Trie.remove, state.locks), revision }
+      return { ...state, locks: update.keys.reduce(Trie.remove, state.locks) }
     case "Expired": {
       const keys = update.keys.filter((key) => hasExpired(state.expiring, key, update.by))
       const locks = update.locks.filter((key) => hasExpired(state.locks, key, update.by))
@@ -71,26 +59,24 @@ export const apply = (state: State, update: Update): State => {
         ...state,
         entries: keys.reduce(Trie.remove, state.entries),
         expiring: keys.reduce(Trie.remove, state.expiring),
-        locks: locks.reduce(Trie.remove, state.locks),
-        revision
+        locks: locks.reduce(Trie.remove, state.locks)
       }
     }
-    case "Resume":
-      return { ...state, revision: update.revision, token: update.token }
+    case "Token":
+      return { ...state, token: update.token }
   }
 }
 
 const hasExpired = (keyspace: Keyspace.Keyspace, key: string, by: number): boolean =>
   (Trie.get(keyspace, key)?.expires ?? Infinity) <= by
 
-const put = (state: State, given: Keyspace.Entry, revision: number): State => {
+const put = (state: State, given: Keyspace.Entry): State => {
   // One shape for all entries, and no tag in it.
   const entry = { key: given.key, value: given.value, expires: given.expires, version: given.version }
   return {
     entries: Trie.set(state.entries, entry),
     expiring: entry.expires === 0 ? withoutExpiry(state.expiring, entry.key) : Trie.set(state.expiring, entry),
     locks: state.locks,
-    revision,
     token: state.token
   }
 }
@@ -100,10 +86,10 @@ const withoutExpiry = (expiring: Keyspace.Keyspace, key: string): Keyspace.Keysp
 
 export function* dump(state: State): Generator<Update> {
   for (const { expires, key, value, version } of Trie.from(state.entries)) {
-    yield { _tag: "Restore", key, value, expires, version }
+    yield { _tag: "Put", key, value, expires, version }
   }
   for (const { expires, key, value } of Trie.from(state.locks)) {
     yield { _tag: "Lock", key, token: Number(value), expires }
   }
-  yield { _tag: "Resume", revision: state.revision, token: state.token }
+  if (state.token > 0) yield { _tag: "Token", token: state.token }
 }

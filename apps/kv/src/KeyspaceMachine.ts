@@ -6,101 +6,42 @@
  * expired is gone for every request from then on, by the time of the replica that executes, and is removed by a fact.
  */
 import { type Machine, Trie } from "@troupe/replication"
-import { Schema } from "effect"
-import { Bytes } from "./Bytes.ts"
-import { type Command, hasArity } from "./commands/Command.ts"
-import { keyCommands } from "./commands/keys.ts"
-import { locks } from "./commands/locks.ts"
-import { scripts } from "./commands/scripts.ts"
-import { strings } from "./commands/strings.ts"
+import { commands, run } from "./commands/all.ts"
 import * as Facts from "./Facts.ts"
+import { keyed } from "./Keyed.ts"
 import type * as Keyspace from "./Keyspace.ts"
 import * as Reply from "./Reply.ts"
+import { largestResponse, Request, Response, sizeOf, type Step, tooLarge } from "./Request.ts"
 import { View } from "./View.ts"
 
-/** By their names, in capitals. */
-export const commands: ReadonlyMap<string, Command> = new Map(
-  Object.entries({ ...strings, ...keyCommands, ...locks, ...scripts })
-)
-
-/** The name, in capitals, and the words after it. */
-const Words = Schema.Array(Bytes)
-
-const Watched = Schema.Array(Schema.Struct({ key: Bytes, version: Schema.Int }))
-
-export const Step = Schema.Union([
-  Schema.TaggedStruct("Run", { words: Words }),
-  /** Answered with the versions of the keys; 0 of those that are not there. */
-  Schema.TaggedStruct("Watch", { keys: Words }),
-  /** All commands, if all keys have the versions still. */
-  Schema.TaggedStruct("Transaction", { watched: Watched, commands: Schema.Array(Words) })
-])
-export type Step = typeof Step.Type
-
-const Request = Schema.Struct({ steps: Schema.Array(Step) })
-export type Request = typeof Request.Type
-
-/**
- * Of the first steps: as many as there are replies, one at least. The others were not executed, since the replies had
- * become `largestResponse` long.
- */
-const Response = Schema.Array(Reply.schema)
-export type Response = typeof Response.Type
-
-/** In bytes: a response is one message. Of one step alone, it is refused. */
-export const largestResponse = 6 * 1024 * 1024
+export type { Request, Response, Step } from "./Request.ts"
 
 const isReadCommand = (words: ReadonlyArray<string>): boolean => commands.get(words[0]!)?.writes === false
 
-const isRead = (step: Step): boolean => {
+const isReadStep = (step: Step): boolean => {
   if (step._tag === "Transaction") return step.commands.every(isReadCommand)
   return step._tag === "Watch" || isReadCommand(step.words)
 }
 
-const runWords = (view: View, words: ReadonlyArray<string>): Reply.Reply => {
-  const command = commands.get(words[0]!)
-  if (command === undefined) return Reply.failure(`ERR unknown command '${words[0] ?? ""}'`)
-  if (!hasArity(command.arity, words.length)) return wrongArity(words[0]!)
-  return command.execute(view, words.slice(1))
-}
-
-export const wrongArity = (name: string): Reply.Reply =>
-  Reply.failure(`ERR wrong number of arguments for '${name.toLowerCase()}' command`)
-
 const runStep = (view: View, step: Step): Reply.Reply => {
   switch (step._tag) {
     case "Run":
-      return runWords(view, step.words)
+      return run(view, step.words)
     case "Watch":
       return Reply.multiple(step.keys.map((key) => Reply.integer(view.get(key)?.version ?? 0)))
     case "Transaction": {
       const changed = step.watched.some(({ key, version }) => (view.get(key)?.version ?? 0) !== version)
-      return changed ? Reply.noArray : Reply.multiple(step.commands.map((words) => runWords(view, words)))
+      return changed ? Reply.noArray : Reply.multiple(step.commands.map((words) => run(view, words)))
     }
   }
 }
 
-/** About what it takes as a message. */
-const sizeOf = (reply: Reply.Reply): number => {
-  switch (reply._tag) {
-    case "Bulk":
-      return reply.bytes.length + 8
-    case "Multiple":
-    case "Mapping":
-      return reply.items.reduce((sum, item) => sum + sizeOf(item), 8)
-    default:
-      return 16
-  }
-}
-
-const tooLarge = Reply.failure(`ERR the answer would be larger than ${largestResponse} bytes. Ask for less at a time.`)
-
 const execute = (
   state: Facts.State,
   { steps }: Request,
-  { now }: Machine.Moment
+  at: Machine.Moment
 ): Machine.Execution<Facts.Update, Response> => {
-  const view = new View(state, now)
+  const view = new View(state, at)
   const response: Array<Reply.Reply> = []
   let bytes = 0
   for (const step of steps) {
@@ -144,9 +85,10 @@ export const machine: Machine.Machine<Facts.State, Request, Facts.Update, Respon
   request: Request,
   update: Facts.Update,
   response: Response,
-  isRead: ({ steps }) => steps.every(isRead),
+  isRead: ({ steps }) => steps.every(isReadStep),
   execute,
   apply: Facts.apply,
   dump: Facts.dump,
-  housekeeping: { everyMillis: 100, due }
+  housekeeping: { everyMillis: 100, due },
+  keyed
 }

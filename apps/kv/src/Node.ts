@@ -35,8 +35,8 @@ const Identity = Schema.Struct({
 })
 export type Identity = typeof Identity.Type
 
-/** Of what the keyspace keeps on disk. A newer one is refused, not guessed at. */
-export const format = 1
+/** Of what the keyspace keeps on disk. Another one is refused, not guessed at. */
+export const format = 2
 
 /** The data is another cluster's, another node's, or of a form that this version doesn't know. Nothing was changed. */
 export class DataRefused extends Schema.TaggedError<DataRefused>()("DataRefused", {
@@ -61,7 +61,8 @@ const identify = (own: Identity): Effect.Effect<void, DataRefused | StorageError
       const found = yield* Effect.mapError(Schema.decodeEffect(codec)(new TextDecoder().decode(bytes)), () =>
         refuse("it does not say whose it is")
       )
-      if (found.format > format) return yield* refuse(`its format is ${found.format}, and this version knows ${format}`)
+      if (found.format !== format)
+        return yield* refuse(`its format is ${found.format}, and this version knows ${format}`)
       for (const what of ["cluster", "node", "replication"] as const) {
         if (found[what] !== own[what]) return yield* refuse(`its ${what} is "${found[what]}", not "${own[what]}"`)
       }

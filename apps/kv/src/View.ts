@@ -1,9 +1,20 @@
 /** The keyspace as a request sees it while it is executed: with what it has changed so far, and without what has expired. */
-import { Trie } from "@troupe/replication"
+import { type Machine, Trie } from "@troupe/replication"
 import * as Facts from "./Facts.ts"
 import type * as Keyspace from "./Keyspace.ts"
 
-export class View {
+/** What is needed to list keys. */
+export interface Listing {
+  /** How many keys there are, with those that have expired and were not removed yet. */
+  readonly size: number
+  /** The keys, in the order of their hashes, from this one on. */
+  readonly from: (hash: number) => Iterable<Listed>
+  readonly isOver: (entry: Listed) => boolean
+}
+
+type Listed = Pick<Keyspace.Entry, "key" | "expires">
+
+export class View implements Listing {
   readonly now: number
   readonly updates: Array<Facts.Update> = []
   private readonly base: Facts.State
@@ -13,10 +24,15 @@ export class View {
   /** What the other updates did to keys. */
   private readonly changed = new Map<string, Keyspace.Entry | undefined>()
 
-  constructor(base: Facts.State, now: number) {
+  private readonly random: () => number
+  /** The version of the next entry. They begin at a chance number, so that no key has one twice, not even forgotten ones. */
+  private version = 0
+
+  constructor(base: Facts.State, { now, random }: Machine.Moment) {
     this.base = base
     this.state = base
     this.now = now
+    this.random = random
   }
 
   get(key: string): Keyspace.Entry | undefined {
@@ -25,13 +41,23 @@ export class View {
     return entry === undefined || this.isOver(entry) ? undefined : entry
   }
 
-  isOver({ expires }: Keyspace.Entry): boolean {
+  get size(): number {
+    return this.settled().entries.size
+  }
+
+  from(hash: number): Iterable<Listed> {
+    return Trie.from(this.settled().entries, hash)
+  }
+
+  isOver({ expires }: Listed): boolean {
     return expires !== 0 && expires <= this.now
   }
 
   put(key: string, value: string, expires: number): void {
-    this.updates.push({ _tag: "Put", key, value, expires })
-    this.changed.set(key, { key, value, expires, version: this.base.revision + this.updates.length })
+    this.version = this.version === 0 ? 1 + Math.floor(this.random() * 2 ** 47) : this.version + 1
+    const { version } = this
+    this.updates.push({ _tag: "Put", key, value, expires, version })
+    this.changed.set(key, { key, value, expires, version })
   }
 
   remove(keys: ReadonlyArray<string>): void {

@@ -19,9 +19,12 @@ export const single = Single.layer(Store, { self: "n1" })
 export const quiet = Logger.layer([])
 
 /** A server on a free port. */
-export const serve = (options: Partial<Settings> = {}): Effect.Effect<Server.Server, ServerFailed, Scope.Scope> =>
+export const serve = (
+  options: Partial<Settings> = {},
+  store: Layer.Layer<Store> = Layer.orDie(single)
+): Effect.Effect<Server.Server, ServerFailed, Scope.Scope> =>
   Effect.gen(function* () {
-    const context = yield* Layer.build(Layer.merge(Layer.orDie(single), quiet))
+    const context = yield* Layer.build(Layer.merge(store, quiet))
     return yield* Effect.provide(
       Effect.suspend(() => Server.make(Context.get(context, Store), { port: 0, ...options })),
       context
@@ -82,9 +85,10 @@ export const command = (...words: ReadonlyArray<string>): string =>
 /** Runs with a server, and stops it. */
 export const withServer = <A>(
   use: (server: Server.Server) => Promise<A>,
-  options: Partial<Settings> = {}
+  options: Partial<Settings> = {},
+  store?: Layer.Layer<Store>
 ): Promise<A> =>
-  Effect.runPromise(Effect.scoped(Effect.flatMap(serve(options), (server) => Effect.promise(() => use(server)))))
+  Effect.runPromise(Effect.scoped(Effect.flatMap(serve(options, store), (server) => Effect.promise(() => use(server)))))
 
 export interface Started {
   readonly nodes: ReadonlyArray<Node.Node>

@@ -1,6 +1,7 @@
 /** What the server says, byte for byte: each line that is sent, and what comes back. */
 import { describe, expect, it } from "vitest"
 import { command, talk, withServer } from "./harness.ts"
+import { keyByKey } from "./quorumStandIn.ts"
 
 /** `SET a 1` and what it is answered with; ↵ is the end of a line. */
 type Exchange = readonly [sent: string | ReadonlyArray<string>, answered: string]
@@ -149,49 +150,64 @@ const transcripts: Readonly<Record<string, ReadonlyArray<Exchange>>> = {
 const say = (sent: Exchange[0]): string => (typeof sent === "string" ? command(...sent.split(" ")) : command(...sent))
 const expected = (answered: string): string => answered.replaceAll("↵", "\r\n")
 
-describe("a client with a raw socket", () => {
+describe.each([
+  ["over one copy of all keys", undefined],
+  ["over keys that are replicated apart", keyByKey]
+])("a client with a raw socket, %s,", (_, store) => {
   for (const [name, exchanges] of Object.entries(transcripts)) {
     it(name, () =>
-      withServer(async ({ port }) => {
-        const { read, send, socket } = await talk(port)
-        for (const [sent, answered] of exchanges) {
-          send(say(sent))
-          expect([sent, await read(expected(answered).length)]).toEqual([sent, expected(answered)])
-        }
-        socket.destroy()
-      })
+      withServer(
+        async ({ port }) => {
+          const { read, send, socket } = await talk(port)
+          for (const [sent, answered] of exchanges) {
+            send(say(sent))
+            expect([sent, await read(expected(answered).length)]).toEqual([sent, expected(answered)])
+          }
+          socket.destroy()
+        },
+        {},
+        store
+      )
     )
   }
 
   it("gets the replies of a pipeline in its order, whoever answers them", () =>
-    withServer(async ({ port }) => {
-      const all = Object.values(transcripts).find((_, index) => index === 5)!
-      const { read, send, socket } = await talk(port)
-      send(all.map(([sent]) => say(sent)).join(""))
-      const answers = expected(all.map(([, answered]) => answered).join(""))
-      expect(await read(answers.length)).toBe(answers)
-      socket.destroy()
-    }))
+    withServer(
+      async ({ port }) => {
+        const all = Object.values(transcripts).find((_, index) => index === 5)!
+        const { read, send, socket } = await talk(port)
+        send(all.map(([sent]) => say(sent)).join(""))
+        const answers = expected(all.map(([, answered]) => answered).join(""))
+        expect(await read(answers.length)).toBe(answers)
+        socket.destroy()
+      },
+      {},
+      store
+    ))
 
   it("sees each key that is there throughout a scan, whatever else comes and goes", () =>
-    withServer(async ({ port }) => {
-      const { read, send, socket } = await talk(port)
-      const count = 500
-      send(Array.from({ length: count }, (_, i) => command("SET", `key:${i}`, "v")).join(""))
-      await read(5 * count)
-      const seen = new Set<string>()
-      let cursor = "0"
-      let turn = 0
-      do {
-        send(command("SCAN", cursor, "COUNT", "20", "MATCH", "key:*") + command("SET", `other:${turn++}`, "v"))
-        send(command("DEL", `other:${turn - 3}`) + command("ECHO", "done"))
-        let text = ""
-        while (!text.endsWith("$4\r\ndone\r\n")) text += await read(1)
-        cursor = text.split("\r\n")[2]!
-        for (const [key] of text.matchAll(/key:\d+/g)) seen.add(key)
-      } while (cursor !== "0")
-      expect(seen.size).toBe(count)
-      expect(turn).toBeGreaterThan(20)
-      socket.destroy()
-    }))
+    withServer(
+      async ({ port }) => {
+        const { read, send, socket } = await talk(port)
+        const count = 500
+        send(Array.from({ length: count }, (_, i) => command("SET", `key:${i}`, "v")).join(""))
+        await read(5 * count)
+        const seen = new Set<string>()
+        let cursor = "0"
+        let turn = 0
+        do {
+          send(command("SCAN", cursor, "COUNT", "20", "MATCH", "key:*") + command("SET", `other:${turn++}`, "v"))
+          send(command("DEL", `other:${turn - 3}`) + command("ECHO", "done"))
+          let text = ""
+          while (!text.endsWith("$4\r\ndone\r\n")) text += await read(1)
+          cursor = text.split("\r\n")[2]!
+          for (const [key] of text.matchAll(/key:\d+/g)) seen.add(key)
+        } while (cursor !== "0")
+        expect(seen.size).toBe(count)
+        expect(turn).toBeGreaterThan(20)
+        socket.destroy()
+      },
+      {},
+      store
+    ))
 })

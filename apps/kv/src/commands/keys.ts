@@ -4,7 +4,7 @@ import * as Glob from "../Glob.ts"
 import * as Integers from "../Integers.ts"
 import * as Reply from "../Reply.ts"
 import type { View } from "../View.ts"
-import { type Command, reads, writes } from "./Command.ts"
+import { type Command, type List, lists, reads, type Scope, writes } from "./Command.ts"
 import { invalidExpiry } from "./deadline.ts"
 
 const del: Command["execute"] = (view, keys) => {
@@ -60,19 +60,19 @@ const persist: Command["execute"] = (view, [key]) => {
 }
 
 /** The cursor is the hash to go on from, so that no change in between moves it. */
-const scan: Command["execute"] = (view, [digits, ...words]) => {
+const scan: List = (listing, [digits, ...words]) => {
   if (!/^[0-9]{1,10}$/.test(digits!) || Number(digits) >= 2 ** 32) return Reply.failure("ERR invalid cursor")
   const options = parseScanOptions(words)
   if ("_tag" in options) return options
   const found: Array<Reply.Reply> = []
   let seen = 0
   let last = -1
-  for (const entry of Trie.from(view.settled().entries, Number(digits))) {
+  for (const entry of listing.from(Number(digits))) {
     const hash = Trie.hash(entry.key)
     if (seen >= options.count && hash !== last) return page(last + 1, found)
     seen++
     last = hash
-    if (options.any && !view.isOver(entry) && Glob.matches(options.pattern, entry.key))
+    if (options.any && !listing.isOver(entry) && Glob.matches(options.pattern, entry.key))
       found.push(Reply.bulk(entry.key))
   }
   return page(0, found)
@@ -106,10 +106,10 @@ const parseScanOptions = (
 /** A page is a request's work, and one that is executed while others wait. */
 const largestPage = 10_000
 
-const keys: Command["execute"] = (view, [pattern]) => {
+const keys: List = (listing, [pattern]) => {
   const found: Array<Reply.Reply> = []
-  for (const entry of Trie.from(view.settled().entries)) {
-    if (!view.isOver(entry) && Glob.matches(pattern!, entry.key)) found.push(Reply.bulk(entry.key))
+  for (const entry of listing.from(0)) {
+    if (!listing.isOver(entry) && Glob.matches(pattern!, entry.key)) found.push(Reply.bulk(entry.key))
   }
   return Reply.multiple(found)
 }
@@ -123,17 +123,25 @@ const flush: Command["execute"] = (view, words) => {
 const count = (view: View, keys: ReadonlyArray<string>): number =>
   keys.reduce((sum, key) => (view.get(key) === undefined ? sum : sum + 1), 0)
 
+/** How many of them, each of which is asked of alone. */
+const counted: Scope = {
+  _tag: "Each",
+  width: 1,
+  join: (replies) =>
+    Reply.integer(replies.reduce((sum, reply) => sum + (reply._tag === "Integer" ? reply.value : 0), 0))
+}
+
 export const keyCommands: Readonly<Record<string, Command>> = {
-  DEL: writes(-2, del),
-  EXISTS: reads(-2, (view, keys) => Reply.integer(count(view, keys))),
+  DEL: writes(-2, del, counted),
+  EXISTS: reads(-2, (view, keys) => Reply.integer(count(view, keys)), counted),
   TYPE: reads(2, (view, [key]) => Reply.simple(view.get(key!) === undefined ? "none" : "string")),
   EXPIRE: writes(-3, expire("expire", 1000)),
   PEXPIRE: writes(-3, expire("pexpire", 1)),
   TTL: reads(2, timeToLive(1000)),
   PTTL: reads(2, timeToLive(1)),
   PERSIST: writes(2, persist),
-  DBSIZE: reads(1, (view) => Reply.integer(view.settled().entries.size)),
-  SCAN: reads(-2, scan),
-  KEYS: reads(2, keys),
-  FLUSHDB: writes(-1, flush)
+  DBSIZE: lists(1, (listing) => Reply.integer(listing.size)),
+  SCAN: lists(-2, scan),
+  KEYS: lists(2, keys),
+  FLUSHDB: writes(-1, flush, { _tag: "All", list: undefined })
 }

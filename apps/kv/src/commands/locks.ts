@@ -7,7 +7,7 @@ import type * as Keyspace from "../Keyspace.ts"
 import * as Integers from "../Integers.ts"
 import * as Reply from "../Reply.ts"
 import type { View } from "../View.ts"
-import { type Command, writes } from "./Command.ts"
+import { type Command, ofLock, writes } from "./Command.ts"
 import { invalidExpiry } from "./deadline.ts"
 
 const holder = (view: View, key: string): Keyspace.Entry | undefined => {
@@ -33,6 +33,6 @@ const release: Command["execute"] = (view, [key, token]) => {
 }
 
 export const locks: Readonly<Record<string, Command>> = {
-  "LOCK.ACQUIRE": writes(-3, acquire),
-  "LOCK.RELEASE": writes(3, release)
+  "LOCK.ACQUIRE": writes(-3, acquire, ofLock),
+  "LOCK.RELEASE": writes(3, release, ofLock)
 }

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto"
 import * as Integers from "../Integers.ts"
 import * as Reply from "../Reply.ts"
 import type { View } from "../View.ts"
-import { type Command, writes } from "./Command.ts"
+import { type Command, ofCounted, writes } from "./Command.ts"
 import { deadline } from "./deadline.ts"
 
 type Script = (view: View, keys: ReadonlyArray<string>, args: ReadonlyArray<string>) => Reply.Reply
@@ -58,6 +58,6 @@ const evaluateKnown: Command["execute"] = (view, [digest, ...words]) => {
 }
 
 export const scripts: Readonly<Record<string, Command>> = {
-  EVAL: writes(-3, evaluate),
-  EVALSHA: writes(-3, evaluateKnown)
+  EVAL: writes(-3, evaluate, ofCounted),
+  EVALSHA: writes(-3, evaluateKnown, ofCounted)
 }

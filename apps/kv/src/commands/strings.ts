@@ -110,8 +110,12 @@ export const strings: Readonly<Record<string, Command>> = {
   GET: reads(2, (view, [key]) => valueOf(view.get(key!))),
   SET: writes(-3, set),
   SETNX: writes(3, setnx),
-  MGET: reads(-2, (view, keys) => Reply.multiple(keys.map((key) => valueOf(view.get(key))))),
-  MSET: writes(-3, mset),
+  MGET: reads(-2, (view, keys) => Reply.multiple(keys.map((key) => valueOf(view.get(key)))), {
+    _tag: "Each",
+    width: 1,
+    join: (replies) => Reply.multiple(replies.flatMap((reply) => (reply._tag === "Multiple" ? reply.items : [reply])))
+  }),
+  MSET: writes(-3, mset, { _tag: "Each", width: 2, join: (replies) => replies[0]! }),
   INCR: writes(2, (view, [key]) => add(view, key!, 1n)),
   DECR: writes(2, (view, [key]) => add(view, key!, -1n)),
   INCRBY: writes(3, addBy(1n)),

@@ -6,7 +6,8 @@
  */
 import type { Replicated } from "@troupe/replication"
 import { Cause, type Effect, Exit, Option } from "effect"
-import { commands, type Request, type Response, type Step } from "../KeyspaceMachine.ts"
+import { commands } from "../commands/all.ts"
+import type { Request, Response, Step } from "../KeyspaceMachine.ts"
 import * as Reply from "../Reply.ts"
 import type { Counters } from "./Counters.ts"
 

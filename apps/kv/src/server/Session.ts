@@ -4,7 +4,7 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto"
 import { hasArity } from "../commands/Command.ts"
-import { commands, wrongArity } from "../KeyspaceMachine.ts"
+import { commands, wrongArity } from "../commands/all.ts"
 import * as Reply from "../Reply.ts"
 import type { Version } from "../resp/Writer.ts"
 import { type Action, answer, type Conversation, type Environment } from "./Action.ts"

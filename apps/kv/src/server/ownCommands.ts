@@ -1,7 +1,7 @@
 /** What is asked of the server rather than of the keys. */
 import * as Glob from "../Glob.ts"
 import * as Integers from "../Integers.ts"
-import { commands } from "../KeyspaceMachine.ts"
+import { commands } from "../commands/all.ts"
 import * as Reply from "../Reply.ts"
 import { type Action, answer, type Conversation } from "./Action.ts"
 
