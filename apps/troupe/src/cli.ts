@@ -23,7 +23,8 @@ const commands = {
   draw: async () => (await import("./commands/draw.ts")).draw,
   bank: async () => (await import("./bank/Command.ts")).bankCommand,
   board: async () => (await import("./board/Command.ts")).boardCommand,
-  kv: async () => (await import("./kv/Command.ts")).kvCommand
+  kv: async () => (await import("./kv/Command.ts")).kvCommand,
+  torture: async () => (await import("./commands/torture.ts")).torture
 }
 
 /** The command that is named alone, or all of them: for the help, and to tell what else could have been meant. */
@@ -49,6 +50,10 @@ const troupe = (subcommands: ReadonlyArray<Awaited<ReturnType<(typeof commands)[
       { command: "troupe check mutex/ricart-agrawala", description: "Every interleaving of a small system" },
       { command: "troupe verify history.edn", description: "Is what clients saw linearizable?" },
       { command: "troupe draw history.edn --svg history.svg", description: "A picture of it" },
+      {
+        command: "troupe torture kv",
+        description: "A store of processes under faults, judged by what its clients saw"
+      },
       { command: "troupe bank", description: "Clock, election and lock at work together" },
       { command: "troupe board", description: "A bulletin board that is there on both sides of a split" }
     ]),

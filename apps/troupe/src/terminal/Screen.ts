@@ -108,7 +108,7 @@ export const number = (value: number): string => value.toLocaleString("en-US", {
 /** `one entry`, `5 entries`. */
 export const count = (value: number, word: string): string => `${number(value)} ${value === 1 ? word : plural(word)}`
 
-const plural = (word: string): string => (word.endsWith("y") ? `${word.slice(0, -1)}ies` : `${word}s`)
+const plural = (word: string): string => (/[^aeiou]y$/.test(word) ? `${word.slice(0, -1)}ies` : `${word}s`)
 
 /** A bar of `width` characters, `part` of which is filled; none where there is no room. */
 export const bar = (part: number, room: number): string => {
