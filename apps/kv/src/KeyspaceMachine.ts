@@ -5,25 +5,25 @@
  * safe together. So what arrives together costs one round. A step is a command, or a transaction of some. A key that has
  * expired is gone for every request from then on, by the time of the replica that executes, and is removed by a fact.
  */
-import { type Machine, Trie } from "@troupe/replication"
+import type { Machine } from "@troupe/replication"
 import { commands, run } from "./commands/all.ts"
 import * as Facts from "./Facts.ts"
+import { due } from "./Housekeeping.ts"
 import { keyed } from "./Keyed.ts"
-import type * as Keyspace from "./Keyspace.ts"
 import * as Reply from "./Reply.ts"
-import { largestResponse, Request, Response, sizeOf, type Step, tooLarge } from "./Request.ts"
+import { type Chore, largestResponse, Request, Response, sizeOf, type Step, tooLarge } from "./Request.ts"
 import { View } from "./View.ts"
 
 export type { Request, Response, Step } from "./Request.ts"
 
 const isReadCommand = (words: ReadonlyArray<string>): boolean => commands.get(words[0]!)?.writes === false
 
-const isReadStep = (step: Step): boolean => {
+const isReadStep = (step: Step | Chore): boolean => {
   if (step._tag === "Transaction") return step.commands.every(isReadCommand)
-  return step._tag === "Watch" || isReadCommand(step.words)
+  return step._tag === "Run" ? isReadCommand(step.words) : step._tag !== "Sweep"
 }
 
-const runStep = (view: View, step: Step): Reply.Reply => {
+const runStep = (view: View, step: Step | Chore): Reply.Reply => {
   switch (step._tag) {
     case "Run":
       return run(view, step.words)
@@ -33,6 +33,11 @@ const runStep = (view: View, step: Step): Reply.Reply => {
       const changed = step.watched.some(({ key, version }) => (view.get(key)?.version ?? 0) !== version)
       return changed ? Reply.noArray : Reply.multiple(step.commands.map((words) => run(view, words)))
     }
+    case "Sweep":
+      for (const update of due(view.settled(), view)) view.do(update)
+      return Reply.ok
+    case "Due":
+      return Reply.multiple([])
   }
 }
 
@@ -57,26 +62,6 @@ const execute = (
     response.push(reply)
   }
   return { response, updates: view.updates }
-}
-
-/** How many keys with a time to live are looked at each time, from a random one on. */
-const sample = 200
-
-/** As Redis does it: a sample of the keys that expire. What it misses is gone for requests all the same. */
-const due = ({ expiring, locks }: Facts.State, { now, random }: Machine.Moment): ReadonlyArray<Facts.Update> => {
-  const over = (keyspace: Keyspace.Keyspace): ReadonlyArray<string> => {
-    const keys: Array<string> = []
-    if (keyspace.size === 0) return keys
-    const start = keyspace.size <= sample ? 0 : Math.floor(random() * 2 ** 32)
-    let seen = 0
-    for (const entry of Trie.from(keyspace, start)) {
-      if (seen++ === sample) break
-      if (entry.expires <= now) keys.push(entry.key)
-    }
-    return keys
-  }
-  const update: Facts.Update = { _tag: "Expired", keys: over(expiring), locks: over(locks), by: now }
-  return update.keys.length + update.locks.length > 0 ? [update] : []
 }
 
 export const machine: Machine.Machine<Facts.State, Request, Facts.Update, Response> = {

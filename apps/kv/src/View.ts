@@ -16,6 +16,7 @@ type Listed = Pick<Keyspace.Entry, "key" | "expires">
 
 export class View implements Listing {
   readonly now: number
+  readonly random: () => number
   readonly updates: Array<Facts.Update> = []
   private readonly base: Facts.State
   /** `base` with the first `settledCount` updates. */
@@ -24,7 +25,6 @@ export class View implements Listing {
   /** What the other updates did to keys. */
   private readonly changed = new Map<string, Keyspace.Entry | undefined>()
 
-  private readonly random: () => number
   /** The version of the next entry. They begin at a chance number, so that no key has one twice, not even forgotten ones. */
   private version = 0
 
