@@ -1,0 +1,29 @@
+/** Sessions of clients that move between replicas, in every world that the layer below allows: `npm run proof -- replication`. */
+import { KeyValue, LocalWrite, Naive, Passive } from "@troupe/replication"
+import { Faults } from "@troupe/simulation"
+import { boundMillis, run, type Subject } from "./sessionWorlds.ts"
+
+const tag = KeyValue.KeyValue
+const { machine } = KeyValue
+
+export const passive: Subject = {
+  layer: Passive.layer(tag),
+  card: Passive.card,
+  actor: Passive.protocol(machine).name
+}
+
+export const localWrite: Subject = {
+  layer: LocalWrite.layer(tag, { migrateAfter: 4 }),
+  card: LocalWrite.card,
+  actor: LocalWrite.protocol(machine).name
+}
+
+export const naive: Subject = { layer: Naive.layer(tag), card: Naive.card, actor: Naive.protocol(machine).name }
+
+export default Object.entries({ passive, "local-write": localWrite, naive }).flatMap(([algorithm, subject]) =>
+  subject.card.assumes.tolerates.map((preset) => ({
+    algorithm: `sessions over ${algorithm}`,
+    preset,
+    run: async (seed: number) => ({ ...(await run(subject, { seed, faults: Faults.presets[preset] })), boundMillis })
+  }))
+)
