@@ -299,10 +299,11 @@ class MemoryNode {
     }
   }
 
+  /** Once: what the node has closed may be open again, in a later life of it. */
   private release(port: Port): void {
+    if (!this.opened.delete(port)) return
     port.receive = undefined
     port.opening = undefined
-    this.opened.delete(port)
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 import { Channel, Codec, Memory, type LinkEvent } from "@troupe/transport"
 import { conformance, type TransportMaker } from "@troupe/transport/testing"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Logger, Schema } from "effect"
+import { Effect, Exit, Logger, Schema, Scope } from "effect"
 import { arrivals, events } from "./support.ts"
 
 const maker =
@@ -26,6 +26,26 @@ describe("a memory network", () => {
       const again = yield* Effect.flip(Effect.scoped(Memory.connect(network, "n1")))
       const unknown = yield* Effect.flip(Effect.scoped(Memory.connect(network, "n2")))
       expect([again.reason, unknown.reason]).toEqual(["connected", "unknown"])
+    })
+  )
+
+  it.live("leaves a channel to the next life of a node, when the last one lets go of it late", () =>
+    Effect.gen(function* () {
+      const network = Memory.network({ nodes: ["n1", "n2"] })
+      const channel = Channel.make("numbers", Schema.Int)
+      const send = yield* (yield* Memory.connect(network, "n1")).open(channel, () => {})
+      const [wire, holder] = [yield* Scope.make(), yield* Scope.make()]
+      const before = yield* Scope.provide(Memory.connect(network, "n2"), wire)
+      yield* Scope.provide(
+        before.open(channel, () => {}),
+        holder
+      )
+      yield* Scope.close(wire, Exit.void)
+      const got = yield* arrivals(yield* Memory.connect(network, "n2"), channel)
+      yield* Scope.close(holder, Exit.void)
+      send("n2", 1)
+      yield* got.until((items) => items.length > 0)
+      expect(got.items).toEqual([1])
     })
   )
 
