@@ -28,8 +28,7 @@ export const quantiles = (values: ReadonlyArray<number>): Quantiles => {
 export const figuresOf = (
   samples: ReadonlyArray<Sample>,
   inflicted: ReadonlyArray<Inflicted>,
-  loadFrom: number,
-  loadTo: number
+  untilMillis: number
 ): Figures => {
   const calls = { ok: 0, fail: 0, info: 0 }
   for (const { type } of samples) calls[type]++
@@ -40,7 +39,7 @@ export const figuresOf = (
   return {
     calls,
     latencyMillis: quantiles(done.map(({ fromMillis, toMillis }) => toMillis - fromMillis)),
-    longestGap: gapOf(writes, loadFrom, loadTo),
+    longestGap: gapOf(writes, untilMillis),
     failoverMillis: inflicted
       .filter(({ hitPrimary, kind }) => kind === "kill" && hitPrimary)
       .flatMap(({ fromMillis }) => {
@@ -52,10 +51,10 @@ export const figuresOf = (
 }
 
 /** Of writes in the order of their ends. */
-const gapOf = (writes: ReadonlyArray<Sample>, from: number, to: number): Figures["longestGap"] => {
-  let longest = { fromMillis: from, millis: 0 }
-  let before = from
-  for (const end of [...writes.map(({ toMillis }) => toMillis), to]) {
+const gapOf = (writes: ReadonlyArray<Sample>, untilMillis: number): Figures["longestGap"] => {
+  let longest = { fromMillis: 0, millis: 0 }
+  let before = 0
+  for (const end of [...writes.map(({ toMillis }) => toMillis), untilMillis]) {
     if (end - before > longest.millis) longest = { fromMillis: before, millis: end - before }
     before = end
   }

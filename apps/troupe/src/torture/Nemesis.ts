@@ -4,7 +4,7 @@ import { cutsOf, type Fault, type Planned } from "./Plan.ts"
 import { type Cluster, primaryOf, type Process } from "./Processes.ts"
 import type { Recorder } from "./Recorder.ts"
 
-/** A fault that there was, in milliseconds since the start of the run. */
+/** A fault that there was, in milliseconds since the clients began. */
 export interface Inflicted {
   readonly kind: Fault["_tag"]
   /** In words, with whom. */

@@ -28,7 +28,7 @@ export type Outcome =
   | { readonly type: "ok"; readonly value?: History.Value }
   | { readonly type: "fail" | "info"; readonly why: string }
 
-/** A call that has ended, for the figures. In milliseconds since the start of the run. */
+/** A call that has ended, for the figures. In milliseconds since the clients began. */
 export interface Sample {
   readonly fromMillis: number
   readonly toMillis: number
@@ -43,7 +43,7 @@ export class Recorder {
   /** Why calls failed, and how often. */
   readonly reasons = new Map<string, number>()
   private readonly files: Readonly<Record<Service, { readonly ndjson: WriteStream; readonly edn: WriteStream }>>
-  private readonly startedAt = performance.now()
+  private startedAt = performance.now()
   private count = 0
   private closed: Promise<unknown> | undefined
 
@@ -53,6 +53,11 @@ export class Recorder {
       edn: createWriteStream(join(directory, `${service}.edn`))
     })
     this.files = { registers: file("registers"), counters: file("counters"), texts: file("texts") }
+  }
+
+  /** Times are counted from here. */
+  begin(): void {
+    this.startedAt = performance.now()
   }
 
   get elapsedMillis(): number {

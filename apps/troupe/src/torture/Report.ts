@@ -17,7 +17,10 @@ export const htmlOf = (outcome: Outcome): string => {
   const { inflicted, judgement, millis, options, samples } = outcome
   const verdict = verdictOf(outcome)
   const nodes = Array.from({ length: options.nodes }, (_, index) => `n${index + 1}`)
-  const culprits = [...judgement.violated, ...judgement.unknown]
+  // What is short is soon understood.
+  const culprits = [...judgement.violated, ...judgement.unknown].toSorted(
+    (a, b) => a.verdict.reason.length - b.verdict.reason.length
+  )
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -54,7 +57,7 @@ const claimHtml = ({ details, text, verdict }: Claim): string =>
 
 /** As a picture of its own, whose styles are not the page's. */
 const culpritHtml = ({ data, history, key, verdict }: Fault): string => {
-  const svg = Timeline.svg(history, { title: `${key}, a ${data}`, verdict, limit: 16 })
+  const svg = Timeline.svg(history, { title: `${key}, a ${data}`, verdict, limit: 12 })
   return (
     `<figure class="frame"><img alt="${escape(`${key}: ${verdict.reason}`)}" ` +
     `src="data:image/svg+xml;base64,${Buffer.from(svg).toString("base64")}"></figure>`

@@ -1,5 +1,5 @@
 /** What is said of a run: in words, and as JSON. */
-import { count, number, type Style } from "../terminal/Screen.ts"
+import { count, cut, number, type Style } from "../terminal/Screen.ts"
 import { quantiles } from "./Figures.ts"
 import type { Fault } from "./Judge.ts"
 import type { Outcome } from "./Torture.ts"
@@ -21,11 +21,15 @@ export interface Claim {
 }
 
 const shown = 5
+/** Of a detail, in characters. */
+const detailLength = 160
 
 export const claimsOf = ({ figures, isInterrupted, judgement, problems }: Outcome): ReadonlyArray<Claim> => {
   const { lost, unknown, violated } = judgement
-  const few = (texts: ReadonlyArray<string>): ReadonlyArray<string> =>
-    texts.length <= shown ? texts : [...texts.slice(0, shown), `and ${texts.length - shown} more`]
+  const few = (texts: ReadonlyArray<string>): ReadonlyArray<string> => [
+    ...texts.slice(0, shown).map((text) => cut(text, detailLength)),
+    ...(texts.length > shown ? [`and ${texts.length - shown} more`] : [])
+  ]
   const faultText = ({ key, verdict: { reason } }: Fault): string => `${key}: ${reason}`
   const isEmpty = figures.calls.ok === 0
   return [

@@ -30,6 +30,7 @@ export interface Options {
 
 export interface Outcome {
   readonly options: Options
+  /** How long the clients went on. */
   readonly millis: number
   readonly figures: Figures
   readonly inflicted: ReadonlyArray<Inflicted>
@@ -63,8 +64,7 @@ export class Session {
   readonly progress: Progress = { phase: "starting", part: 0, calls: 0, faults: [] }
   readonly problems: Array<string> = []
   inflicted: ReadonlyArray<Inflicted> = []
-  /** When clients began and ended. */
-  loadFrom = 0
+  /** When the clients ended, in milliseconds since they began. */
   loadTo: number | undefined
 
   constructor(options: Options) {
@@ -93,14 +93,15 @@ export const conclude = (session: Session, isInterrupted = false): Effect.Effect
   Effect.gen(function* () {
     const { inflicted, options, problems, progress, recorder } = session
     progress.phase = "judging"
-    const millis = recorder.elapsedMillis
+    const millis = session.loadTo ?? recorder.elapsedMillis
+    const samples = recorder.samples.filter(({ fromMillis }) => fromMillis <= millis)
     const budgetMillis = isInterrupted ? Math.min(interruptedBudgetMillis, options.budgetMillis) : options.budgetMillis
     yield* Effect.promise(recorder.close)
     const judgement = yield* judge(recorder.events, budgetMillis, (done, all) => (progress.part = done / all))
     return {
       ...{ options, millis, inflicted, judgement, problems, isInterrupted },
-      figures: figuresOf(recorder.samples, inflicted, session.loadFrom, session.loadTo ?? millis),
-      samples: recorder.samples,
+      figures: figuresOf(samples, inflicted, millis),
+      samples,
       reasons: recorder.reasons
     }
   })
@@ -111,7 +112,7 @@ const underFaults = (session: Session, cluster: Cluster, nemesis: Nemesis): Effe
     const missing = yield* awaitAll(cluster, startMillis)
     if (missing.length > 0) problems.push(`did not start within ${startMillis / 1_000} s: ${missing.join(", ")}`)
     progress.phase = "under faults"
-    const from = (session.loadFrom = recorder.elapsedMillis)
+    recorder.begin()
     const { length, seed } = options
     let goesOn = true
     const ports = cluster.nodes.map(({ port }) => port)
@@ -121,21 +122,16 @@ const underFaults = (session: Session, cluster: Cluster, nemesis: Nemesis): Effe
         ? kills(length.count, seed, cluster, nemesis, (part) => (progress.part = part))
         : Effect.andThen(
             nemesis.run(
-              draw({
-                kinds: options.faults,
-                nodes: cluster.nodes.map(({ id }) => id),
-                seed,
-                forMillis: length.millis
-              }).map((planned) => ({ ...planned, fromMillis: planned.fromMillis + from }))
+              draw({ kinds: options.faults, nodes: cluster.nodes.map(({ id }) => id), seed, forMillis: length.millis })
             ),
-            Effect.suspend(() => Effect.sleep(Math.max(0, from + length.millis - recorder.elapsedMillis)))
+            Effect.suspend(() => Effect.sleep(Math.max(0, length.millis - recorder.elapsedMillis)))
           )
     const watch = Effect.forever(
       Effect.andThen(
         Effect.sync(() => {
           progress.calls = recorder.samples.length
           progress.faults = nemesis.current
-          if (length._tag === "Time") progress.part = (recorder.elapsedMillis - from) / length.millis
+          if (length._tag === "Time") progress.part = recorder.elapsedMillis / length.millis
         }),
         Effect.sleep(100)
       )
