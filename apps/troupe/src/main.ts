@@ -1,5 +1,6 @@
 /** What `bin/troupe.js` runs. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Runtime } from "effect"
 import { cli } from "./cli.ts"
 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -9,4 +10,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(3)
 })
 
-NodeRuntime.runMain(cli(process.argv.slice(2)))
+// Of what was interrupted the code is 130, but for a server that was told to stop, and has: it has set its own.
+NodeRuntime.runMain(cli(process.argv.slice(2)), {
+  teardown: (exit, onExit) =>
+    Runtime.defaultTeardown(exit, (code) => onExit(code === 130 ? Number(process.exitCode ?? code) : code))
+})
