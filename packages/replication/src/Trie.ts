@@ -152,18 +152,54 @@ const removeFrom = <E extends Entry>(bucket: Bucket<E>, key: string): Bucket<E> 
   return rest.length > 1 ? { collided: rest } : rest[0]
 }
 
-/** The entries whose keys have hashes from this one on, in the order of the hashes. */
-export const from = <E extends Entry>({ root }: Trie<E>, start = 0): Generator<E> => walk(root, start, 0)
+/** The entries whose keys have hashes from this one on, in the order of the hashes: taken bit by bit. */
+export const from = <E extends Entry>({ root }: Trie<E>, start = 0): IterableIterator<E> => new Walk(root, start)
 
-function* walk<E extends Entry>(branch: Branch<E>, start: number, shift: number): Generator<E> {
-  // Of what comes before `start` only the child on its path has any that count.
-  const bit = bitOf(start, shift)
-  const path = indexOf(bitmapOf(branch), bit)
-  const onPath = (bitmapOf(branch) & bit) !== 0
-  for (let i = path; i < branch.length; i++) {
-    const child = branch[i] as Node<E>
-    const begins = onPath && i === path ? start : 0
-    if (isBranch(child)) yield* walk(child, begins, shift + bits)
-    else if (hashOf(child) >= begins) yield* entriesOf(child)
+/** No generator: handlers of protocols walk, too. */
+class Walk<E extends Entry> implements IterableIterator<E> {
+  /** From the root to where it is; `at` is the child that comes next. */
+  private readonly path: Array<{
+    readonly branch: Branch<E>
+    readonly shift: number
+    readonly begins: number
+    at: number
+  }>
+  /** The last first. */
+  private readonly collided: Array<E> = []
+
+  constructor(root: Branch<E>, start: number) {
+    this.path = []
+    this.enter(root, start, 0)
+  }
+
+  [Symbol.iterator](): this {
+    return this
+  }
+
+  next(): IteratorResult<E> {
+    const other = this.collided.pop()
+    if (other !== undefined) return { done: false, value: other }
+    for (let top = this.path.at(-1); top !== undefined; top = this.path.at(-1)) {
+      const { begins, branch, shift } = top
+      if (top.at >= branch.length) {
+        this.path.pop()
+        continue
+      }
+      const first = indexOf(bitmapOf(branch), bitOf(begins, shift))
+      const isOnPath = top.at === first && (bitmapOf(branch) & bitOf(begins, shift)) !== 0
+      const child = branch[top.at++] as Node<E>
+      if (isBranch(child)) this.enter(child, isOnPath ? begins : 0, shift + bits)
+      else if (!isOnPath || hashOf(child) >= begins) {
+        const entries = entriesOf(child)
+        for (let i = entries.length - 1; i > 0; i--) this.collided.push(entries[i]!)
+        return { done: false, value: entries[0]! }
+      }
+    }
+    return { done: true, value: undefined }
+  }
+
+  /** Of what comes before `begins` only the child on its path has any that count. */
+  private enter(branch: Branch<E>, begins: number, shift: number): void {
+    this.path.push({ branch, shift, begins, at: indexOf(bitmapOf(branch), bitOf(begins, shift)) })
   }
 }

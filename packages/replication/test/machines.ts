@@ -13,7 +13,7 @@ const Update = Schema.Struct({ key: Schema.String, value: Schema.Int })
 
 type Values = Readonly<Record<string, number>>
 
-/** Numbers by name. `Put` and `Add` answer the new value. */
+/** Numbers by name, 0 at first. `Put` and `Add` answer the new value. */
 export const numbers: Machine.Machine<Values, Request, typeof Update.Type, number> = {
   name: "numbers",
   init: {},
@@ -28,7 +28,14 @@ export const numbers: Machine.Machine<Values, Request, typeof Update.Type, numbe
     return { response: value, updates: [{ key: request.key, value }] }
   },
   apply: (values, { key, value }) => ({ ...values, [key]: value }),
-  dump: (values) => Object.entries(values).map(([key, value]) => ({ key, value }))
+  dump: (values) =>
+    Object.entries(values)
+      .filter(([, value]) => value !== 0)
+      .map(([key, value]) => ({ key, value })),
+  keyed: {
+    split: (request) => [{ key: request.key, request }],
+    join: (_request, [response]) => response!
+  }
 }
 
 export class Numbers extends Replicated.Service<Numbers>()("test/Numbers", numbers) {}

@@ -1,0 +1,25 @@
+/**
+ * Ballots: the order in which changes of a key count. No two proposals have the same: a node has a new life with each start,
+ * which is on its disk before it proposes anything, and proposes with each counter for a key once in a life.
+ */
+import { Schema } from "effect"
+
+export interface Ballot {
+  readonly counter: number
+  /** The rank of the node that proposes. */
+  readonly node: number
+  readonly life: number
+}
+
+const Natural = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+export const Ballot = Schema.Struct({ counter: Natural, node: Schema.Int, life: Natural })
+
+/** Below all that are proposed. */
+export const none: Ballot = { counter: 0, node: -1, life: 0 }
+
+export const compare = (a: Ballot, b: Ballot): number =>
+  a === b ? 0 : a.counter - b.counter || a.node - b.node || a.life - b.life
+
+export const isSame = (a: Ballot, b: Ballot): boolean => compare(a, b) === 0
+export const isBelow = (a: Ballot, b: Ballot): boolean => compare(a, b) < 0
+export const highest = (a: Ballot, b: Ballot): Ballot => (isBelow(a, b) ? b : a)

@@ -1,0 +1,100 @@
+/**
+ * The options of quorums, decoded, and the replica with its front end.
+ */
+import { Actor, type Protocol } from "@troupe/actor"
+import { type NodeId, Transport } from "@troupe/transport"
+import { type Duration, Effect, Schema } from "effect"
+import { InvalidOptions, type Tag } from "../../Replicated.ts"
+import { decode, millis, Millis } from "../passive/settings.ts"
+import * as FrontEnd from "./frontEnd.ts"
+import type { Message, Record } from "./messages.ts"
+import * as Quorums from "./quorums.ts"
+import type { Command, Event, Options, State, Timer } from "./state.ts"
+
+export interface LayerOptions {
+  /** R: how many votes a read asks for, and an update before it is executed. Default: a majority. R + W > N. */
+  readonly readQuorum?: number
+  /** W: how many votes must hold an update before it is answered. Default: a majority. W > N/2. */
+  readonly writeQuorum?: number
+  /** How many votes a node has. Default: one each. N is the sum. */
+  readonly votes?: Readonly<globalThis.Record<NodeId.NodeId, number>>
+  /**
+   * `true`: a read is answered when a write quorum holds what it answers: linearizable. `false`: it is answered by a read
+   * quorum alone, and a later read may be answered what was before (regular, not atomic). Default: true.
+   */
+  readonly writeBack?: boolean
+  /** How often what has no answer is sent again. Default: 100 ms. */
+  readonly retryEvery?: Duration.Input
+  /** Who is silent for so many times `retryEvery` is taken to be down. Default: 4. */
+  readonly silentAfter?: number
+  /** After so long a request ends without an answer. Default: 5 seconds. */
+  readonly timeout?: Duration.Input
+  /** What a proposal that met another waits for, on the average, at first; each time twice as long. Default: 4 ms. */
+  readonly backOff?: Duration.Input
+}
+
+type Settings = Omit<Options, keyof Quorums.Quorums> & FrontEnd.Settings
+
+export const defaultSettings: Settings = {
+  writeBack: true,
+  tickMillis: 100,
+  silentTicks: 4,
+  backOffMillis: 4,
+  timeoutMillis: 5_000,
+  open: 16_384
+}
+
+const Count = Schema.Int.check(Schema.isGreaterThan(0), Schema.isLessThanOrEqualTo(65_536))
+
+const Decoded = Schema.Struct({
+  readQuorum: Count,
+  writeQuorum: Count,
+  votes: Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000 }))),
+  writeBack: Schema.Boolean,
+  tickMillis: Millis,
+  silentTicks: Count.check(Schema.isGreaterThan(1)),
+  backOffMillis: Millis,
+  timeoutMillis: Millis,
+  open: Count
+})
+
+/** Of a system of these nodes; fails where an option is out of its range, or breaks one of Gifford's rules. */
+export const optionsOf = Effect.fnUntraced(function* (
+  nodes: ReadonlyArray<NodeId.NodeId>,
+  given: LayerOptions = {}
+): Effect.fn.Return<Options & FrontEnd.Settings, InvalidOptions> {
+  const stranger = Object.keys(given.votes ?? {}).find((node) => !nodes.includes(node))
+  if (stranger !== undefined) {
+    return yield* new InvalidOptions({ reason: `\`votes\` names ${stranger}, which is none of ${nodes.join(", ")}.` })
+  }
+  const options = yield* decode<Options & FrontEnd.Settings>(Decoded, {
+    ...defaultSettings,
+    ...Quorums.of(nodes, given),
+    ...(given.writeBack === undefined ? {} : { writeBack: given.writeBack }),
+    ...(given.silentAfter === undefined ? {} : { silentTicks: given.silentAfter }),
+    tickMillis: millis(given.retryEvery, defaultSettings.tickMillis),
+    backOffMillis: millis(given.backOff, defaultSettings.backOffMillis),
+    timeoutMillis: millis(given.timeout, defaultSettings.timeoutMillis)
+  })
+  const reason = Quorums.broken(options)
+  return reason === undefined ? options : yield* new InvalidOptions({ reason })
+})
+
+/** The service of a node, for as long as the scope lives. */
+export const replicated = Effect.fnUntraced(function* <Self, S, Q, U, R>(
+  { machine }: Tag<Self, S, Q, U, R>,
+  protocol: Protocol.Protocol<State, Message, Command, Event, Timer, Options, Record>,
+  given: LayerOptions
+) {
+  const { nodes } = yield* Transport
+  if (machine.keyed === undefined) {
+    return yield* new InvalidOptions({
+      reason: `the machine "${machine.name}" cannot be had key by key: see Machine.keyed`
+    })
+  }
+  const options = yield* optionsOf(nodes, given)
+  const frontEnd = yield* FrontEnd.make(machine, options)
+  const actor = yield* Actor.spawnDurable(protocol, { options })
+  yield* frontEnd.attach(actor)
+  return frontEnd.service()
+})

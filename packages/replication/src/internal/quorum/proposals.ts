@@ -1,0 +1,216 @@
+/**
+ * Updates, by ballots: a majority promises and says what it holds, the requests are executed on the newest of it, and what
+ * comes of them is accepted by a write quorum. (CASPaxos)
+ */
+import type * as Machine from "../../Machine.ts"
+import * as Trie from "../../Trie.ts"
+import { type Ballot, highest, none } from "./ballots.ts"
+import type { Held, Vote } from "./messages.ts"
+import * as Registers from "./registers.ts"
+import { holders, type Pending, possible, type Proposal, voters } from "./state.ts"
+import type { Turn } from "./turn.ts"
+
+/** Has requests of a key executed, with those that wait already. */
+export const propose = (turn: Turn, key: string, requests: ReadonlyArray<Pending>): void => {
+  const open = Trie.get(turn.proposals, key)
+  if (open !== undefined) return put(turn, { ...open, waiting: [...open.waiting, ...requests] })
+  prepare(turn, begun(turn, key, requests))
+}
+
+/** Has reads of a key executed that were refused: after a while, since another proposal is under way. */
+export const proposeLater = (turn: Turn, key: string, requests: ReadonlyArray<Pending>, above: Ballot): void => {
+  const open = Trie.get(turn.proposals, key)
+  if (open !== undefined) return propose(turn, key, requests)
+  backOff(turn, { ...begun(turn, key, requests), above })
+}
+
+const begun = (turn: Turn, key: string, waiting: ReadonlyArray<Pending>): Proposal => ({
+  key,
+  phase: "prepare",
+  waiting,
+  attempts: [],
+  round: 0,
+  ballot: none,
+  newest: Registers.get(turn.registers, key).copy,
+  votes: [],
+  above: none,
+  refusals: 0,
+  isFresh: true
+})
+
+const put = (turn: Turn, proposal: Proposal): void => {
+  turn.proposals = Trie.set(turn.proposals, proposal)
+}
+
+// -------------------------------------------------------------------------------------------------------- first round
+
+const prepare = (turn: Turn, proposal: Proposal): void => {
+  const { key } = proposal
+  const { copy, promised } = Registers.get(turn.registers, key)
+  const counter = highest(promised, proposal.above).counter + 1
+  const ballot = { counter, node: turn.rank, life: turn.life }
+  const round = ++turn.round
+  put(turn, { ...proposal, phase: "prepare", round, ballot, newest: copy, votes: turn.noVotes(), isFresh: true })
+  turn.askAll({ _tag: "Prepare", round, key, ballot, have: copy.version })
+}
+
+export const onPromised = (turn: Turn, rank: number, vote: Held): void => {
+  const proposal = Trie.get(turn.proposals, vote.key)
+  if (proposal === undefined || proposal.round !== vote.round || proposal.phase !== "prepare") return
+  const newest = vote.copy === undefined ? proposal.newest : Registers.newer(proposal.newest, vote.copy)
+  const voted = { ...proposal, newest, votes: proposal.votes.with(rank, vote.version) }
+  if (voters(voted.votes, turn.self.options) < turn.self.options.readQuorum) put(turn, voted)
+  else decide(turn, voted)
+}
+
+/** What comes of the requests that wait. An attempt that has been adopted is not executed again. */
+const decide = (turn: Turn, proposal: Proposal): void => {
+  const { attempts, ballot, key, newest, votes } = proposal
+  const adopted = attempts.find((attempt) => Registers.contains(newest, attempt.ballot))
+  if (adopted === undefined && attempts.some((attempt) => Registers.mayContain(newest, attempt.ballot))) {
+    return lose(turn, proposal)
+  }
+  const { now, responses, value } =
+    adopted === undefined ? execute(turn, proposal) : { ...newest, responses: adopted.responses }
+  if (value === newest.value && holders(votes, newest.version, turn.self) >= turn.self.options.writeQuorum) {
+    return answer(turn, proposal, responses)
+  }
+  const copy = { version: ballot, past: Registers.pastOf(newest, ballot), now, value }
+  const round = ++turn.round
+  put(turn, {
+    ...proposal,
+    phase: "accept",
+    round,
+    newest: copy,
+    attempts: [...attempts, { ballot, responses }],
+    votes: turn.noVotes(),
+    isFresh: true
+  })
+  turn.askAll({ _tag: "Accept", round, key, copy })
+}
+
+const execute = (turn: Turn, { newest, waiting }: Proposal) => {
+  const { act, machine } = turn
+  const at = { now: Math.max(newest.now, act.now()), random: () => act.random() }
+  let state = stateOf(machine, newest)
+  let isChanged = false
+  const responses: Array<unknown> = []
+  for (const { request } of waiting) {
+    const { response, updates } = machine.execute(state, request, at)
+    responses.push(response)
+    for (const update of updates) state = machine.apply(state, update)
+    isChanged ||= updates.length > 0
+  }
+  return { responses, now: at.now, value: isChanged ? [...machine.dump(state)] : newest.value }
+}
+
+/** The state of a key's machine. */
+export const stateOf = (machine: Machine.Any, { value }: Registers.Copy): unknown => {
+  let state = machine.init
+  for (const update of value) state = machine.apply(state, update)
+  return state
+}
+
+// ------------------------------------------------------------------------------------------------------- second round
+
+export const onAccepted = (turn: Turn, rank: number, { key, round }: Vote): boolean => {
+  const proposal = Trie.get(turn.proposals, key)
+  if (proposal === undefined || proposal.round !== round || proposal.phase !== "accept") return false
+  const votes = proposal.votes.with(rank, proposal.ballot)
+  if (voters(votes, turn.self.options) < turn.self.options.writeQuorum) put(turn, { ...proposal, votes })
+  else answer(turn, proposal, proposal.attempts.at(-1)!.responses)
+  return true
+}
+
+/** The first of those that wait have their responses; the others go on. */
+const answer = (turn: Turn, proposal: Proposal, responses: ReadonlyArray<unknown>): void => {
+  const { waiting } = proposal
+  for (let i = 0; i < responses.length; i++) turn.answer(waiting[i]!.id, responses[i])
+  goOn(turn, proposal, responses.length)
+}
+
+/** What was adopted, and forgotten since, cannot be told from what was not. */
+const lose = (turn: Turn, proposal: Proposal): void => {
+  const count = covered(proposal)
+  for (let i = 0; i < count; i++) turn.lose(proposal.waiting[i]!.id)
+  goOn(turn, proposal, count)
+}
+
+const goOn = (turn: Turn, { key, waiting }: Proposal, done: number): void => {
+  if (done === waiting.length) turn.proposals = Trie.remove(turn.proposals, key)
+  else prepare(turn, begun(turn, key, waiting.slice(done)))
+}
+
+/** How many of those that wait belong to an attempt. */
+const covered = ({ attempts }: Proposal): number =>
+  attempts.reduce((most, { responses }) => Math.max(most, responses.length), 0)
+
+// ---------------------------------------------------------------------------------------------------------- contention
+
+export const onRefused = (turn: Turn, rank: number, vote: Extract<Vote, { readonly _tag: "Refused" }>): boolean => {
+  const proposal = Trie.get(turn.proposals, vote.key)
+  if (proposal === undefined || proposal.round !== vote.round) return false
+  const votes = proposal.votes.with(rank, "refused")
+  const next = { ...proposal, votes, above: highest(proposal.above, vote.promised) }
+  const { options } = turn.self
+  const quorum = proposal.phase === "prepare" ? options.readQuorum : options.writeQuorum
+  if (possible(votes, options) < quorum) backOff(turn, next)
+  else put(turn, next)
+  return true
+}
+
+/** More is no use: a round is over by then. */
+const longest = 7
+
+/** What was refused equally often waits together. */
+const levelOf = ({ refusals }: Proposal): number => Math.min(refusals, longest)
+
+/** Tries again with a higher ballot, after a random time that doubles: so that of several one gets through. */
+const backOff = (turn: Turn, proposal: Proposal): void => {
+  const next: Proposal = { ...proposal, phase: "back-off", round: 0, votes: [], refusals: proposal.refusals + 1 }
+  const level = levelOf(next)
+  put(turn, next)
+  if ((turn.backOffs & (1 << level)) !== 0) return
+  turn.backOffs |= 1 << level
+  const delayMillis = (0.5 + turn.act.random()) * turn.self.options.backOffMillis * 2 ** (level - 1)
+  turn.act.setTimer(`back-off ${level}`, delayMillis)
+}
+
+export const onBackOff = (turn: Turn, level: number): void => {
+  turn.backOffs &= ~(1 << level)
+  for (const proposal of Trie.from(turn.proposals)) {
+    if (proposal.phase === "back-off" && levelOf(proposal) === level) prepare(turn, proposal)
+  }
+}
+
+// ------------------------------------------------------------------------------------------------- patience and its end
+
+/** Asks again who has not answered; where somebody refused, and the others are silent, with a higher ballot. */
+export const onTick = (turn: Turn): void => {
+  for (const proposal of Trie.from(turn.proposals)) {
+    const { ballot, isFresh, key, newest, phase, round, votes } = proposal
+    if (phase === "back-off") continue
+    if (isFresh) put(turn, { ...proposal, isFresh: false })
+    else if (votes.includes("refused")) backOff(turn, proposal)
+    else {
+      const ask =
+        phase === "prepare"
+          ? ({ _tag: "Prepare", round, key, ballot, have: newest.version } as const)
+          : ({ _tag: "Accept", round, key, copy: newest } as const)
+      for (let rank = 0; rank < votes.length; rank++) if (votes[rank] === null) turn.askOne(rank, ask)
+    }
+  }
+}
+
+/** Nobody waits for that one any more. It is withdrawn, unless a replica may have accepted it. */
+export const drop = (turn: Turn, { id, key }: { readonly id: number; readonly key: string }): void => {
+  const proposal = Trie.get(turn.proposals, key)
+  const at = proposal?.waiting.findIndex((each) => each.id === id) ?? -1
+  if (proposal === undefined || at < 0) return
+  const { waiting } = proposal
+  const isCovered = at < covered(proposal)
+  if (!isCovered) turn.withdraw(id)
+  const left = isCovered ? waiting.with(at, { ...waiting[at]!, isDropped: true }) : waiting.toSpliced(at, 1)
+  if (left.every(({ isDropped }) => isDropped)) turn.proposals = Trie.remove(turn.proposals, key)
+  else put(turn, { ...proposal, waiting: left })
+}

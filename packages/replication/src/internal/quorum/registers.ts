@@ -1,0 +1,148 @@
+/**
+ * What a replica holds of each key: a copy of its value, and the promise that it has made for it.
+ *
+ * All changes are entries, which are also what is on disk: `apply` makes them, live and when a log is read.
+ */
+import * as Trie from "../../Trie.ts"
+import { type Ballot, highest, isBelow, isSame, none } from "./ballots.ts"
+
+/** The state of a key's machine, as the updates that `dump` makes of it: none, and the key is gone. */
+export interface Copy {
+  readonly version: Ballot
+  /**
+   * Of each other node the latest of its changes that this one builds on. An entry of node -1: what builds on forgotten
+   * changes, and those were of ballots up to this one.
+   */
+  readonly past: ReadonlyArray<Ballot>
+  /** The latest time of day that it was executed at. */
+  readonly now: number
+  readonly value: ReadonlyArray<unknown>
+}
+
+export interface Register {
+  readonly key: string
+  /** It takes nothing of a lower ballot. Never falls, and is `copy.version` at least. */
+  readonly promised: Ballot
+  readonly copy: Copy
+}
+
+export interface Registers {
+  /** How often the replica has started. */
+  readonly life: number
+  readonly byKey: Trie.Trie<Register>
+  /** What is promised for each key that is not there: at least all that was promised for those that were forgotten. */
+  readonly floor: Ballot
+  /** How many keys are not gone. */
+  readonly held: number
+  /** How many copies were accepted. */
+  readonly accepted: number
+}
+
+export type Entry =
+  /** The replica starts once more. */
+  | { readonly _tag: "Life"; readonly life: number }
+  | { readonly _tag: "Promised"; readonly key: string; readonly ballot: Ballot }
+  /** `next` is promised with it. */
+  | { readonly _tag: "Accepted"; readonly key: string; readonly copy: Copy; readonly next?: Ballot }
+  | { readonly _tag: "Forgotten"; readonly keys: ReadonlyArray<string>; readonly floor: Ballot }
+
+export const empty: Registers = { life: 0, byKey: Trie.empty, floor: none, held: 0, accepted: 0 }
+
+/** The copy of a key that is not there. */
+export const absent = (floor: Ballot): Copy => ({
+  version: none,
+  past: floor.counter === 0 ? [] : [{ counter: floor.counter, node: -1, life: 0 }],
+  now: 0,
+  value: []
+})
+
+export const get = ({ byKey, floor }: Registers, key: string): Register =>
+  Trie.get(byKey, key) ?? { key, promised: floor, copy: absent(floor) }
+
+const isHeld = (register: Register | undefined): number =>
+  register !== undefined && register.copy.value.length > 0 ? 1 : 0
+
+const put = (registers: Registers, register: Register, before: Register | undefined, accepted: number): Registers => ({
+  life: registers.life,
+  byKey: Trie.set(registers.byKey, register),
+  floor: registers.floor,
+  held: registers.held + isHeld(register) - isHeld(before),
+  accepted: registers.accepted + accepted
+})
+
+export const apply = (registers: Registers, entry: Entry): Registers => {
+  switch (entry._tag) {
+    case "Life":
+      return { ...registers, life: entry.life }
+    case "Promised": {
+      const { copy, key, promised } = get(registers, entry.key)
+      return put(registers, { key, promised: highest(promised, entry.ballot), copy }, Trie.get(registers.byKey, key), 0)
+    }
+    case "Accepted": {
+      const { copy, key, next = none } = entry
+      const before = Trie.get(registers.byKey, key)
+      const promised = highest(highest(before?.promised ?? registers.floor, copy.version), next)
+      return put(registers, { key, promised, copy }, before, 1)
+    }
+    case "Forgotten": {
+      let { byKey, held } = registers
+      for (const key of entry.keys) {
+        held -= isHeld(Trie.get(byKey, key))
+        byKey = Trie.remove(byKey, key)
+      }
+      return { ...registers, byKey, held, floor: highest(registers.floor, entry.floor) }
+    }
+  }
+}
+
+/** Entries that come to the same, taken bit by bit. */
+export const compact = ({ byKey, floor, life }: Registers): Iterable<ReadonlyArray<Entry>> => ({
+  [Symbol.iterator]: () => {
+    const registers = Trie.from(byKey)
+    let isFirst = true
+    return {
+      next: (): IteratorResult<ReadonlyArray<Entry>> => {
+        if (isFirst) {
+          isFirst = false
+          return {
+            done: false,
+            value: [
+              { _tag: "Life", life },
+              { _tag: "Forgotten", keys: [], floor }
+            ]
+          }
+        }
+        const { done, value } = registers.next()
+        return done === true ? { done, value } : { done: false, value: [entryOf(value)] }
+      }
+    }
+  }
+})
+
+const entryOf = ({ copy, key, promised }: Register): Entry => {
+  if (copy.version.counter === 0) return { _tag: "Promised", key, ballot: promised }
+  return { _tag: "Accepted", key, copy, ...(isSame(copy.version, promised) ? {} : { next: promised }) }
+}
+
+// ------------------------------------------------------------------------------------------------------------- copies
+
+/** Whether a copy is of a change, or builds on it. */
+export const contains = ({ past, version }: Copy, change: Ballot): boolean =>
+  isSame(version, change) || past.some((each) => isSame(each, change))
+
+/** Whether it may build on a change that it has forgotten. */
+export const mayContain = ({ past }: Copy, change: Ballot): boolean =>
+  past.some(({ counter, node }) => node === -1 && counter >= change.counter)
+
+/** The past of what a ballot makes of a copy. */
+export const pastOf = ({ past, version }: Copy, { node }: Ballot): ReadonlyArray<Ballot> => {
+  if (version.counter === 0 || version.node === node) return past
+  return [...past.filter((each) => each.node !== node), version]
+}
+
+/** The newer one; of two of keys that are not there, the one that forgets more. */
+export const newer = (a: Copy, b: Copy): Copy => {
+  if (isBelow(a.version, b.version)) return b
+  if (b.version.counter > 0 || a.version.counter > 0) return a
+  return (a.past[0]?.counter ?? 0) < (b.past[0]?.counter ?? 0) ? b : a
+}

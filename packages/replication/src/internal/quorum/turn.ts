@@ -1,0 +1,107 @@
+/**
+ * One step of a node: what changes, and what is to be said, gathered. In the end each peer is sent one message of a kind,
+ * and the disk one record.
+ */
+import type { NodeId } from "@troupe/transport"
+import type * as Machine from "../../Machine.ts"
+import type { Trie } from "../../Trie.ts"
+import type { Ask, Vote } from "./messages.ts"
+import * as Registers from "./registers.ts"
+import { vote } from "./replica.ts"
+import type { Act, Answer, Proposal, Reading, Self, State, Votes } from "./state.ts"
+
+export class Turn {
+  readonly machine: Machine.Any
+  readonly act: Act
+  readonly self: Self
+  /** This node's. */
+  readonly rank: number
+  readonly life: number
+  registers: Registers.Registers
+  proposals: Trie<Proposal>
+  readings: Trie<Reading>
+  round: number
+  backOffs: number
+  private readonly before: State
+  private readonly entries: Array<Registers.Entry> = []
+  private readonly toAll: Array<Ask> = []
+  private readonly toSome = new Map<number, Array<Ask>>()
+  /** Of this node, to itself as the coordinator. */
+  private readonly ownVotes: Array<Vote> = []
+  private readonly answers: Array<Answer> = []
+  private readonly withdrawn: Array<number> = []
+  private readonly lost: Array<number> = []
+
+  constructor(machine: Machine.Any, state: State, act: Act) {
+    this.machine = machine
+    this.act = act
+    this.self = act.self
+    this.rank = act.self.nodes.indexOf(act.self.id)
+    this.before = state
+    this.life = state.registers.life
+    this.registers = state.registers
+    this.proposals = state.proposals
+    this.readings = state.readings
+    this.round = state.round
+    this.backOffs = state.backOffs
+  }
+
+  /** Something that the replica is to remember. */
+  keep(entry: Registers.Entry): void {
+    this.registers = Registers.apply(this.registers, entry)
+    this.entries.push(entry)
+  }
+
+  askAll(ask: Ask): void {
+    this.toAll.push(ask)
+    this.askOwn(ask)
+  }
+
+  askOne(rank: number, ask: Ask): void {
+    if (rank === this.rank) return this.askOwn(ask)
+    const asks = this.toSome.get(rank)
+    if (asks === undefined) this.toSome.set(rank, [ask])
+    else asks.push(ask)
+  }
+
+  private askOwn(ask: Ask): void {
+    const own = vote(this, ask)
+    if (own !== undefined) this.ownVotes.push(own)
+  }
+
+  answer(id: number, response: unknown): void {
+    this.answers.push({ id, response })
+  }
+
+  withdraw(id: number): void {
+    this.withdrawn.push(id)
+  }
+
+  lose(id: number): void {
+    this.lost.push(id)
+  }
+
+  noVotes(): Votes {
+    return this.self.nodes.map(() => null)
+  }
+
+  /** Says what is to be said; `votes` are for who asked this replica. */
+  end(votes?: { readonly to: NodeId.NodeId; readonly life: number; readonly votes: ReadonlyArray<Vote> }): State {
+    const { act, entries, life } = this
+    // It asks for promises and gives none: who counts the votes has this node's own from its disk, like any other.
+    if (this.toAll.length > 0) {
+      const message = { _tag: "Asks", life, asks: this.toAll } as const
+      for (const peer of this.self.peers) act.sendNow(peer, message)
+    }
+    for (const [rank, asks] of this.toSome) act.sendNow(this.self.nodes[rank]!, { _tag: "Asks", life, asks })
+    if (entries.length > 0) act.persist(entries)
+    if (votes !== undefined) act.send(votes.to, { _tag: "Votes", life: votes.life, votes: votes.votes })
+    if (this.ownVotes.length > 0) act.send(this.self.id, { _tag: "Votes", life, votes: this.ownVotes })
+    // A quorum has it on disk.
+    if (this.answers.length > 0) act.emitNow({ _tag: "Answered", answers: this.answers })
+    if (this.withdrawn.length > 0) act.emitNow({ _tag: "Withdrawn", ids: this.withdrawn })
+    if (this.lost.length > 0) act.emitNow({ _tag: "Lost", ids: this.lost })
+    const { backOffs, proposals, readings, registers, round } = this
+    return { ...this.before, registers, proposals, readings, round, backOffs }
+  }
+}
