@@ -1,0 +1,69 @@
+/** `troupe torture kv`: processes under faults, judged by what clients saw. */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, describe, expect, it } from "vitest"
+import { ended, start, troupe } from "./command.ts"
+
+const directory = mkdtempSync(join(tmpdir(), "troupe-torture-test-"))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+/** Of nodes that run on this directory's configurations. */
+const processesOf = (out: string): ReadonlyArray<string> =>
+  readdirSync("/proc").filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(out)
+    } catch {
+      return false
+    }
+  })
+
+describe("troupe torture kv", () => {
+  it("convicts naive replication", { timeout: 60_000 }, async () => {
+    const out = join(directory, "naive")
+    const args = ["--replication", "naive", "--nodes", "3", "--seconds", "3", "--seed", "1"]
+    const { code, stdout } = await troupe("torture", "kv", ...args, "--faults", "none", "--out", out, "--json")
+    expect(code).toBe(1)
+    const told = JSON.parse(stdout)
+    expect(told).toMatchObject({ verdict: "violated", replication: "naive", problems: [] })
+    expect(told.violated.length).toBeGreaterThan(0)
+    expect(JSON.parse(readFileSync(join(out, "report.json"), "utf8"))).toEqual(told)
+    expect(readFileSync(join(out, "report.html"), "utf8")).toContain("What is at fault")
+    expect(readFileSync(join(out, "n1.log"), "utf8")).toContain("listening for Redis clients")
+    const again = await troupe("torture", "kv", "--out", out)
+    expect(again.code).toBe(2)
+    expect(again.stderr).toContain("has the data of another run")
+  })
+
+  it.skipIf(!existsSync("/proc/self"))(
+    "ends its processes when it is interrupted, and reports what there was (needs /proc)",
+    { timeout: 60_000 },
+    async () => {
+      const out = join(directory, "interrupted")
+      mkdirSync(out)
+      const child = start("torture", "kv", "--nodes", "3", "--kills", "9", "--out", out, "--verbose")
+      const end = ended(child)
+      await new Promise<void>((resolve) => child.stderr!.once("data", () => resolve()))
+      expect(processesOf(out).length).toBeGreaterThan(1)
+      child.kill("SIGINT")
+      const { code, stdout } = await end
+      expect(code).toBe(130)
+      expect(stdout).toContain("? no acknowledged write is lost")
+      expect(processesOf(out)).toEqual([])
+      expect(JSON.parse(readFileSync(join(out, "report.json"), "utf8"))).toMatchObject({ isInterrupted: true })
+    }
+  )
+
+  it.each([
+    [["--minutes", "1", "--seconds", "5"], "Give one of --minutes, --seconds and --kills."],
+    [["--faults", "kill,rain"], '--faults has "rain". There are kill, pause'],
+    [["--kills", "5", "--faults", "disk"], "--kills is without other --faults."],
+    [["--nodes", "2"], "--nodes 2: expected a number of nodes from 3 to 9"],
+    [["--replication", "magic"], "--replication magic: expected"],
+    [["--out", "/dev/null/x"], "--out: "]
+  ])("says what is wrong with %j", async (args, says) => {
+    const { code, stderr } = await troupe("torture", "kv", ...args)
+    expect(stderr).toContain(says)
+    expect(code).toBe(2)
+  })
+})
