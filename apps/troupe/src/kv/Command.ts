@@ -1,5 +1,5 @@
 /** `troupe kv`: the replicated store, for Redis clients. */
-import { Cluster, ClusterConfig, Http, replications, Settings } from "@troupe/kv"
+import { Cluster, ClusterConfig, Http, type Node, replications, Settings } from "@troupe/kv"
 import { Config, Effect, type FileSystem, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { checkWritable, isBetween } from "../commands/arguments.ts"
@@ -46,20 +46,31 @@ const limits = {
 /** `--nodes` at the most. */
 const mostNodes = 49
 
-const quorum = (name: string, what: string) =>
+const votes = (name: string, what: string) =>
   Flag.Int(name).pipe(
     Flag.filter(isBetween(1, mostNodes), () => `a number of nodes from 1 to ${mostNodes}`),
     Flag.withDescription(`With --replication quorum: how many nodes ${what}. Default: a majority`),
     Flag.optional
   )
 
+const quorum = {
+  readQuorum: votes("read-quorum", "a read asks for"),
+  writeQuorum: votes("write-quorum", "must have a change before it is answered"),
+  noWriteBack: Flag.Boolean("no-write-back").pipe(
+    Flag.withDescription(
+      "With --replication quorum: answer a read though fewer nodes than a write needs have what it answers; a later read may " +
+        "answer what was before"
+    ),
+    Flag.withDefault(false)
+  )
+}
+
 const flags = {
   replication: Flag.Literals("replication", replications).pipe(
     Flag.withDescription("How the nodes keep their copies alike"),
     Flag.withDefault("passive")
   ),
-  readQuorum: quorum("read-quorum", "a read asks for"),
-  writeQuorum: quorum("write-quorum", "an update waits for"),
+  ...quorum,
   nodes: Flag.Int("nodes").pipe(
     Flag.filter(isBetween(1, mostNodes), () => `a number of nodes from 1 to ${mostNodes}`),
     Flag.withDescription("How many nodes there are. Default: 5"),
@@ -183,9 +194,10 @@ const readPair = (
     usage
   )
 
-const quorumOf = (given: Given) => ({
-  ...ifGiven(given.readQuorum, "readQuorum"),
-  ...ifGiven(given.writeQuorum, "writeQuorum")
+const quorumOf = ({ noWriteBack, readQuorum, writeQuorum }: Given): Node.QuorumOptions => ({
+  ...ifGiven(readQuorum, "readQuorum"),
+  ...ifGiven(writeQuorum, "writeQuorum"),
+  ...(noWriteBack ? { writeBack: false } : {})
 })
 
 const defaultPort = 6380
@@ -246,19 +258,21 @@ const misplaced = (given: Given): string | undefined => {
       ? "--demo: with --transport sim a trial it is anyway, on virtual time. Leave --demo out."
       : "--demo: it kills nodes and cuts the network in this process, which takes --transport memory."
   }
+  if (given.replication !== "quorum") {
+    const ofQuorum = given.noWriteBack
+      ? "no-write-back"
+      : some([
+          ["read-quorum", given.readQuorum],
+          ["write-quorum", given.writeQuorum]
+        ])
+    if (ofQuorum !== undefined) return `--${ofQuorum}: there are no quorums to it. Add --replication quorum.`
+  }
   const ofTrial = some([
     ["seconds", given.seconds],
     ["seed", given.seed],
     ["history", given.history]
   ])
   if (ofTrial !== undefined && !isTrial) return `--${ofTrial}: it is for trials. Add --demo, or --transport sim.`
-  const ofQuorum = some([
-    ["read-quorum", given.readQuorum],
-    ["write-quorum", given.writeQuorum]
-  ])
-  if (ofQuorum !== undefined && given.replication !== "quorum") {
-    return `--${ofQuorum}: ${given.replication} replication has none. Add --replication quorum.`
-  }
   if (Option.isSome(given.faults) && !isSim) return "--faults: they are simulated. Add --transport sim."
   const ofServer = some([
     ["data", given.data],
