@@ -1,5 +1,5 @@
 /** Sessions of clients that move between replicas, in every world that the layer below allows: `npm run proof -- replication`. */
-import { KeyValue, LocalWrite, Naive, Passive } from "@troupe/replication"
+import { KeyValue, LocalWrite, Naive, Passive, Quorum } from "@troupe/replication"
 import { Faults } from "@troupe/simulation"
 import { boundMillis, run, type Subject } from "./sessionWorlds.ts"
 
@@ -18,9 +18,15 @@ export const localWrite: Subject = {
   actor: LocalWrite.protocol(machine).name
 }
 
+export const quorum: Subject = {
+  layer: Quorum.layer(tag),
+  card: Quorum.card,
+  actor: Quorum.protocol(machine).name
+}
+
 export const naive: Subject = { layer: Naive.layer(tag), card: Naive.card, actor: Naive.protocol(machine).name }
 
-export default Object.entries({ passive, "local-write": localWrite, naive }).flatMap(([algorithm, subject]) =>
+export default Object.entries({ passive, "local-write": localWrite, quorum, naive }).flatMap(([algorithm, subject]) =>
   subject.card.assumes.tolerates.map((preset) => ({
     algorithm: `sessions over ${algorithm}`,
     preset,

@@ -43,7 +43,7 @@ export interface Replicated<in Request, out Response> {
   readonly status: Effect.Effect<Status>
   /** The status now, and each time that it has changed; a slow reader misses some in between. */
   readonly changes: Stream.Stream<Status>
-  /** For sessions, which `Sessions.open` opens. Absent where all that a layer answers is linearizable anyway. */
+  /** For sessions, which `Sessions.open` opens. Absent where a layer cannot keep their guarantees. */
   readonly positions?: Positions<Request, Response>
 }
 

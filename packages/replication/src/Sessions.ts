@@ -10,7 +10,8 @@
  * A session remembers two positions: what it has written, and what it has seen. A request says which of them must be held
  * before it; a copy that is behind waits, and in the end fails with `Behind`. The client carries the positions along as a
  * token, from node to node, and opens the session there again. Sessions are for reads that may be behind: those of Passive
- * and LocalWrite from the node's own copy, all of Naive. An update that is in doubt is not remembered.
+ * and LocalWrite from the node's own copy, all of Naive. Over Quorum a session reads by quorums, and finds all there, unless
+ * `writeBack` is off: then it cannot be had. An update that is in doubt is not remembered.
  *
  * An update counts as a write alone, also where its response tells of the state: a read after it is as monotonic as ever,
  * the response itself may be behind.
@@ -145,7 +146,8 @@ export const make = <S, Q, U, R>(
 ): Effect.Effect<Session<Q, R>, InvalidToken | InvalidOptions> =>
   Effect.gen(function* () {
     const { positions } = replicated
-    if (positions === undefined) return yield* new InvalidOptions({ reason: "this way of replicating has no sessions" })
+    if (positions === undefined)
+      return yield* new InvalidOptions({ reason: "with this layer and its options no session can keep its guarantees" })
     const patienceMillis = Option.match(Duration.fromInput(options.patience ?? "5 seconds"), {
       onNone: () => Number.NaN,
       onSome: Duration.toMillis

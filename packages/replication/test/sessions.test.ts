@@ -1,11 +1,12 @@
 /** Sessions of clients that move between replicas; thousands of worlds by `npm run proof -- replication`. */
 import { Protocol } from "@troupe/actor"
-import { KeyValue, Naive, Passive, type Replicated, Sessions, Single, Store } from "@troupe/replication"
+import { KeyValue, Naive, Passive, Quorum, type Replicated, Sessions, Single, Store } from "@troupe/replication"
 import { Faults, Simulation } from "@troupe/simulation"
 import { MemoryStorage } from "@troupe/storage"
+import { Memory } from "@troupe/transport"
 import { Context, Effect, Layer } from "effect"
 import { describe, expect, it } from "vitest"
-import { localWrite, naive, passive } from "../proof/sessions.proof.ts"
+import { localWrite, naive, passive, quorum } from "../proof/sessions.proof.ts"
 import { all, boundMillis, type Name, run, type Subject } from "../proof/sessionWorlds.ts"
 import { numbers } from "./machines.ts"
 
@@ -17,8 +18,9 @@ describe("sessions keep their guarantees", () => {
     ["passive", "none", passive, 4],
     ["passive", "crash", passive, 4],
     ["passive", "partition", passive, 4],
-    ["passive", "chaos", passive, 4],
-    ["local-write", "chaos", localWrite, 4]
+    ["passive", "chaos", passive, 3],
+    ["local-write", "chaos", localWrite, 3],
+    ["quorum", "chaos", quorum, 3]
   ] as const)("over %s replication, under %s", async (_, preset, subject: Subject, count) => {
     for (const seed of seeds(count)) {
       const { answered, violations, worstMillis } = await run(subject, { seed, faults: Faults.presets[preset] })
@@ -93,6 +95,16 @@ describe("a copy that is behind a session", () => {
     )
     const { message } = await Effect.runPromise(Effect.provide(asked, Single.layer(KeyValue.KeyValue, { self: "n1" })))
     expect(message).toContain('it holds {} and needs {"n1":9}')
+  })
+})
+
+describe("quorums without write-back", () => {
+  it("have no sessions: a read may be answered the new value, and a later one the old", async () => {
+    const layer = Quorum.layer(KeyValue.KeyValue, { writeBack: false }).pipe(
+      Layer.provide([Memory.layer(Memory.network({ nodes: ["n1"] }), "n1"), MemoryStorage.layer()])
+    )
+    const { message } = await Effect.runPromise(Effect.provide(Effect.flip(Sessions.open(KeyValue.KeyValue)), layer))
+    expect(message).toContain("no session can keep its guarantees")
   })
 })
 

@@ -1,5 +1,5 @@
 /** The store over several ways of replicating; thousands of worlds by `npm run proof -- replication`. */
-import { KeyValue, LocalWrite, Naive, Passive, Single, Store } from "@troupe/replication"
+import { KeyValue, LocalWrite, Naive, Passive, Quorum, Single, Store } from "@troupe/replication"
 import { Faults } from "@troupe/simulation"
 import { Effect, Layer } from "effect"
 import { describe, expect, it } from "vitest"
@@ -60,7 +60,8 @@ describe("a store", () => {
 
   it.each([
     ["passive", Passive.layer(KeyValue.KeyValue)],
-    ["local-write", LocalWrite.layer(KeyValue.KeyValue, { migrateAfter: 4 })]
+    ["local-write", LocalWrite.layer(KeyValue.KeyValue, { migrateAfter: 4 })],
+    ["quorum", Quorum.layer(KeyValue.KeyValue)]
   ])("over %s replication is linearizable under chaos, and versions grow", async (_, layer) => {
     for (let seed = 1; seed <= 2; seed++) {
       const { answered, conflicts, violations } = await run(layer, { seed, faults: Faults.chaos })

@@ -2,9 +2,10 @@
  * The options of quorums, decoded, and the replica with its front end.
  */
 import { Actor, type Protocol } from "@troupe/actor"
+import { VersionVector } from "@troupe/clocks"
 import { type NodeId, Transport } from "@troupe/transport"
 import { type Duration, Effect, Schema } from "effect"
-import { InvalidOptions, type Tag } from "../../Replicated.ts"
+import { InvalidOptions, type Positions, type Replicated, type Tag } from "../../Replicated.ts"
 import { decode, millis, Millis } from "../passive/settings.ts"
 import * as FrontEnd from "./frontEnd.ts"
 import type { Message, Record } from "./messages.ts"
@@ -96,5 +97,12 @@ export const replicated = Effect.fnUntraced(function* <Self, S, Q, U, R>(
   const frontEnd = yield* FrontEnd.make(machine, options)
   const actor = yield* Actor.spawnDurable(protocol, { options })
   yield* frontEnd.attach(actor)
-  return frontEnd.service()
+  const service = frontEnd.service()
+  return options.writeBack ? { ...service, positions: everywhere(protocol.name, service) } : service
+})
+
+/** Each request finds all that was answered before it, at whatever node: a session has nothing to wait for. */
+const everywhere = (of: string, { invoke }: Replicated<any, any>): Positions<any, any> => ({
+  of,
+  invoke: (request) => Effect.map(invoke(request), (response) => ({ response, at: VersionVector.empty }))
 })
