@@ -13,6 +13,7 @@ import { Store } from "./Store.ts"
 
 export interface Options {
   readonly replication: Node.Replication
+  readonly quorum?: Node.QuorumOptions
   readonly transport: "memory" | "tcp"
   readonly nodes: number
   /** A directory of directories, one a node. None: in memory. */
@@ -38,7 +39,8 @@ export const start = (options: Options): Running<ReadonlyArray<Node.Node>> =>
       ids,
       (id, index) => {
         const directory = options.data === undefined ? undefined : join(options.data, id)
-        return startReplica({ id, replication: options.replication }, transports[index]!, storageOf(directory))
+        const { quorum = {}, replication } = options
+        return startReplica({ id, replication, quorum }, transports[index]!, storageOf(directory))
       },
       { concurrency: "unbounded" }
     )
@@ -67,7 +69,7 @@ export const startOne = (
   settings: Partial<Settings> = {},
   peerTls?: Tcp.TlsOptions
 ): Running<Node.Node> => {
-  const { cluster, nodes, password, replication } = config
+  const { cluster, nodes, password, quorum = {}, replication } = config
   const transport = Tcp.layer({
     self: own.id,
     listen: own.peer,
@@ -75,7 +77,7 @@ export const startOne = (
     cluster,
     ...(peerTls === undefined ? {} : { tls: peerTls })
   })
-  return startNode({ id: own.id, cluster, replication }, transport, storageOf(own.data), {
+  return startNode({ id: own.id, cluster, replication, quorum }, transport, storageOf(own.data), {
     port: own.port,
     ...(own.host === undefined ? {} : { host: own.host }),
     ...(password === undefined ? {} : { password }),
@@ -89,6 +91,7 @@ interface Own {
   /** Default: `local`. */
   readonly cluster?: string
   readonly replication: Node.Replication
+  readonly quorum?: Node.QuorumOptions
 }
 
 /** A replica with its server, on a transport and a storage of one's own. */
@@ -104,17 +107,18 @@ type Replica = Node.Node["replicated"]
 
 /** A replica alone, without a port. */
 export const startReplica = <E1, E2>(
-  { cluster = "local", id, replication }: Own,
+  { cluster = "local", id, quorum = {}, replication }: Own,
   transport: Layer.Layer<Transport, E1>,
   storage: Layer.Layer<Storage, E2>
 ): Effect.Effect<Replica, Node.StoreError | E1 | E2, Scope.Scope> => {
-  const store = Node.layer({ node: id, cluster, replication }).pipe(Layer.provide([transport, storage]))
+  const store = Node.layer({ node: id, cluster, replication, quorum }).pipe(Layer.provide([transport, storage]))
   return Effect.map(Layer.build(Layer.fresh(store)), (context) => Context.get(context, Store)).pipe(
     Effect.annotateLogs({ node: id })
   )
 }
 
-const openTo = (
+/** The port of a replica for Redis clients. */
+export const openTo = (
   replicated: Replica,
   replication: Node.Replication,
   settings: Partial<Settings>

@@ -32,10 +32,20 @@ const NodeConfig = Schema.Struct({
   peerTls: Schema.optionalKey(PeerTls)
 })
 
+const Votes = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))
+
+/** Of quorum replication: how many nodes a read and an update ask for, and whether a read writes back. */
+const Quorum = Schema.Struct({
+  readQuorum: Schema.optionalKey(Votes),
+  writeQuorum: Schema.optionalKey(Votes),
+  writeBack: Schema.optionalKey(Schema.Boolean)
+})
+
 export const ClusterConfig = Schema.Struct({
   /** Nodes of other clusters are refused. */
   cluster: Name,
   replication: Schema.Literals(replications),
+  quorum: Schema.optionalKey(Quorum),
   nodes: Schema.Array(NodeConfig).check(Schema.isMinLength(1)),
   /** What clients must say. Better in the environment: TROUPE_KV_PASSWORD. */
   password: Schema.optionalKey(Schema.String.check(Schema.isMinLength(1))),
@@ -64,7 +74,7 @@ export const parse = (file: string, text: string): Effect.Effect<ClusterConfig, 
       decodeJson(text),
       ({ message }) => new ConfigInvalid({ file, reason: message })
     )
-    const problem = clash(config.nodes) ?? halfSecret(config.nodes)
+    const problem = clash(config.nodes) ?? halfSecret(config.nodes) ?? misplaced(config)
     return problem === undefined ? config : yield* new ConfigInvalid({ file, reason: problem })
   })
 
@@ -89,6 +99,11 @@ const halfSecret = (nodes: ReadonlyArray<NodeConfig>): string | undefined => {
   if (open < 0 || nodes.every(({ peerTls }) => peerTls === undefined)) return undefined
   return `nodes[${open}] has no peerTls, and others have. Give it to all nodes, or to none: they could not talk`
 }
+
+const misplaced = ({ quorum, replication }: ClusterConfig): string | undefined =>
+  quorum === undefined || replication === "quorum"
+    ? undefined
+    : `"quorum" is for "replication": "quorum", and this is ${replication}. Leave one of them out`
 
 export const read = (file: string): Effect.Effect<ClusterConfig, ConfigInvalid, FileSystem.FileSystem> =>
   Effect.gen(function* () {

@@ -15,7 +15,10 @@ export interface Options {
   readonly port: number
 }
 
-/** The nodes of this process, as JSON. */
+/** The nodes of this process that are up. */
+export type Nodes = () => ReadonlyArray<Node>
+
+/** As JSON. */
 const report = (nodes: ReadonlyArray<Node>) =>
   Effect.forEach(
     nodes,
@@ -67,9 +70,9 @@ const ofClients = Object.entries(counted).map(
 )
 
 /** Metrics are set when they are asked for: counting costs nothing meanwhile. */
-const measure = (nodes: ReadonlyArray<Node>): Effect.Effect<void> =>
+const measure = (nodes: Nodes): Effect.Effect<void> =>
   Effect.gen(function* () {
-    for (const node of yield* report(nodes)) {
+    for (const node of yield* report(nodes())) {
       const set = (metric: Metric.Gauge<number>, value: number) =>
         Metric.update(Metric.withAttributes(metric, { node: node.id }), value)
       yield* set(gauges.applied, node.applied)
@@ -85,27 +88,37 @@ const measure = (nodes: ReadonlyArray<Node>): Effect.Effect<void> =>
 const isReady = ({ replicated }: Node): Effect.Effect<boolean> =>
   Effect.map(
     replicated.status,
-    ({ primary, role }) => (role === "primary" || role === "backup") && primary !== undefined
+    ({ primary, role }) => role === "replica" || ((role === "primary" || role === "backup") && primary !== undefined)
   )
 
-const ready = (nodes: ReadonlyArray<Node>) =>
-  Effect.map(Effect.forEach(nodes, isReady), (all) => {
-    const waiting = nodes.filter((_, index) => !all[index]).map(({ id }) => id)
-    return HttpServerResponse.jsonUnsafe(
-      { ready: waiting.length === 0, waiting },
-      { status: waiting.length === 0 ? 200 : 503 }
-    )
-  })
+const ready = (nodes: Nodes) =>
+  Effect.map(
+    Effect.filter(nodes(), (node) => Effect.map(isReady(node), (is) => !is)),
+    (others) => {
+      const waiting = others.map(({ id }) => id)
+      return HttpServerResponse.jsonUnsafe(
+        { ready: waiting.length === 0, waiting },
+        { status: waiting.length === 0 ? 200 : 503 }
+      )
+    }
+  )
 
-const routes = (nodes: ReadonlyArray<Node>) =>
+const routes = (nodes: Nodes) =>
   HttpRouter.addAll([
     HttpRouter.route("GET", "/", HttpServerResponse.html(page)),
     HttpRouter.route("GET", "/health", HttpServerResponse.text("ok\n")),
-    HttpRouter.route("GET", "/ready", ready(nodes)),
+    HttpRouter.route(
+      "GET",
+      "/ready",
+      Effect.suspend(() => ready(nodes))
+    ),
     HttpRouter.route(
       "GET",
       "/cluster",
-      Effect.map(report(nodes), (all) => HttpServerResponse.jsonUnsafe({ nodes: all }))
+      Effect.map(
+        Effect.suspend(() => report(nodes())),
+        (all) => HttpServerResponse.jsonUnsafe({ nodes: all })
+      )
     ),
     HttpRouter.route(
       "GET",
@@ -118,7 +131,7 @@ const routes = (nodes: ReadonlyArray<Node>) =>
 
 /** Serves for as long as the scope lives; gives the port. */
 export const serve = (
-  nodes: ReadonlyArray<Node>,
+  nodes: Nodes,
   { host = "127.0.0.1", port }: Options
 ): Effect.Effect<number, HttpServerError.ServeError, Scope.Scope> =>
   Effect.gen(function* () {

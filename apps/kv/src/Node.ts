@@ -1,8 +1,9 @@
 /** One node: a replica of the store on a transport and a disk, and the port that Redis clients reach it by. */
-import { LocalWrite, Naive, Passive, type Replicated } from "@troupe/replication"
+import { LocalWrite, Naive, Passive, Quorum, type Replicated } from "@troupe/replication"
 import { Storage, type StorageError } from "@troupe/storage"
 import type { ChannelInUse, Transport } from "@troupe/transport"
-import { Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
+import { flushing, sweeping } from "./KeyByKey.ts"
 import type { Request, Response } from "./KeyspaceMachine.ts"
 import type { Server } from "./server/Server.ts"
 import { Store } from "./Store.ts"
@@ -14,16 +15,38 @@ export interface Node {
   readonly server: Server
 }
 
-export const replications = ["passive", "local-write", "naive"] as const
+export const replications = ["passive", "local-write", "quorum", "naive"] as const
 export type Replication = (typeof replications)[number]
 
 type ReplicationError = StorageError | ChannelInUse | Replicated.InvalidOptions
 export type StoreError = DataRefused | ReplicationError
 
-const layers: Readonly<Record<Replication, Layer.Layer<Store, ReplicationError, Transport | Storage>>> = {
-  passive: Passive.layer(Store),
-  "local-write": LocalWrite.layer(Store),
-  naive: Naive.layer(Store)
+/** Of quorum replication. `writeQuorum` and `readQuorum` together are more than the nodes. */
+export type QuorumOptions = Pick<Quorum.LayerOptions, "readQuorum" | "writeQuorum" | "writeBack">
+
+type Layers = Layer.Layer<Store, ReplicationError, Transport | Storage>
+
+const quorum = (options: QuorumOptions): Layers =>
+  Layer.effect(
+    Store,
+    Effect.gen(function* () {
+      const store = Context.get(yield* Layer.build(Quorum.layer(Store, options)), Store)
+      yield* sweeping(store)
+      return flushing(store)
+    })
+  )
+
+const layerOf = ({ quorum: options = {}, replication }: Own): Layers => {
+  switch (replication) {
+    case "passive":
+      return Passive.layer(Store)
+    case "local-write":
+      return LocalWrite.layer(Store)
+    case "quorum":
+      return quorum(options)
+    case "naive":
+      return Naive.layer(Store)
+  }
 }
 
 /** Whose data it is, what wrote it, and in which form. */
@@ -69,8 +92,24 @@ const identify = (own: Identity): Effect.Effect<void, DataRefused | StorageError
     })
   )
 
+/** A node of a cluster. */
+export interface Own {
+  readonly node: string
+  readonly cluster: string
+  readonly replication: Replication
+  readonly quorum?: QuorumOptions
+}
+
+/** What one quorum wrote another one may not read: data of other quorums is refused. */
+const writtenBy = ({ quorum, replication }: Own): string => {
+  const { readQuorum: read, writeQuorum: write } = quorum ?? {}
+  return read === undefined && write === undefined
+    ? replication
+    : `${replication} (R = ${read ?? "majority"}, W = ${write ?? "majority"})`
+}
+
 /** The store of one node. */
-export const layer = (
-  own: Omit<Identity, "format"> & { readonly replication: Replication }
-): Layer.Layer<Store, StoreError, Transport | Storage> =>
-  Layer.unwrap(Effect.as(identify({ format, ...own }), layers[own.replication]))
+export const layer = (own: Own): Layer.Layer<Store, StoreError, Transport | Storage> => {
+  const { cluster, node } = own
+  return Layer.unwrap(Effect.as(identify({ format, cluster, node, replication: writtenBy(own) }), layerOf(own)))
+}

@@ -71,7 +71,8 @@ export const page = `<!doctype html>
     const rows = nodes.map((node) => {
       const was = before.get(node.id)
       const rate = was === undefined || now <= since ? 0 : Math.max(0, (node.counters.commands - was) * 1000 / (now - since))
-      const behind = top - node.applied
+      // Where nobody leads, a copy counts what it took: others may have taken another number and be as good.
+      const behind = node.role === "replica" ? 0 : top - node.applied
       total += rate
       worst = Math.max(worst, behind)
       clients += node.counters.connected
@@ -79,9 +80,9 @@ export const page = `<!doctype html>
       cell(row, node.id)
       cell(row, node.role, node.role)
       cell(row, node.redis)
-      cell(row, number.format(node.view))
+      cell(row, node.role === "replica" ? "–" : number.format(node.view))
       cell(row, number.format(node.applied))
-      cell(row, number.format(behind), behind > 1000 ? "behind" : "")
+      cell(row, node.role === "replica" ? "–" : number.format(behind), behind > 1000 ? "behind" : "")
       cell(row, node.keys === null ? "–" : number.format(node.keys))
       cell(row, number.format(Math.round(rate)))
       cell(row, number.format(node.counters.connected))
@@ -89,12 +90,12 @@ export const page = `<!doctype html>
     })
     $("nodes").replaceChildren(...rows)
     const lead = nodes.find((node) => node.role === "primary") ?? nodes.find((node) => node.primary)
-    $("leader").textContent = lead ? lead.primary ?? lead.id : "nobody"
+    $("leader").textContent = lead ? lead.primary ?? lead.id : nodes.some((node) => node.role === "replica") ? "all (quorum)" : "nobody"
     $("keys").textContent = number.format(Math.max(0, ...nodes.map((node) => node.keys ?? 0)))
     $("rate").textContent = number.format(Math.round(total))
     $("lag").textContent = number.format(worst)
     $("clients").textContent = number.format(clients)
-    const well = nodes.filter((node) => node.role === "primary" || node.role === "backup").length
+    const well = nodes.filter((node) => ["primary", "backup", "replica"].includes(node.role)).length
     $("state").textContent = well === nodes.length ? "all " + well + " nodes at work" : well + " of " + nodes.length + " nodes at work"
     before = new Map(nodes.map((node) => [node.id, node.counters.commands]))
     since = now

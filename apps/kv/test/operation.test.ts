@@ -63,24 +63,26 @@ describe("the HTTP port", () => {
     await redis.set("a", "1")
     await Effect.runPromise(
       Effect.scoped(
-        Effect.flatMap(Http.serve(cluster.nodes, { port: 0 }), (port) =>
-          Effect.promise(async () => {
-            const ask = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${port}${path}`)
-            expect(await (await ask("/health")).text()).toBe("ok\n")
-            expect(await (await ask("/ready")).json()).toEqual({ ready: true, waiting: [] })
-            const { nodes } = (await (await ask("/cluster")).json()) as { readonly nodes: ReadonlyArray<unknown> }
-            expect(nodes[0]).toMatchObject({
-              id: "n1",
-              members: ["n1", "n2", "n3"],
-              keys: 1,
-              counters: { connected: 1 }
+        Effect.flatMap(
+          Http.serve(() => cluster.nodes, { port: 0 }),
+          (port) =>
+            Effect.promise(async () => {
+              const ask = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${port}${path}`)
+              expect(await (await ask("/health")).text()).toBe("ok\n")
+              expect(await (await ask("/ready")).json()).toEqual({ ready: true, waiting: [] })
+              const { nodes } = (await (await ask("/cluster")).json()) as { readonly nodes: ReadonlyArray<unknown> }
+              expect(nodes[0]).toMatchObject({
+                id: "n1",
+                members: ["n1", "n2", "n3"],
+                keys: 1,
+                counters: { connected: 1 }
+              })
+              const metrics = await (await ask("/metrics")).text()
+              expect(metrics).toMatch(/troupe_kv_clients_connected\{node="n1"\} 1\n/)
+              expect(metrics).toMatch(/troupe_kv_keys\{node="n1"\} 1\n/)
+              expect(await (await ask("/")).text()).toContain("Troupe KV")
+              expect((await ask("/nosuch")).status).toBe(404)
             })
-            const metrics = await (await ask("/metrics")).text()
-            expect(metrics).toMatch(/troupe_kv_clients_connected\{node="n1"\} 1\n/)
-            expect(metrics).toMatch(/troupe_kv_keys\{node="n1"\} 1\n/)
-            expect(await (await ask("/")).text()).toContain("Troupe KV")
-            expect((await ask("/nosuch")).status).toBe(404)
-          })
         )
       )
     )
