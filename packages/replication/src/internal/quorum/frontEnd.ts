@@ -152,6 +152,8 @@ export class FrontEnd {
 
   /** The replica has forgotten what it was asked, or has not heard it: an update that it heard may have been executed. */
   private start(life: number): void {
+    // It was seen in the state already, and asked.
+    if (this.life === life) return
     const isFirst = this.life === 0
     this.life = life
     for (const each of this.open) {
