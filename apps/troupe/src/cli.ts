@@ -50,6 +50,7 @@ const troupe = (subcommands: ReadonlyArray<Awaited<ReturnType<(typeof commands)[
       { command: "troupe check mutex/ricart-agrawala", description: "Every interleaving of a small system" },
       { command: "troupe verify history.edn", description: "Is what clients saw linearizable?" },
       { command: "troupe draw history.edn --svg history.svg", description: "A picture of it" },
+      { command: "troupe kv", description: "A replicated store for Redis clients; with --demo, one under kills" },
       {
         command: "troupe torture kv",
         description: "A store of processes under faults, judged by what its clients saw"
