@@ -10,8 +10,13 @@ export const quorum: Subject = {
   actor: Quorum.protocol(numbers).name
 }
 
-export default Quorum.card.assumes.tolerates.map((preset) => ({
-  algorithm: "quorum",
-  preset,
-  run: async (seed: number) => ({ ...(await run(quorum, { seed, faults: Faults.presets[preset] })), boundMillis })
-}))
+/** Keys that are gone, and come back. */
+export const gone: Subject = { ...quorum, zeros: true }
+
+export default Object.entries({ quorum, "quorum, keys that are gone": gone }).flatMap(([algorithm, subject]) =>
+  Quorum.card.assumes.tolerates.map((preset) => ({
+    algorithm,
+    preset,
+    run: async (seed: number) => ({ ...(await run(subject, { seed, faults: Faults.presets[preset] })), boundMillis })
+  }))
+)

@@ -19,6 +19,8 @@ export interface Subject {
   readonly card: Card.Card<any>
   readonly actor: string
   readonly properties?: ReadonlyArray<Parameters<typeof Simulation.always>>
+  /** Every other number that is written is 0. */
+  readonly zeros?: true
 }
 
 export interface World {
@@ -67,7 +69,8 @@ export const run = async (subject: Subject, world: World): Promise<Outcome> => {
     const key = (yield* Random.nextBoolean) ? "x" : "y"
     const kind = yield* Random.nextIntBetween(0, 4)
     if (kind < 2) return get(key)
-    return kind === 2 ? put(key, (firstPut += 1000)) : add(key, 1)
+    if (kind === 3) return add(key, 1)
+    return put(key, subject.zeros && (yield* Random.nextBoolean) ? 0 : (firstPut += 1000))
   })
 
   const client = (process: string, node: string, service: Replicated.Replicated<Request, number>) =>

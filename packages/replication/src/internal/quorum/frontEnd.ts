@@ -232,7 +232,7 @@ export class FrontEnd {
   private copies(registers: Registers.Registers): Machine.Copy<unknown> {
     const { machine } = this
     return {
-      size: registers.held,
+      size: Registers.held(registers),
       get: (key) => stateOf(machine, Registers.get(registers, key).copy),
       *from(hash) {
         for (const { copy, key } of Trie.from(registers.byKey, hash)) {

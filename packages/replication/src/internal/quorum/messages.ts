@@ -23,6 +23,8 @@ export type Ask =
     }
   /** "Hold this", of the coordinator's own ballot or of another's, which may not have come so far. Round 0: no answer. */
   | { readonly _tag: "Accept"; readonly round: number; readonly key: string; readonly copy: Copy }
+  /** "All hold it as gone, by that version: it may be forgotten." */
+  | { readonly _tag: "Forget"; readonly round: number; readonly key: string; readonly version: Ballot }
 
 export type Vote =
   /** "I hold that version", and the copy where the coordinator has an older one; `Promised`: to a Prepare, "I promise, too". */
@@ -34,8 +36,15 @@ export type Vote =
       readonly copy?: Copy
     }
   | { readonly _tag: "Accepted"; readonly round: number; readonly key: string }
-  /** "I have promised that one, which is higher." */
-  | { readonly _tag: "Refused"; readonly round: number; readonly key: string; readonly promised: Ballot }
+  /** "I have promised that one, which is higher", or as high and the key is `absent` here. */
+  | {
+      readonly _tag: "Refused"
+      readonly round: number
+      readonly key: string
+      readonly promised: Ballot
+      readonly absent?: true
+    }
+  | { readonly _tag: "Forgotten"; readonly round: number; readonly key: string }
 
 /** What a replica says that it holds. */
 export type Held = Extract<Vote, { readonly version: Ballot }>
@@ -61,13 +70,18 @@ export const schemas = ({
   const Ask = Schema.Union([
     Schema.TaggedStruct("Read", { round, key, have: Ballot }),
     Schema.TaggedStruct("Prepare", { round, key, ballot: Ballot, have: Ballot }),
-    Schema.TaggedStruct("Accept", { round, key, copy })
+    Schema.TaggedStruct("Accept", { round, key, copy }),
+    Schema.TaggedStruct("Forget", { round, key, version: Ballot })
   ])
   const Vote = Schema.Union([
     Schema.TaggedStruct("Holds", { round, key, version: Ballot, copy: Schema.optionalKey(copy) }),
     Schema.TaggedStruct("Promised", { round, key, version: Ballot, copy: Schema.optionalKey(copy) }),
     Schema.TaggedStruct("Accepted", { round, key }),
-    Schema.TaggedStruct("Refused", { round, key, promised: Ballot })
+    Schema.TaggedStruct("Refused", {
+      ...{ round, key, promised: Ballot },
+      absent: Schema.optionalKey(Schema.Literal(true))
+    }),
+    Schema.TaggedStruct("Forgotten", { round, key })
   ])
   const message = Schema.Union([
     Schema.TaggedStruct("Asks", { life: Natural, asks: Schema.Array(Ask) }),

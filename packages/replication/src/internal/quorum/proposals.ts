@@ -47,7 +47,8 @@ const put = (turn: Turn, proposal: Proposal): void => {
 const prepare = (turn: Turn, proposal: Proposal): void => {
   const { key } = proposal
   const { copy, promised } = Registers.get(turn.registers, key)
-  const counter = highest(promised, proposal.above).counter + 1
+  const least = copy.version.counter === 0 ? turn.least : 0
+  const counter = Math.max(highest(promised, proposal.above).counter, least) + 1
   const ballot = { counter, node: turn.rank, life: turn.life }
   const round = ++turn.round
   put(turn, { ...proposal, phase: "prepare", round, ballot, newest: copy, votes: turn.noVotes(), isFresh: true })
@@ -151,6 +152,7 @@ export const onRefused = (turn: Turn, rank: number, vote: Extract<Vote, { readon
   const proposal = Trie.get(turn.proposals, vote.key)
   if (proposal === undefined || proposal.round !== vote.round) return false
   const votes = proposal.votes.with(rank, "refused")
+  if (proposal.newest.version.counter === 0) turn.least = Math.max(turn.least, vote.promised.counter)
   const next = { ...proposal, votes, above: highest(proposal.above, vote.promised) }
   const { options } = turn.self
   const quorum = proposal.phase === "prepare" ? options.readQuorum : options.writeQuorum

@@ -5,6 +5,7 @@ import type { Card, Protocol } from "@troupe/actor"
 import type { NodeId } from "@troupe/transport"
 import type * as Machine from "../../Machine.ts"
 import * as Trie from "../../Trie.ts"
+import * as Burials from "./burials.ts"
 import { type Message, type Record, schemas, type Vote } from "./messages.ts"
 import * as Proposals from "./proposals.ts"
 import * as Readings from "./readings.ts"
@@ -44,6 +45,10 @@ export const replicating = (
     round: 0,
     proposals: Trie.empty,
     readings: Trie.empty,
+    burials: Trie.empty,
+    hollow: [],
+    cursor: 0,
+    least: 0,
     backOffs: 0,
     silent: nodes.map(() => 0)
   }),
@@ -99,6 +104,7 @@ export const replicating = (
     const turn = new Turn(machine, state, act)
     Proposals.onTick(turn)
     Readings.onTick(turn)
+    Burials.onTick(turn)
     return turn.end()
   }
 })
@@ -128,10 +134,17 @@ const count = (turn: Turn, rank: number, each: Vote): void => {
     case "Promised":
       return Proposals.onPromised(turn, rank, each)
     case "Accepted":
-      if (!Proposals.onAccepted(turn, rank, each)) Readings.onAccepted(turn, rank, each)
+      if (!Proposals.onAccepted(turn, rank, each) && !Readings.onAccepted(turn, rank, each)) {
+        Burials.onAccepted(turn, rank, each)
+      }
       return
     case "Refused":
-      if (!Proposals.onRefused(turn, rank, each)) Readings.onRefused(turn, rank, each)
+      if (!Proposals.onRefused(turn, rank, each) && !Readings.onRefused(turn, rank, each)) {
+        Burials.onRefused(turn, rank, each)
+      }
+      return
+    case "Forgotten":
+      return Burials.onForgotten(turn, rank, each)
   }
 }
 

@@ -45,13 +45,14 @@ const repair = (turn: Turn, rank: number, key: string, version: Ballot): void =>
   if (isBelow(version, copy.version)) turn.askOne(rank, { _tag: "Accept", round: 0, key, copy })
 }
 
-export const onAccepted = (turn: Turn, rank: number, { key, round }: Vote): void => {
+export const onAccepted = (turn: Turn, rank: number, { key, round }: Vote): boolean => {
   const reading = Trie.get(turn.readings, key)
-  if (reading === undefined || reading.round !== round) return
+  if (reading === undefined || reading.round !== round) return false
   // A newer one may have been heard of since.
   if (isSame(reading.written, reading.newest.version)) {
     advance(turn, rank, { ...reading, votes: reading.votes.with(rank, reading.written) })
   }
+  return true
 }
 
 const advance = (turn: Turn, rank: number, reading: Reading): void => {
@@ -98,12 +99,13 @@ const goOn = (turn: Turn, key: string, later: ReadonlyArray<Pending>): void => {
   else begin(turn, key, later)
 }
 
-export const onRefused = (turn: Turn, rank: number, vote: Extract<Vote, { readonly _tag: "Refused" }>): void => {
+export const onRefused = (turn: Turn, rank: number, vote: Extract<Vote, { readonly _tag: "Refused" }>): boolean => {
   const reading = Trie.get(turn.readings, vote.key)
-  if (reading === undefined || reading.round !== vote.round) return
+  if (reading === undefined || reading.round !== vote.round) return false
   const votes = reading.votes.with(rank, "refused")
   if (possible(votes, turn.self.options) < turn.self.options.writeQuorum) contend(turn, reading, vote.promised)
   else put(turn, { ...reading, votes })
+  return true
 }
 
 /** A proposal is in the way, and may never end: a ballot finds out what the value is. */

@@ -32,8 +32,8 @@ export interface Registers {
   readonly byKey: Trie.Trie<Register>
   /** What is promised for each key that is not there: at least all that was promised for those that were forgotten. */
   readonly floor: Ballot
-  /** How many keys are not gone. */
-  readonly held: number
+  /** Those of the keys that are there, and yet hold nothing. */
+  readonly gone: Trie.Trie<Trie.Entry>
   /** How many copies were accepted. */
   readonly accepted: number
 }
@@ -44,9 +44,10 @@ export type Entry =
   | { readonly _tag: "Promised"; readonly key: string; readonly ballot: Ballot }
   /** `next` is promised with it. */
   | { readonly _tag: "Accepted"; readonly key: string; readonly copy: Copy; readonly next?: Ballot }
+  /** These hold nothing, and so do they everywhere, or nothing was ever held. */
   | { readonly _tag: "Forgotten"; readonly keys: ReadonlyArray<string>; readonly floor: Ballot }
 
-export const empty: Registers = { life: 0, byKey: Trie.empty, floor: none, held: 0, accepted: 0 }
+export const empty: Registers = { life: 0, byKey: Trie.empty, floor: none, gone: Trie.empty, accepted: 0 }
 
 /** The copy of a key that is not there. */
 export const absent = (floor: Ballot): Copy => ({
@@ -59,16 +60,24 @@ export const absent = (floor: Ballot): Copy => ({
 export const get = ({ byKey, floor }: Registers, key: string): Register =>
   Trie.get(byKey, key) ?? { key, promised: floor, copy: absent(floor) }
 
-const isHeld = (register: Register | undefined): number =>
-  register !== undefined && register.copy.value.length > 0 ? 1 : 0
+const isGone = ({ copy }: Register): boolean => copy.value.length === 0
 
-const put = (registers: Registers, register: Register, before: Register | undefined, accepted: number): Registers => ({
-  life: registers.life,
-  byKey: Trie.set(registers.byKey, register),
-  floor: registers.floor,
-  held: registers.held + isHeld(register) - isHeld(before),
-  accepted: registers.accepted + accepted
-})
+/** How many keys hold something. */
+export const held = ({ byKey, gone }: Registers): number => byKey.size - gone.size
+
+const put = (registers: Registers, register: Register, before: Register | undefined, accepted: number): Registers => {
+  let { gone } = registers
+  if (isGone(register)) {
+    if (before === undefined || !isGone(before)) gone = Trie.set(gone, { key: register.key })
+  } else if (before !== undefined && isGone(before)) gone = Trie.remove(gone, register.key)
+  return {
+    life: registers.life,
+    byKey: Trie.set(registers.byKey, register),
+    floor: registers.floor,
+    gone,
+    accepted: registers.accepted + accepted
+  }
+}
 
 export const apply = (registers: Registers, entry: Entry): Registers => {
   switch (entry._tag) {
@@ -85,12 +94,12 @@ export const apply = (registers: Registers, entry: Entry): Registers => {
       return put(registers, { key, promised, copy }, before, 1)
     }
     case "Forgotten": {
-      let { byKey, held } = registers
+      let { byKey, gone } = registers
       for (const key of entry.keys) {
-        held -= isHeld(Trie.get(byKey, key))
         byKey = Trie.remove(byKey, key)
+        gone = Trie.remove(gone, key)
       }
-      return { ...registers, byKey, held, floor: highest(registers.floor, entry.floor) }
+      return { ...registers, byKey, gone, floor: highest(registers.floor, entry.floor) }
     }
   }
 }

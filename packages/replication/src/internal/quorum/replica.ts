@@ -2,7 +2,7 @@
  * The replica: promises, accepts, and says what it holds.
  */
 import * as Trie from "../../Trie.ts"
-import { isBelow, isSame } from "./ballots.ts"
+import { type Ballot, isBelow, isSame } from "./ballots.ts"
 import type { Ask, Held, Vote } from "./messages.ts"
 import * as Registers from "./registers.ts"
 import type { Turn } from "./turn.ts"
@@ -15,15 +15,13 @@ export const vote = (turn: Turn, ask: Ask): Vote | undefined => {
       return promise(turn, ask)
     case "Accept":
       return accept(turn, ask)
+    case "Forget":
+      return forget(turn, ask)
   }
 }
 
 /** The copy goes along where it is newer, or tells that more was forgotten. */
-const held = (
-  turn: Turn,
-  _tag: Held["_tag"],
-  { have, key, round }: Exclude<Ask, { readonly _tag: "Accept" }>
-): Vote => {
+const held = (turn: Turn, _tag: Held["_tag"], { have, key, round }: Extract<Ask, { readonly have: Ballot }>): Vote => {
   const { copy } = Registers.get(turn.registers, key)
   const { past, version } = copy
   const isNews = isBelow(have, version) || (version.counter === 0 && past.length > 0)
@@ -32,10 +30,13 @@ const held = (
 
 const promise = (turn: Turn, ask: Extract<Ask, { readonly _tag: "Prepare" }>): Vote => {
   const { ballot, key, round } = ask
-  const { copy, promised } = Registers.get(turn.registers, key)
-  // One that comes twice is answered as before, unless it has been accepted.
-  if (isBelow(ballot, promised) || isSame(ballot, copy.version)) return { _tag: "Refused", round, key, promised }
+  const before = Trie.get(turn.registers.byKey, key)
+  const promised = before?.promised ?? turn.registers.floor
   if (isBelow(promised, ballot)) turn.keep({ _tag: "Promised", key, ballot })
+  // One that comes twice is answered as before, unless it has been accepted, or forgotten.
+  else if (before === undefined || !isSame(ballot, promised) || isSame(ballot, before.copy.version)) {
+    return { _tag: "Refused", round, key, promised }
+  }
   return held(turn, "Promised", ask)
 }
 
@@ -45,9 +46,21 @@ const accept = (turn: Turn, { copy, key, round }: Extract<Ask, { readonly _tag: 
     const promised = before?.promised ?? turn.registers.floor
     // What was forgotten was forgotten with the floor: it does not come back.
     if (isBelow(copy.version, promised) || (before === undefined && isSame(copy.version, promised))) {
-      return round === 0 ? undefined : { _tag: "Refused", round, key, promised }
+      if (round === 0) return undefined
+      return { _tag: "Refused", round, key, promised, ...(before === undefined ? { absent: true } : {}) }
     }
     turn.keep({ _tag: "Accepted", key, copy })
   }
   return round === 0 ? undefined : { _tag: "Accepted", round, key }
+}
+
+/** All replicas hold it as gone, or have forgotten it, and none takes what is older. */
+const forget = (turn: Turn, { key, round, version }: Extract<Ask, { readonly _tag: "Forget" }>): Vote => {
+  const before = Trie.get(turn.registers.byKey, key)
+  if (before !== undefined) {
+    const { copy, promised } = before
+    if (!isSame(copy.version, version)) return { _tag: "Refused", round, key, promised }
+    turn.keep({ _tag: "Forgotten", keys: [key], floor: promised })
+  }
+  return { _tag: "Forgotten", round, key }
 }

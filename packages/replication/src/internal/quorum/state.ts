@@ -95,16 +95,40 @@ export interface Reading extends Operation {
   readonly written: Ballot
 }
 
+/** A key that is gone, on its way to be forgotten by all. */
+export interface Burial {
+  readonly key: string
+  readonly round: number
+  /** Its second round: all hold it as gone, and are to forget it. */
+  readonly isForgetting: boolean
+  readonly copy: Copy
+  readonly votes: Votes
+  /** How many have passed since it began. */
+  readonly ticks: number
+}
+
 export interface State {
   readonly registers: Registers
   readonly round: number
   /** At most one a key, and one reading a key. */
   readonly proposals: Trie<Proposal>
   readonly readings: Trie<Reading>
+  readonly burials: Trie<Burial>
+  /** Keys of which nothing but a promise was there a tick ago, with that promise. */
+  readonly hollow: ReadonlyArray<Hollow>
+  /** From which hash on keys that are gone are looked at next. */
+  readonly cursor: number
+  /** Above which the ballots for keys begin of which nothing is there. */
+  readonly least: number
   /** The lengths of back-off that are running, as bits. */
   readonly backOffs: number
   /** By rank: for how many ticks nothing was heard of it. */
   readonly silent: ReadonlyArray<number>
+}
+
+export interface Hollow {
+  readonly key: string
+  readonly promised: Ballot
 }
 
 export type Self = Protocol.Self<Options>

@@ -8,7 +8,7 @@ import type { Trie } from "../../Trie.ts"
 import type { Ask, Vote } from "./messages.ts"
 import * as Registers from "./registers.ts"
 import { vote } from "./replica.ts"
-import type { Act, Answer, Proposal, Reading, Self, State, Votes } from "./state.ts"
+import type { Act, Answer, Burial, Proposal, Reading, Self, State, Votes } from "./state.ts"
 
 export class Turn {
   readonly machine: Machine.Any
@@ -20,9 +20,13 @@ export class Turn {
   registers: Registers.Registers
   proposals: Trie<Proposal>
   readings: Trie<Reading>
+  burials: Trie<Burial>
+  hollow: State["hollow"]
+  cursor: number
+  least: number
   round: number
   backOffs: number
-  private readonly before: State
+  readonly before: State
   private readonly entries: Array<Registers.Entry> = []
   private readonly toAll: Array<Ask> = []
   private readonly toSome = new Map<number, Array<Ask>>()
@@ -42,6 +46,10 @@ export class Turn {
     this.registers = state.registers
     this.proposals = state.proposals
     this.readings = state.readings
+    this.burials = state.burials
+    this.hollow = state.hollow
+    this.cursor = state.cursor
+    this.least = state.least
     this.round = state.round
     this.backOffs = state.backOffs
   }
@@ -53,8 +61,12 @@ export class Turn {
   }
 
   askAll(ask: Ask): void {
-    this.toAll.push(ask)
+    this.askOthers(ask)
     this.askOwn(ask)
+  }
+
+  askOthers(ask: Ask): void {
+    this.toAll.push(ask)
   }
 
   askOne(rank: number, ask: Ask): void {
@@ -101,7 +113,8 @@ export class Turn {
     if (this.answers.length > 0) act.emitNow({ _tag: "Answered", answers: this.answers })
     if (this.withdrawn.length > 0) act.emitNow({ _tag: "Withdrawn", ids: this.withdrawn })
     if (this.lost.length > 0) act.emitNow({ _tag: "Lost", ids: this.lost })
-    const { backOffs, proposals, readings, registers, round } = this
-    return { ...this.before, registers, proposals, readings, round, backOffs }
+    const { backOffs, burials, cursor, hollow, least, proposals, readings, registers, round } = this
+    const { silent } = this.before
+    return { registers, proposals, readings, burials, hollow, cursor, least, round, backOffs, silent }
   }
 }
