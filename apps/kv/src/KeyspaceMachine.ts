@@ -10,6 +10,7 @@ import { commands, run } from "./commands/all.ts"
 import * as Facts from "./Facts.ts"
 import { due } from "./Housekeeping.ts"
 import { keyed } from "./Keyed.ts"
+import { layout } from "./Layout.ts"
 import * as Reply from "./Reply.ts"
 import { type Chore, largestResponse, Request, Response, sizeOf, type Step, tooLarge } from "./Request.ts"
 import { View } from "./View.ts"
@@ -75,5 +76,6 @@ export const machine: Machine.Machine<Facts.State, Request, Facts.Update, Respon
   apply: Facts.apply,
   dump: Facts.dump,
   housekeeping: { everyMillis: 100, due },
+  layout,
   keyed
 }

@@ -93,6 +93,8 @@ export interface Protocol<
  */
 export interface Durable<in out State, in out Persisted, in Options = unknown> {
   readonly record: Codec.MessageSchema<Persisted>
+  /** How records become bytes. Default: `Codec.binary` of `record`. */
+  readonly codec?: Codec.Codec<Persisted>
   /** What a node knows that comes back: `init`, with each record in turn. */
   restore(state: State, record: Persisted, self: Self<Options>): State
   /**

@@ -51,8 +51,17 @@ export interface Machine<in out State, in out Request, in out Update, in out Res
     readonly everyMillis: number
     readonly due: (state: State, at: Moment) => ReadonlyArray<Update>
   }
+  /** How updates and responses become bytes, where that should take less time than what is derived from their schemas. */
+  readonly layout?: Layout<Update, Response>
   /** Where requests are of single keys that have nothing to do with each other: so that each key can be replicated apart. */
   readonly keyed?: Keyed<State, Request, Response>
+}
+
+/** Their names say which layout it is: whoever has another refuses the bytes. */
+export interface Layout<in out Update, in out Response> {
+  /** Of the updates of one request. */
+  readonly updates: Codec.Codec<ReadonlyArray<Update>>
+  readonly response: Codec.Codec<Response>
 }
 
 /**

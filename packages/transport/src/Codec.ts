@@ -117,11 +117,20 @@ export const bytes: Codec<Uint8Array> = {
   read: pooledCopy
 }
 
-/** One message as bytes of its own. */
+/** Where messages are written that are then copied; not there while it is in use, since codecs may use codecs. */
+let scratch: Writer | undefined = new Writer(slabBytes)
+
+/** One message as bytes of its own, which may share their memory with others when they are few. */
 export const encode = <Message>(codec: Codec<Message>, message: Message): Uint8Array => {
-  const writer = new Writer(256)
-  codec.write(message, writer)
-  return writer.take()
+  const writer = scratch ?? new Writer(256)
+  scratch = undefined
+  try {
+    codec.write(message, writer)
+    return pooledCopy(writer.buffer, 0, writer.length)
+  } finally {
+    writer.length = 0
+    if (writer.buffer.length <= 64 * slabBytes) scratch = writer
+  }
 }
 
 /** The message that these bytes are. Throws when they are none. */

@@ -6,12 +6,16 @@ const encoder = new TextEncoder()
 /** What Node's buffers can do and a browser's byte arrays can't: write text without a view of the rest. */
 interface TextBuffer extends Uint8Array<ArrayBuffer> {
   utf8Write?(text: string, at: number): number
+  latin1Write?(text: string, at: number): number
 }
 
 const node = (globalThis as { readonly Buffer?: { allocUnsafeSlow(size: number): TextBuffer } }).Buffer
 
 const allocate = (capacity: number): TextBuffer =>
   node === undefined ? new Uint8Array(capacity) : node.allocUnsafeSlow(capacity)
+
+const float = new Float64Array(1)
+const floatBytes = new Uint8Array(float.buffer)
 
 export class Writer {
   buffer: Uint8Array<ArrayBuffer>
@@ -49,6 +53,52 @@ export class Writer {
       buffer.utf8Write === undefined
         ? encoder.encodeInto(value, buffer.subarray(this.length)).written
         : buffer.utf8Write(value, this.length)
+  }
+
+  /** Appends a text of characters below 256, a byte each. */
+  latin1(value: string): void {
+    const { length } = value
+    this.reserve(length)
+    const buffer: TextBuffer = this.buffer
+    // Short ones are written before a native call would have begun.
+    if (length > 16 && buffer.latin1Write !== undefined) buffer.latin1Write(value, this.length)
+    else for (let i = 0; i < length; i++) buffer[this.length + i] = value.charCodeAt(i)
+    this.length += length
+  }
+
+  /** Appends a whole number from 0 to 2^53 - 1, seven bits a byte, the lowest first. */
+  natural(value: number): void {
+    if (!(value >= 0)) throw new RangeError(`${value} is not a natural number`)
+    this.reserve(8)
+    const { buffer } = this
+    let rest = value
+    while (rest >= 0x80) {
+      buffer[this.length++] = (rest % 0x80) | 0x80
+      rest = rest < 0x80000000 ? rest >>> 7 : Math.floor(rest / 0x80)
+    }
+    buffer[this.length++] = rest
+  }
+
+  /** Appends any number, in eight bytes. */
+  float(value: number): void {
+    float[0] = value
+    this.bytes(floatBytes)
+  }
+
+  /** Appends four bytes, which `endSized` makes the length of what was appended after them. Gives what that is to know. */
+  beginSized(): number {
+    this.reserve(4)
+    this.length += 4
+    return this.length
+  }
+
+  endSized(begun: number): void {
+    const size = this.length - begun
+    const { buffer } = this
+    buffer[begun - 4] = size
+    buffer[begun - 3] = size >>> 8
+    buffer[begun - 2] = size >>> 16
+    buffer[begun - 1] = size >>> 24
   }
 
   /** What was written, as bytes of its own. */

@@ -49,7 +49,7 @@ export class Journal<State, Persisted> {
   constructor(durable: Durable<State, Persisted>, log: Log, compactAbove = compactAboveDefault) {
     this.durable = durable
     this.log = log
-    this.codec = Codec.binary(durable.record)
+    this.codec = durable.codec ?? Codec.binary(durable.record)
     this.compactAbove = compactAbove
     this.appended = this.durableUpTo = log.next
   }

@@ -6,6 +6,7 @@ import { FailureDetector, Suspicion } from "@troupe/failure-detection"
 import { type Duration, Effect, Option } from "effect"
 import * as FrontEnd from "../../FrontEnd.ts"
 import type { Tag } from "../../Replicated.ts"
+import { codecs } from "./layout.ts"
 import type { Message, Record } from "./messages.ts"
 import { decode, millis, Settings as Decoded } from "./settings.ts"
 import type { Command, Event, Options, State, Timer } from "./state.ts"
@@ -76,6 +77,7 @@ export const replicated = Effect.fnUntraced(function* <Self, S, Q, U, R>(
   let tellAgain = (): void => {}
   const actor = yield* Actor.spawnDurable(protocol, {
     options,
+    codec: () => codecs(machine).message,
     onRestart: () => {
       frontEnd.onRestart()
       tellAgain()

@@ -113,29 +113,26 @@ export type Record =
   | { readonly _tag: "Append"; readonly at: number; readonly commit: number; readonly batches: ReadonlyArray<Batch> }
   | { readonly _tag: "Piece"; readonly piece: Piece }
 
-export const schemas = ({
-  request,
-  response,
-  update
-}: Machine.Any): { readonly message: Codec.MessageSchema<Message>; readonly record: Codec.MessageSchema<Record> } => {
+export interface Schemas {
+  readonly message: Codec.MessageSchema<Message>
+  readonly record: Codec.MessageSchema<Record>
+  /** Of a batch. */
+  readonly entries: Codec.MessageSchema<ReadonlyArray<Entry>>
+}
+
+export const schemas = ({ request, response, update }: Machine.Any): Schemas => {
   const Answers = Schema.Array(Schema.Struct({ counter: Natural, response }))
-  const Batches = Schema.Array(
+  const entries = Schema.Array(
     Schema.Struct({
-      view: Natural,
-      now: Schema.Finite,
-      before: Natural,
-      entries: Schema.Array(
-        Schema.Struct({
-          client: Schema.Int,
-          life: Natural,
-          counter: Natural,
-          floor: Natural,
-          response: Schema.UndefinedOr(response),
-          updates: Schema.Array(update)
-        })
-      )
+      client: Schema.Int,
+      life: Natural,
+      counter: Natural,
+      floor: Natural,
+      response: Schema.UndefinedOr(response),
+      updates: Schema.Array(update)
     })
   )
+  const Batches = Schema.Array(Schema.Struct({ view: Natural, now: Schema.Finite, before: Natural, entries }))
   const Piece = Schema.Struct({
     at: Natural,
     atView: Natural,
@@ -185,5 +182,5 @@ export const schemas = ({
     Schema.TaggedStruct("Append", { at, commit: Natural, batches: Batches }),
     Schema.TaggedStruct("Piece", { piece: Piece })
   ])
-  return { message, record }
+  return { message, record, entries }
 }

@@ -4,6 +4,7 @@
 import type { Card, Protocol } from "@troupe/actor"
 import { Suspicion } from "@troupe/failure-detection"
 import { onFetch, onIdle, onPrepare, onSnapshot } from "./backup.ts"
+import { codecs } from "./layout.ts"
 import { type Message, type Record, schemas } from "./messages.ts"
 import { beat, commit, keep, onAck, onVote, receive, refuse, takeOver } from "./primary.ts"
 import * as Replica from "./replica.ts"
@@ -35,6 +36,7 @@ export const replicating = (
     message,
     durable: {
       record,
+      codec: codecs(machine).record,
       restore: (state, record, { options: { kept } }) => {
         switch (record._tag) {
           case "Life":
