@@ -58,7 +58,7 @@ const outcome = (judgement: Judgement, more: Partial<Outcome> = {}): Outcome => 
     length: { _tag: "Time", millis: 1_000 }
   },
   millis: 1_000,
-  figures: figuresOf([{ fromMillis: 1, toMillis: 2, type: "ok", isRead: false }], [], 1_000),
+  figures: figuresOf([{ fromMillis: 1, toMillis: 2, type: "ok", isRead: false }], [], 3, 1_000),
   ...{ inflicted: [], samples: [], judgement, problems: [], reasons: new Map(), isInterrupted: false },
   ...more
 })
@@ -166,15 +166,51 @@ describe("an acknowledged piece of a text", () => {
   })
 })
 
+describe("a fencing token", () => {
+  const acquire: Call = { service: "locks", f: "acquire", key: "l0-0" }
+
+  it("that grows is right, and so is a lock that is held", async () => {
+    const { keys, stale } = await judged(
+      recorded([
+        [acquire, ok(1)],
+        [acquire, ok(null)],
+        [acquire, ok(5)]
+      ])
+    )
+    expect({ keys, stale }).toEqual({ keys: 0, stale: [] })
+  })
+
+  it.each([
+    ["that falls is stale", 1, "token 1 was given after token 2"],
+    ["that is given again is stale", 2, "token 2 was given after token 2"]
+  ])("%s", async (_, token, reason) => {
+    const judgement = await judged(
+      recorded([
+        [acquire, ok(2)],
+        [acquire, ok(token)]
+      ])
+    )
+    expect(judgement.stale).toEqual([{ key: "l0-0", reason }])
+    expect(verdictOf(outcome(judgement))).toBe("violated")
+  })
+
+  it("may be smaller than one that is asked for at once, but not the same", async () => {
+    const recorder = recorderIn("any")
+    const ends = [1, 2, 3].map((process) => recorder.invoke(process, acquire))
+    for (const [index, token] of [7, 6, 7].entries()) ends[index]!(ok(token))
+    expect((await judged(recorder)).stale).toEqual([{ key: "l0-0", reason: "token 7 was given twice" }])
+  })
+})
+
 describe("a verdict", () => {
-  const fine: Judgement = { keys: 1, operations: 1, violated: [], unknown: [], lost: [], millis: 1 }
+  const fine: Judgement = { keys: 1, operations: 1, violated: [], unknown: [], lost: [], stale: [], millis: 1 }
 
   it("is well only where all was decided, and all nodes serve again", () => {
     expect(verdictOf(outcome(fine))).toBe("ok")
     expect(verdictOf(outcome(fine, { problems: ["n1 did not come back"] }))).toBe("violated")
     expect(verdictOf(outcome({ ...fine, lost: [{ key: "t", reason: "gone" }] }))).toBe("violated")
     expect(verdictOf(outcome(fine, { isInterrupted: true }))).toBe("unknown")
-    expect(verdictOf(outcome(fine, { figures: figuresOf([], [], 1_000) }))).toBe("unknown")
+    expect(verdictOf(outcome(fine, { figures: figuresOf([], [], 3, 1_000) }))).toBe("unknown")
   })
 
   it("is a page with a picture of what is at fault", async () => {
@@ -198,7 +234,7 @@ describe("figures", () => {
     ...{ fromMillis, toMillis, type, isRead }
   })
 
-  it("count a failover from the kill of a primary to the first write that began after it and succeeded", () => {
+  it("count a failover from a kill of the primary that left a majority to the first write that began after it and succeeded", () => {
     const samples = [sample(90, 150), sample(110, 300, "info"), sample(120, 130, "ok", true), sample(400, 420)]
     const fault = { what: "", nodes: ["n1"], fromMillis: 100, toMillis: 900 }
     const { failoverMillis } = figuresOf(
@@ -206,19 +242,21 @@ describe("figures", () => {
       [
         { ...fault, kind: "kill", hitPrimary: true },
         { ...fault, kind: "kill", hitPrimary: false },
+        { ...fault, kind: "kill", hitPrimary: true, nodes: ["n1", "n2"] },
         { ...fault, kind: "pause", hitPrimary: true }
       ],
+      3,
       1_000
     )
     expect(failoverMillis).toEqual([320])
   })
 
   it("tell the longest time without a write, to the end", () => {
-    expect(figuresOf([sample(0, 100), sample(150, 200)], [], 1_000).longestGap).toEqual({
+    expect(figuresOf([sample(0, 100), sample(150, 200)], [], 3, 1_000).longestGap).toEqual({
       fromMillis: 200,
       millis: 800
     })
-    expect(figuresOf([], [], 1_000).longestGap).toEqual({ fromMillis: 0, millis: 1_000 })
+    expect(figuresOf([], [], 3, 1_000).longestGap).toEqual({ fromMillis: 0, millis: 1_000 })
   })
 })
 
@@ -240,7 +278,7 @@ describe("a recorded history", () => {
     await recorder.close()
     const question = { model: undefined, data: undefined, initial: undefined, format: undefined, budget: {} }
     const verdictsOf = (file: string): ReadonlyArray<string> => {
-      const readings = readingsOf(readFileSync(join(directory, "verified", file), "utf8"), file, question)
+      const readings = readingsOf(readFileSync(join(directory, "verified", "history", file), "utf8"), file, question)
       if (readings._tag === "Failure") return [readings.failure.message]
       return readings.success.map((reading) => {
         const verdict = judgeHistory(reading, file, question)

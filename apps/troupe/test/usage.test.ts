@@ -55,6 +55,16 @@ const mistakes: ReadonlyArray<readonly [string, string]> = [
   ],
   ["run failure-detection/ping --kill -1", "--kill -1: expected holder, leader, or a number of nodes from 0 to 1000"],
   ["run failure-detection/ping --seconds 1", "--seconds 1: expected a number of seconds from 2 to 3600"],
+  ["torture kv --minutes 1 --seconds 5", "Give one of --minutes, --seconds and --kills."],
+  [
+    "torture kv --faults kill,rain",
+    '--faults has "rain". There are kill, pause, partition, delay, clock, disk; or none.'
+  ],
+  ["torture kv --kills 5 --faults disk", "--kills is without other --faults."],
+  ["torture kv --nodes 2", "--nodes 2: expected a number of nodes from 3 to 9"],
+  ["torture kv --replication magic", '--replication magic: expected "passive"'],
+  ["torture kv --out /dev/null/x", "--out: "],
+  ["torture kvv", 'Unknown subcommand "kvv"'],
   ["compare", "Missing required argument: package"],
   [
     "compare rain",
@@ -111,7 +121,8 @@ describe("help", () => {
     ["list --help", "troupe list election/bully"],
     ["run --help", "troupe run mutex/ricart-agrawala --transport tcp"],
     ["compare --help", "troupe compare failure-detection --nodes 50"],
-    ["simulate --help", "troupe simulate election/bully --seeds 1..2000 --faults crash"]
+    ["simulate --help", "troupe simulate election/bully --seeds 1..2000 --faults crash"],
+    ["torture kv --help", "troupe torture kv --kills 50"]
   ])("troupe %s has examples", async (args, example) => {
     const { code, stderr, stdout } = await answer(args)
     expect(stdout.join("\n")).toContain("EXAMPLES")

@@ -3,7 +3,7 @@ import { replications } from "@troupe/kv"
 import { Clock, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { execFileSync } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { CannotRun, Usage, Violated } from "../Problem.ts"
@@ -168,7 +168,9 @@ const kv = Command.make(
     const terminal = yield* screen
     const session = new Torture.Session(options)
     const tell = (text: string): void => {
-      if (given.verbose) console.error(`${(session.recorder.elapsedMillis / 1_000).toFixed(1)} s  ${text}`)
+      const line = `${(session.recorder.elapsedMillis / 1_000).toFixed(1)} s  ${text}`
+      appendFileSync(join(directory, "faults.log"), `${line}\n`)
+      if (given.verbose) console.error(line)
     }
     const finish = (outcome: Torture.Outcome): Effect.Effect<void> => {
       const object = asJson(outcome)

@@ -8,7 +8,10 @@ export interface Figures {
   readonly latencyMillis: Quantiles
   /** The longest time in which no write succeeded, and when it began. */
   readonly longestGap: { readonly fromMillis: number; readonly millis: number }
-  /** From each kill of a primary to the end of the first write that began after it and succeeded. */
+  /**
+   * From each kill of a primary that left a majority to the end of the first write that began after it and succeeded. What
+   * else befell the nodes meanwhile is in it.
+   */
   readonly failoverMillis: ReadonlyArray<number>
   readonly faults: Readonly<Record<string, number>>
 }
@@ -28,6 +31,7 @@ export const quantiles = (values: ReadonlyArray<number>): Quantiles => {
 export const figuresOf = (
   samples: ReadonlyArray<Sample>,
   inflicted: ReadonlyArray<Inflicted>,
+  nodes: number,
   untilMillis: number
 ): Figures => {
   const calls = { ok: 0, fail: 0, info: 0 }
@@ -41,7 +45,7 @@ export const figuresOf = (
     latencyMillis: quantiles(done.map(({ fromMillis, toMillis }) => toMillis - fromMillis)),
     longestGap: gapOf(writes, untilMillis),
     failoverMillis: inflicted
-      .filter(({ hitPrimary, kind }) => kind === "kill" && hitPrimary)
+      .filter(({ hitPrimary, kind, nodes: own }) => kind === "kill" && hitPrimary && own.length * 2 < nodes)
       .flatMap(({ fromMillis }) => {
         const first = writes.find((write) => write.fromMillis > fromMillis)
         return first === undefined ? [] : [first.toMillis - fromMillis]

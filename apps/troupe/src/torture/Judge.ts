@@ -11,8 +11,8 @@ export interface Fault {
   readonly verdict: Extract<Verdict, { readonly _tag: "Violated" | "Unknown" }>
 }
 
-/** What was acknowledged and is not there, or is there and was refused. */
-export interface Lost {
+/** What was promised of a key, and is not kept. */
+export interface Broken {
   readonly key: string
   readonly reason: string
 }
@@ -23,7 +23,9 @@ export interface Judgement {
   readonly violated: ReadonlyArray<Fault>
   /** What could not be decided within the budget. */
   readonly unknown: ReadonlyArray<Fault>
-  readonly lost: ReadonlyArray<Lost>
+  readonly lost: ReadonlyArray<Broken>
+  /** Fencing tokens that do not grow. */
+  readonly stale: ReadonlyArray<Broken>
   readonly millis: number
 }
 
@@ -37,11 +39,18 @@ export const judge = (
     const start = performance.now()
     const violated: Array<Fault> = []
     const unknown: Array<Fault> = []
-    const lost: Array<Lost> = []
+    const lost: Array<Broken> = []
+    const stale: Array<Broken> = []
     let operations = 0
     let done = 0
+    let keys = 0
     for (const [key, own] of events) {
+      tell(++done, events.size)
       const { data } = services[serviceOf(key)]
+      if (data === undefined) {
+        stale.push(...staleOf(key, own))
+        continue
+      }
       const history = Result.getOrThrow(History.fromEvents(own))
       operations += history.operations.length
       const millis = Math.max(1, budgetMillis - (performance.now() - start))
@@ -49,24 +58,42 @@ export const judge = (
       if (verdict._tag === "Violated") violated.push({ key, data, history, verdict })
       else if (verdict._tag === "Unknown") unknown.push({ key, data, history, verdict })
       if (data === services.texts.data) lost.push(...lostOf(key, own))
-      tell(++done, events.size)
+      keys++
       // Others may draw how it goes, and end it.
       if (done % 16 === 0 || millis < 1_000) yield* Effect.sleep(0)
     }
-    return { keys: events.size, operations, violated, unknown, lost, millis: performance.now() - start }
+    return { keys, operations, violated, unknown, lost, stale, millis: performance.now() - start }
   })
+
+/** A fencing token is above all that were given before it was asked for, and given once. */
+export const staleOf = (key: string, events: ReadonlyArray<History.Event>): ReadonlyArray<Broken> => {
+  const wrong: Array<Broken> = []
+  const floors = new Map<History.Event["process"], number>()
+  const given = new Set<number>()
+  let largest = 0
+  for (const { process, type, value } of events) {
+    if (type === "invoke") floors.set(process, largest)
+    if (type !== "ok" || typeof value !== "number") continue
+    const floor = floors.get(process)!
+    if (value <= floor) wrong.push({ key, reason: `token ${value} was given after token ${floor}` })
+    else if (given.has(value)) wrong.push({ key, reason: `token ${value} was given twice` })
+    given.add(value)
+    largest = Math.max(largest, value)
+  }
+  return wrong
+}
 
 /**
  * Pieces of a text that were appended, each once: whether the latest text that was read has every acknowledged one, none
  * twice, and none that was refused.
  */
-export const lostOf = (key: string, events: ReadonlyArray<History.Event>): ReadonlyArray<Lost> => {
+export const lostOf = (key: string, events: ReadonlyArray<History.Event>): ReadonlyArray<Broken> => {
   const last = events.findLast(({ f, type }) => f === "get" && type === "ok")
   if (last === undefined) return []
   const upTo = events.indexOf(last)
   const found = new Map<string, number>()
   for (const piece of String(last.value).match(/[^;]*;/g) ?? []) found.set(piece, (found.get(piece) ?? 0) + 1)
-  const wrong: Array<Lost> = []
+  const wrong: Array<Broken> = []
   const open = new Map<History.Event["process"], string>()
   // What was acknowledged after the last read was asked for need not be in it.
   const asked = events.findLastIndex(

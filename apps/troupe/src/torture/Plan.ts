@@ -67,7 +67,7 @@ const faultOf = (kind: Kind, nodes: number, random: () => number): Fault => {
   const minority = Math.max(1, Math.ceil(nodes / 2) - 1)
   switch (kind) {
     case "kill":
-      return { _tag: kind, count: pick([1, 1, minority, nodes], random) }
+      return { _tag: kind, count: pick([1, 1, 1, minority, minority, nodes], random) }
     case "pause":
       return { _tag: kind, count: pick([1, 1, minority], random) }
     case "partition":

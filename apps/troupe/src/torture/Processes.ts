@@ -179,13 +179,15 @@ export const primaryOf = ({ nodes }: Cluster): Effect.Effect<string | undefined>
 /** Roles in which a node serves. */
 const serving = new Set(["primary", "backup", "replica"])
 
-/** Nodes that do not serve: none, as soon as all do. */
+/** Nodes that do not serve: none, as soon as all do; those that have ended, at once. */
 export const awaitAll = ({ nodes }: Cluster, forMillis: number): Effect.Effect<ReadonlyArray<string>> =>
   Effect.gen(function* () {
     const until = performance.now() + forMillis
     for (;;) {
       const all = yield* Effect.forEach(nodes, (node) => node.status, { concurrency: "unbounded" })
       const missing = nodes.filter((_, index) => !serving.has(all[index]?.role ?? "")).map(({ id }) => id)
+      const ended = nodes.filter(({ isRunning }) => !isRunning).map(({ id }) => id)
+      if (ended.length > 0) return ended
       if (missing.length === 0 || performance.now() > until) return missing
       yield* Effect.sleep(100)
     }

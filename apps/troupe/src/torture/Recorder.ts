@@ -1,13 +1,14 @@
 /** What clients saw, as it is judged and as it is counted. */
 import type { History } from "@troupe/consistency"
-import { createWriteStream, type WriteStream } from "node:fs"
+import { createWriteStream, mkdirSync, type WriteStream } from "node:fs"
 import { join } from "node:path"
 
-/** What a key is: with what `troupe verify` calls it, and what a key of that kind begins with. */
+/** What a key is: with what `troupe verify` calls it, if it does, and what a key of that kind begins with. */
 export const services = {
   registers: { data: "cas-register", prefix: "r" },
   counters: { data: "counter", prefix: "c" },
-  texts: { data: "key-value", prefix: "t" }
+  texts: { data: "key-value", prefix: "t" },
+  locks: { data: undefined, prefix: "l" }
 } as const
 export type Service = keyof typeof services
 
@@ -16,7 +17,7 @@ export const serviceOf = (key: string): Service =>
 
 export interface Call {
   readonly service: Service
-  readonly f: "read" | "write" | "cas" | "fetch-and-add" | "get" | "append"
+  readonly f: "read" | "write" | "cas" | "fetch-and-add" | "get" | "append" | "acquire"
   readonly key: string
   readonly input?: History.Value
 }
@@ -42,17 +43,23 @@ export class Recorder {
   readonly samples: Array<Sample> = []
   /** Why calls failed, and how often. */
   readonly reasons = new Map<string, number>()
-  private readonly files: Readonly<Record<Service, { readonly ndjson: WriteStream; readonly edn: WriteStream }>>
+  private readonly files: Readonly<Record<Service, { readonly ndjson: WriteStream; readonly edn?: WriteStream }>>
   private startedAt = performance.now()
   private count = 0
   private closed: Promise<unknown> | undefined
 
   constructor(directory: string) {
+    const histories = join(directory, "history")
+    mkdirSync(histories, { recursive: true })
     const file = (service: Service) => ({
-      ndjson: createWriteStream(join(directory, `${service}.ndjson`)),
-      edn: createWriteStream(join(directory, `${service}.edn`))
+      ndjson: createWriteStream(join(histories, `${service}.ndjson`)),
+      edn: createWriteStream(join(histories, `${service}.edn`))
     })
-    this.files = { registers: file("registers"), counters: file("counters"), texts: file("texts") }
+    this.files = {
+      ...{ registers: file("registers"), counters: file("counters"), texts: file("texts") },
+      // Their answers go by time, which no model of consistency knows.
+      locks: { ndjson: createWriteStream(join(directory, "locks.ndjson")) }
+    }
   }
 
   /** Times are counted from here. */
@@ -87,7 +94,7 @@ export class Recorder {
     else own.push(event)
     const { edn, ndjson } = this.files[service]
     ndjson.write(`${JSON.stringify(event)}\n`)
-    edn.write(`${ednOf(event, call, this.count++, this.elapsedMillis)}\n`)
+    edn?.write(`${ednOf(event, call, this.count++, this.elapsedMillis)}\n`)
   }
 
   readonly close = (): Promise<unknown> => (this.closed ??= this.end())
@@ -95,7 +102,7 @@ export class Recorder {
   private end(): Promise<unknown> {
     return Promise.all(
       Object.values(this.files)
-        .flatMap(({ edn, ndjson }) => [edn, ndjson])
+        .flatMap(({ edn, ndjson }) => (edn === undefined ? [ndjson] : [edn, ndjson]))
         .map((file) => new Promise<void>((resolve) => file.end(resolve)))
     )
   }

@@ -8,8 +8,8 @@ export type Verdict = "ok" | "violated" | "unknown"
 
 /** What was not decided is not well. */
 export const verdictOf = ({ figures, judgement, isInterrupted, problems }: Outcome): Verdict => {
-  const { lost, unknown, violated } = judgement
-  if (violated.length > 0 || lost.length > 0 || problems.length > 0) return "violated"
+  const { lost, stale, unknown, violated } = judgement
+  if ([violated, lost, stale, problems].some(({ length }) => length > 0)) return "violated"
   return unknown.length > 0 || isInterrupted || figures.calls.ok === 0 ? "unknown" : "ok"
 }
 
@@ -25,7 +25,7 @@ const shown = 5
 const detailLength = 160
 
 export const claimsOf = ({ figures, isInterrupted, judgement, problems }: Outcome): ReadonlyArray<Claim> => {
-  const { lost, unknown, violated } = judgement
+  const { lost, stale, unknown, violated } = judgement
   const few = (texts: ReadonlyArray<string>): ReadonlyArray<string> => [
     ...texts.slice(0, shown).map((text) => cut(text, detailLength)),
     ...(texts.length > shown ? [`and ${texts.length - shown} more`] : [])
@@ -46,6 +46,11 @@ export const claimsOf = ({ figures, isInterrupted, judgement, problems }: Outcom
       text: "no acknowledged write is lost",
       verdict: lost.length > 0 ? "violated" : isInterrupted || isEmpty ? "unknown" : "ok",
       details: few(lost.map(({ key, reason }) => `${key}: ${reason}`))
+    },
+    {
+      text: "fencing tokens grow",
+      verdict: stale.length > 0 ? "violated" : isEmpty ? "unknown" : "ok",
+      details: few(stale.map(({ key, reason }) => `${key}: ${reason}`))
     },
     {
       text: "all nodes serve again",
@@ -133,6 +138,7 @@ export const asJson = (outcome: Outcome): unknown => {
     violated: judgement.violated.map(of),
     unknown: judgement.unknown.map(of),
     lost: judgement.lost,
+    stale: judgement.stale,
     problems,
     directory
   }

@@ -1,8 +1,7 @@
 /** A run: a cluster of processes, clients that use it, faults that befall it, and what that comes to. */
 import type { Replication } from "@troupe/kv"
 import { Effect } from "effect"
-import { mkdirSync } from "node:fs"
-import { join } from "node:path"
+import { CannotRun } from "../Problem.ts"
 import { seeded } from "../Seeded.ts"
 import { Connection } from "./Connection.ts"
 import { type Figures, figuresOf } from "./Figures.ts"
@@ -10,7 +9,7 @@ import { judge, type Judgement } from "./Judge.ts"
 import { type Inflicted, Nemesis } from "./Nemesis.ts"
 import { draw, type Kind } from "./Plan.ts"
 import { awaitAll, type Cluster, type Process, start } from "./Processes.ts"
-import { Recorder, type Sample } from "./Recorder.ts"
+import { Recorder, type Sample, serviceOf } from "./Recorder.ts"
 import * as Workload from "./Workload.ts"
 
 export interface Options {
@@ -69,14 +68,12 @@ export class Session {
 
   constructor(options: Options) {
     this.options = options
-    const histories = join(options.directory, "history")
-    mkdirSync(histories, { recursive: true })
-    this.recorder = new Recorder(histories)
+    this.recorder = new Recorder(options.directory)
   }
 }
 
 /** Clients and faults, and at the end a cluster that is healed and read; `tell` hears of each fault. */
-export const endure = (session: Session, tell: (text: string) => void): Effect.Effect<void> =>
+export const endure = (session: Session, tell: (text: string) => void): Effect.Effect<void, CannotRun> =>
   Effect.scoped(
     Effect.gen(function* () {
       const cluster = yield* start(session.options)
@@ -100,17 +97,20 @@ export const conclude = (session: Session, isInterrupted = false): Effect.Effect
     const judgement = yield* judge(recorder.events, budgetMillis, (done, all) => (progress.part = done / all))
     return {
       ...{ options, millis, inflicted, judgement, problems, isInterrupted },
-      figures: figuresOf(samples, inflicted, millis),
+      figures: figuresOf(samples, inflicted, options.nodes, millis),
       samples,
       reasons: recorder.reasons
     }
   })
 
-const underFaults = (session: Session, cluster: Cluster, nemesis: Nemesis): Effect.Effect<void> =>
+const underFaults = (session: Session, cluster: Cluster, nemesis: Nemesis): Effect.Effect<void, CannotRun> =>
   Effect.gen(function* () {
-    const { options, problems, progress, recorder } = session
+    const { options, progress, recorder } = session
     const missing = yield* awaitAll(cluster, startMillis)
-    if (missing.length > 0) problems.push(`did not start within ${startMillis / 1_000} s: ${missing.join(", ")}`)
+    if (missing.length > 0) {
+      const reason = `${missing.join(", ")} did not start within ${startMillis / 1_000} s. See the logs in ${options.directory}.`
+      return yield* new CannotRun({ reason })
+    }
     progress.phase = "under faults"
     recorder.begin()
     const { length, seed } = options
@@ -146,6 +146,10 @@ const underFaults = (session: Session, cluster: Cluster, nemesis: Nemesis): Effe
     yield* Effect.raceFirst(Effect.all([load, driven], { concurrency: "unbounded", discard: true }), watch)
   })
 
+/** Those that are down. */
+const startAll = ({ nodes }: Cluster): Effect.Effect<void> =>
+  Effect.forEach(nodes, (node) => node.start, { discard: true })
+
 /** The primary is killed, and started anew, again and again. */
 const kills = (
   count: number,
@@ -157,6 +161,7 @@ const kills = (
   Effect.gen(function* () {
     const random = seeded(seed)
     for (let done = 0; done < count;) {
+      yield* startAll(cluster)
       yield* awaitAll(cluster, recoveryMillis)
       // At any time between two heartbeats.
       yield* Effect.sleep(500 + random() * 500)
@@ -173,12 +178,12 @@ const recover = ({ problems, progress, recorder }: Session, cluster: Cluster): E
   Effect.gen(function* () {
     progress.phase = "healing"
     progress.faults = []
-    yield* Effect.forEach(cluster.nodes, (node) => node.start, { discard: true })
+    yield* startAll(cluster)
     const missing = yield* awaitAll(cluster, recoveryMillis)
     if (missing.length > 0)
-      problems.push(`did not serve ${recoveryMillis / 1_000} s after all was healed: ${missing.join(", ")}`)
+      problems.push(`${missing.join(", ")} did not serve again within ${recoveryMillis / 1_000} s`)
     progress.phase = "reading"
-    const keys = [...recorder.events.keys()]
+    const keys = [...recorder.events.keys()].filter((key) => serviceOf(key) !== "locks")
     let read = 0
     yield* Effect.forEach(
       cluster.nodes,

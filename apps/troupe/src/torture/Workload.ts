@@ -19,12 +19,16 @@ export interface Options {
   readonly ports: ReadonlyArray<number>
 }
 
+/** How long a lock is held. */
+const leaseMillis = "100"
 /** How long keys are used. */
 const epochMillis = 4_000
 /** After so long a client gives a call up. */
 const patienceMillis = 3_000
 /** At the end, when nothing should be in its way. */
 const readPatienceMillis = 10_000
+/** Of the calls after which a client moves on: all nodes are to be asked. */
+const wanders = 0.01
 /** Before a client that found no node looks for another. */
 const pauseMillis = 50
 
@@ -33,7 +37,8 @@ const places = (
   [
     ["registers", 3],
     ["counters", 2],
-    ["texts", 2]
+    ["texts", 2],
+    ["locks", 1]
   ] as const
 ).flatMap(([service, count]) =>
   Array.from({ length: count }, (_, place) => ({ service, prefix: services[service].prefix, place }))
@@ -112,8 +117,8 @@ const once = (client: Client, connection: Connection, options: Options, recorder
     )
     ended(outcome)
     if (outcome.type === "info") client.process += options.clients
-    if (outcome.type !== "ok") moveOn(client, options.ports.length)
-    else if (call.f === "read") client.seen.set(call.key, outcome.value ?? null)
+    if (outcome.type !== "ok" || client.random() < wanders) moveOn(client, options.ports.length)
+    if (outcome.type === "ok" && call.f === "read") client.seen.set(call.key, outcome.value ?? null)
   })
 
 /** What a key holds, as the history has it. */
@@ -157,6 +162,8 @@ const choose = (client: Client, epoch: number): Call => {
       return { service, f: "fetch-and-add", key, input: 1 + Math.floor(random() * 3) }
     case "texts":
       return draw < 0.4 ? { service, f: "get", key } : { service, f: "append", key, input: `${value()};` }
+    case "locks":
+      return { service, f: "acquire", key }
   }
 }
 
@@ -175,6 +182,8 @@ const perform = (connection: Connection, call: Call): Effect.Effect<Outcome, Los
       return one(["APPEND", key, input as string], () => undefined)
     case "fetch-and-add":
       return one(["INCRBY", key, `${input as number}`], (reply) => (reply as number) - (input as number))
+    case "acquire":
+      return one(["LOCK.ACQUIRE", key, leaseMillis], (reply) => reply as number | null)
     case "cas":
       return compareAndSet(connection, call, input as readonly [History.Value, History.Value])
   }
