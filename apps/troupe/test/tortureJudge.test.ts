@@ -52,13 +52,15 @@ const recorded = (calls: ReadonlyArray<readonly [Call, Ended]>, name = "any"): R
 const judged = (recorder: Recorder, budgetMillis = 10_000): Promise<Judgement> =>
   Effect.runPromise(judge(recorder.events, budgetMillis, () => {}))
 
+const three = { nodes: 3, hasPrimary: true }
+
 const outcome = (judgement: Judgement, more: Partial<Outcome> = {}): Outcome => ({
   options: {
     ...{ replication: "passive", nodes: 3, clients: 2, seed: 1, rate: 100, faults: [], budgetMillis: 1_000, directory },
     length: { _tag: "Time", millis: 1_000 }
   },
   millis: 1_000,
-  figures: figuresOf([{ fromMillis: 1, toMillis: 2, type: "ok", isRead: false }], [], 3, 1_000),
+  figures: figuresOf([{ fromMillis: 1, toMillis: 2, type: "ok", isRead: false }], [], three, 1_000),
   ...{ inflicted: [], samples: [], judgement, problems: [], reasons: new Map(), isInterrupted: false },
   ...more
 })
@@ -210,7 +212,7 @@ describe("a verdict", () => {
     expect(verdictOf(outcome(fine, { problems: ["n1 did not come back"] }))).toBe("violated")
     expect(verdictOf(outcome({ ...fine, lost: [{ key: "t", reason: "gone" }] }))).toBe("violated")
     expect(verdictOf(outcome(fine, { isInterrupted: true }))).toBe("unknown")
-    expect(verdictOf(outcome(fine, { figures: figuresOf([], [], 3, 1_000) }))).toBe("unknown")
+    expect(verdictOf(outcome(fine, { figures: figuresOf([], [], three, 1_000) }))).toBe("unknown")
   })
 
   it("is a page with a picture of what is at fault", async () => {
@@ -245,18 +247,18 @@ describe("figures", () => {
         { ...fault, kind: "kill", hitPrimary: true, nodes: ["n1", "n2"] },
         { ...fault, kind: "pause", hitPrimary: true }
       ],
-      3,
+      three,
       1_000
     )
     expect(failoverMillis).toEqual([320])
   })
 
   it("tell the longest time without a write, to the end", () => {
-    expect(figuresOf([sample(0, 100), sample(150, 200)], [], 3, 1_000).longestGap).toEqual({
+    expect(figuresOf([sample(0, 100), sample(150, 200)], [], three, 1_000).longestGap).toEqual({
       fromMillis: 200,
       millis: 800
     })
-    expect(figuresOf([], [], 3, 1_000).longestGap).toEqual({ fromMillis: 0, millis: 1_000 })
+    expect(figuresOf([], [], three, 1_000).longestGap).toEqual({ fromMillis: 0, millis: 1_000 })
   })
 })
 

@@ -9,7 +9,7 @@ export interface Figures {
   /** The longest time in which no write succeeded, and when it began. */
   readonly longestGap: { readonly fromMillis: number; readonly millis: number }
   /**
-   * From each kill of a primary that left a majority to the end of the first write that began after it and succeeded. What
+   * From each kill of a primary, or of anybody where none is, that left a majority to the end of the first write that began after it and succeeded. What
    * else befell the nodes meanwhile is in it.
    */
   readonly failoverMillis: ReadonlyArray<number>
@@ -31,7 +31,7 @@ export const quantiles = (values: ReadonlyArray<number>): Quantiles => {
 export const figuresOf = (
   samples: ReadonlyArray<Sample>,
   inflicted: ReadonlyArray<Inflicted>,
-  nodes: number,
+  { hasPrimary, nodes }: { readonly hasPrimary: boolean; readonly nodes: number },
   untilMillis: number
 ): Figures => {
   const calls = { ok: 0, fail: 0, info: 0 }
@@ -45,7 +45,8 @@ export const figuresOf = (
     latencyMillis: quantiles(done.map(({ fromMillis, toMillis }) => toMillis - fromMillis)),
     longestGap: gapOf(writes, untilMillis),
     failoverMillis: inflicted
-      .filter(({ hitPrimary, kind, nodes: own }) => kind === "kill" && hitPrimary && own.length * 2 < nodes)
+      .filter(({ kind, nodes: own }) => kind === "kill" && own.length * 2 < nodes)
+      .filter(({ hitPrimary }) => hitPrimary || !hasPrimary)
       .flatMap(({ fromMillis }) => {
         const first = writes.find((write) => write.fromMillis > fromMillis)
         return first === undefined ? [] : [first.toMillis - fromMillis]

@@ -52,13 +52,17 @@ export class Nemesis {
     )
   }
 
-  /** Kills whoever is primary; what is returned starts it anew. Nobody, where nobody is. */
-  killPrimary(): Effect.Effect<Process | undefined> {
+  /** Kills whoever is primary, or this one where nobody is; to be started anew with `restart`. */
+  killPrimary(otherwise: string): Effect.Effect<Process> {
     return Effect.gen({ self: this }, function* () {
       const primary = yield* primaryOf(this.cluster)
-      const node = this.cluster.nodes.find(({ id }) => id === primary)
-      if (node === undefined) return undefined
-      this.begin("kill", `kill -9 of ${node.id}, the primary`, [node.id], true)
+      const node = this.cluster.nodes.find(({ id }) => id === (primary ?? otherwise))!
+      this.begin(
+        "kill",
+        `kill -9 of ${node.id}${primary === undefined ? "" : ", the primary"}`,
+        [node.id],
+        primary !== undefined
+      )
       yield* node.kill
       return node
     })

@@ -2,7 +2,7 @@
 import { count, cut, number, type Style } from "../terminal/Screen.ts"
 import { quantiles } from "./Figures.ts"
 import type { Fault } from "./Judge.ts"
-import type { Outcome } from "./Torture.ts"
+import { hasPrimary, type Outcome } from "./Torture.ts"
 
 export type Verdict = "ok" | "violated" | "unknown"
 
@@ -75,6 +75,7 @@ const duration = (millis: number): string =>
 export const rowsOf = ({
   figures,
   judgement,
+  options,
   reasons
 }: Outcome): ReadonlyArray<readonly [name: string, value: string]> => {
   const { calls, failoverMillis, faults, latencyMillis, longestGap } = figures
@@ -94,7 +95,7 @@ export const rowsOf = ({
       ? [
           [
             "failover",
-            `${count(failoverMillis.length, "kill")} of a primary: median ${duration(failover.median)}, ` +
+            `${count(failoverMillis.length, "kill")} of ${hasPrimary(options) ? "a primary" : "nodes"}: median ${duration(failover.median)}, ` +
               `p99 ${duration(failover.p99)}, largest ${duration(failover.largest)}`
           ] as const
         ]

@@ -41,6 +41,8 @@ export interface Outcome {
   readonly isInterrupted: boolean
 }
 
+export const hasPrimary = ({ replication }: Pick<Options, "replication">): boolean => replication !== "quorum"
+
 /** What a run is doing: for whoever shows it. */
 export interface Progress {
   phase: "starting" | "under faults" | "healing" | "reading" | "judging" | "done"
@@ -97,7 +99,7 @@ export const conclude = (session: Session, isInterrupted = false): Effect.Effect
     const judgement = yield* judge(recorder.events, budgetMillis, (done, all) => (progress.part = done / all))
     return {
       ...{ options, millis, inflicted, judgement, problems, isInterrupted },
-      figures: figuresOf(samples, inflicted, options.nodes, millis),
+      figures: figuresOf(samples, inflicted, { nodes: options.nodes, hasPrimary: hasPrimary(options) }, millis),
       samples,
       reasons: recorder.reasons
     }
@@ -160,16 +162,16 @@ const kills = (
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
     const random = seeded(seed)
-    for (let done = 0; done < count;) {
+    for (let done = 0; done < count; done++) {
       yield* startAll(cluster)
       yield* awaitAll(cluster, recoveryMillis)
       // At any time between two heartbeats.
       yield* Effect.sleep(500 + random() * 500)
-      const node = yield* nemesis.killPrimary()
-      if (node === undefined) continue
+      const { nodes } = cluster
+      const node = yield* nemesis.killPrimary(nodes[Math.floor(random() * nodes.length)]!.id)
       yield* Effect.sleep(1_500)
       yield* nemesis.restart(node)
-      tell(++done / count)
+      tell((done + 1) / count)
     }
   })
 
