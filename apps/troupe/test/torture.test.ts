@@ -5,6 +5,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
+import { Connection, type Reply } from "../src/torture/Connection.ts"
+import * as Processes from "../src/torture/Processes.ts"
 import { cli } from "../src/cli.ts"
 import { ended, start, troupe } from "./command.ts"
 
@@ -20,6 +22,23 @@ const processesOf = (out: string): ReadonlyArray<string> =>
       return false
     }
   })
+
+describe("a node of troupe kv", () => {
+  it("has a time of day that is moved from outside", { timeout: 60_000 }, async () => {
+    const ttl = Effect.gen(function* () {
+      const cluster = yield* Processes.start({ nodes: 1, replication: "passive", directory: join(directory, "clock") })
+      expect(yield* Processes.awaitAll(cluster, 30_000)).toEqual([])
+      const [node] = cluster.nodes
+      const connection = yield* Connection.open(node!.port)
+      yield* connection.ask(["SET", "a", "1", "EX", "3600"])
+      yield* node!.setClock(7_200_000)
+      let reply: Reply | undefined
+      while (reply !== -2) [reply] = yield* connection.ask(["TTL", "a"])
+      connection.close()
+    })
+    await Effect.runPromise(Effect.scoped(ttl))
+  })
+})
 
 describe("troupe torture kv", () => {
   it("convicts naive replication", { timeout: 60_000 }, async () => {

@@ -1,10 +1,11 @@
 /** `troupe kv`: the replicated store, for Redis clients. */
 import { Cluster, ClusterConfig, Http, type Node, replications, Settings } from "@troupe/kv"
-import { Config, Effect, type FileSystem, Option } from "effect"
+import { Clock, Config, Effect, type FileSystem, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { checkWritable, isBetween } from "../commands/arguments.ts"
 import { Usage } from "../Problem.ts"
 import { screen } from "../terminal/Screen.ts"
+import * as ShiftedClock from "../torture/ShiftedClock.ts"
 import { awaitReady, keepUp, tell } from "./serving.ts"
 
 const port = (name: string) =>
@@ -325,6 +326,12 @@ const tryOut = (given: Given) =>
 
 // --------------------------------------------------------------------------------------------------- one node a process
 
+/** The system's, or one whose time of day `troupe torture` moves. */
+const clock = Effect.gen(function* () {
+  const file = yield* Effect.orElseSucceed(Config.option(Config.String(ShiftedClock.variable)), () => Option.none())
+  return yield* Option.match(file, { onNone: () => Clock.Clock, onSome: ShiftedClock.following })
+})
+
 const node = Command.make(
   "node",
   {
@@ -343,7 +350,11 @@ const node = Command.make(
     const settings = { ...(yield* password), ...tls }
     yield* keepUp(
       Effect.gen(function* () {
-        const running = yield* Cluster.startOne(config, own, settings, peerTls)
+        const running = yield* Effect.provideService(
+          Cluster.startOne(config, own, settings, peerTls),
+          Clock.Clock,
+          yield* clock
+        )
         const host = own.host ?? "127.0.0.1"
         const http = own.http === undefined ? undefined : yield* Http.serve(() => [running], { host, port: own.http })
         yield* tell(
