@@ -23,3 +23,6 @@ export const compare = (a: Ballot, b: Ballot): number =>
 export const isSame = (a: Ballot, b: Ballot): boolean => compare(a, b) === 0
 export const isBelow = (a: Ballot, b: Ballot): boolean => compare(a, b) < 0
 export const highest = (a: Ballot, b: Ballot): Ballot => (isBelow(a, b) ? b : a)
+
+/** The next one of the same node and life. */
+export const after = ({ counter, life, node }: Ballot): Ballot => ({ counter: counter + 1, node, life })

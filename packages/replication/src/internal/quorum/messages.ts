@@ -21,8 +21,17 @@ export type Ask =
       readonly ballot: Ballot
       readonly have: Ballot
     }
-  /** "Hold this", of the coordinator's own ballot or of another's, which may not have come so far. Round 0: no answer. */
-  | { readonly _tag: "Accept"; readonly round: number; readonly key: string; readonly copy: Copy }
+  /**
+   * "Hold this", of the coordinator's own ballot or of another's, which may not have come so far. Round 0: no answer.
+   * `ahead`: "and promise me the next ballot".
+   */
+  | {
+      readonly _tag: "Accept"
+      readonly round: number
+      readonly key: string
+      readonly copy: Copy
+      readonly ahead?: true
+    }
   /** "All hold it as gone, by that version: it may be forgotten." */
   | { readonly _tag: "Forget"; readonly round: number; readonly key: string; readonly version: Ballot }
 
@@ -70,7 +79,7 @@ export const schemas = ({
   const Ask = Schema.Union([
     Schema.TaggedStruct("Read", { round, key, have: Ballot }),
     Schema.TaggedStruct("Prepare", { round, key, ballot: Ballot, have: Ballot }),
-    Schema.TaggedStruct("Accept", { round, key, copy }),
+    Schema.TaggedStruct("Accept", { round, key, copy, ahead: Schema.optionalKey(Schema.Literal(true)) }),
     Schema.TaggedStruct("Forget", { round, key, version: Ballot })
   ])
   const Vote = Schema.Union([

@@ -4,7 +4,7 @@
  */
 import type * as Machine from "../../Machine.ts"
 import * as Trie from "../../Trie.ts"
-import { type Ballot, highest, none } from "./ballots.ts"
+import { after, type Ballot, highest, isSame, none } from "./ballots.ts"
 import type { Held, Vote } from "./messages.ts"
 import * as Registers from "./registers.ts"
 import { holders, type Pending, possible, type Proposal, voters } from "./state.ts"
@@ -42,11 +42,39 @@ const put = (turn: Turn, proposal: Proposal): void => {
   turn.proposals = Trie.set(turn.proposals, proposal)
 }
 
+/** So many keys are looked at each time. */
+const housekept = 256
+
+/** What is due without anybody's asking, of the keys whose latest update was this node's. */
+export const keepHouse = (turn: Turn): void => {
+  const { act, machine } = turn
+  const now = act.now()
+  let left = housekept
+  for (const { copy, key } of Trie.from(turn.registers.byKey, turn.kept)) {
+    if (left-- === 0) return
+    turn.kept = Trie.hash(key) + 1
+    if (copy.version.node !== turn.rank || copy.value.length === 0) continue
+    const at = { now: Math.max(now, copy.now), random: () => act.random() }
+    if (machine.housekeeping!.due(stateOf(machine, copy), at).length === 0) continue
+    if (Trie.get(turn.proposals, key) === undefined)
+      propose(turn, key, [{ id: 0, request: undefined, isKeeping: true }])
+  }
+  turn.kept = 0
+}
+
 // -------------------------------------------------------------------------------------------------------- first round
 
 const prepare = (turn: Turn, proposal: Proposal): void => {
   const { key } = proposal
   const { copy, promised } = Registers.get(turn.registers, key)
+  const lease = Trie.get(turn.leases, key)
+  if (lease !== undefined) {
+    turn.leases = Trie.remove(turn.leases, key)
+    if (isSame(lease.ballot, promised) && isSame(lease.version, copy.version)) {
+      const { ballot } = lease
+      return accept(turn, { ...proposal, ballot, newest: copy }, execute(turn, copy, proposal.waiting))
+    }
+  }
   const least = copy.version.counter === 0 ? turn.least : 0
   const counter = Math.max(highest(promised, proposal.above).counter, least) + 1
   const ballot = { counter, node: turn.rank, life: turn.life }
@@ -66,16 +94,25 @@ export const onPromised = (turn: Turn, rank: number, vote: Held): void => {
 
 /** What comes of the requests that wait. An attempt that has been adopted is not executed again. */
 const decide = (turn: Turn, proposal: Proposal): void => {
-  const { attempts, ballot, key, newest, votes } = proposal
+  const { attempts, newest, votes, waiting } = proposal
   const adopted = attempts.find((attempt) => Registers.contains(newest, attempt.ballot))
   if (adopted === undefined && attempts.some((attempt) => Registers.mayContain(newest, attempt.ballot))) {
     return lose(turn, proposal)
   }
-  const { now, responses, value } =
-    adopted === undefined ? execute(turn, proposal) : { ...newest, responses: adopted.responses }
-  if (value === newest.value && holders(votes, newest.version, turn.self) >= turn.self.options.writeQuorum) {
-    return answer(turn, proposal, responses)
-  }
+  const outcome = adopted === undefined ? execute(turn, newest, waiting) : { ...newest, responses: adopted.responses }
+  if (outcome.value === newest.value && holders(votes, newest.version, turn.self) >= turn.self.options.writeQuorum) {
+    answer(turn, proposal, outcome.responses)
+  } else accept(turn, proposal, outcome)
+}
+
+interface Outcome {
+  readonly now: number
+  readonly responses: ReadonlyArray<unknown>
+  readonly value: ReadonlyArray<unknown>
+}
+
+const accept = (turn: Turn, proposal: Proposal, { now, responses, value }: Outcome): void => {
+  const { attempts, ballot, key, newest } = proposal
   const copy = { version: ballot, past: Registers.pastOf(newest, ballot), now, value }
   const round = ++turn.round
   put(turn, {
@@ -87,17 +124,19 @@ const decide = (turn: Turn, proposal: Proposal): void => {
     votes: turn.noVotes(),
     isFresh: true
   })
-  turn.askAll({ _tag: "Accept", round, key, copy })
+  turn.askAll({ _tag: "Accept", round, key, copy, ahead: true })
 }
 
-const execute = (turn: Turn, { newest, waiting }: Proposal) => {
+const execute = (turn: Turn, newest: Registers.Copy, waiting: ReadonlyArray<Pending>): Outcome => {
   const { act, machine } = turn
   const at = { now: Math.max(newest.now, act.now()), random: () => act.random() }
   let state = stateOf(machine, newest)
   let isChanged = false
   const responses: Array<unknown> = []
-  for (const { request } of waiting) {
-    const { response, updates } = machine.execute(state, request, at)
+  for (const { isKeeping, request } of waiting) {
+    const { response, updates } = isKeeping
+      ? { response: undefined, updates: machine.housekeeping!.due(state, at) }
+      : machine.execute(state, request, at)
     responses.push(response)
     for (const update of updates) state = machine.apply(state, update)
     isChanged ||= updates.length > 0
@@ -118,9 +157,21 @@ export const onAccepted = (turn: Turn, rank: number, { key, round }: Vote): bool
   const proposal = Trie.get(turn.proposals, key)
   if (proposal === undefined || proposal.round !== round || proposal.phase !== "accept") return false
   const votes = proposal.votes.with(rank, proposal.ballot)
-  if (voters(votes, turn.self.options) < turn.self.options.writeQuorum) put(turn, { ...proposal, votes })
-  else answer(turn, proposal, proposal.attempts.at(-1)!.responses)
+  const count = voters(votes, turn.self.options)
+  if (count < turn.self.options.writeQuorum) put(turn, { ...proposal, votes })
+  else {
+    if (count >= turn.self.options.readQuorum) lease(turn, proposal)
+    answer(turn, proposal, proposal.attempts.at(-1)!.responses)
+  }
   return true
+}
+
+/** So many are remembered. When there are more, all are forgotten: the next update of each has two rounds again. */
+const leasesMax = 16_384
+
+const lease = (turn: Turn, { ballot, key }: Proposal): void => {
+  const others = turn.leases.size < leasesMax ? turn.leases : Trie.empty
+  turn.leases = Trie.set(others, { key, ballot: after(ballot), version: ballot })
 }
 
 /** The first of those that wait have their responses; the others go on. */
@@ -198,7 +249,7 @@ export const onTick = (turn: Turn): void => {
       const ask =
         phase === "prepare"
           ? ({ _tag: "Prepare", round, key, ballot, have: newest.version } as const)
-          : ({ _tag: "Accept", round, key, copy: newest } as const)
+          : ({ _tag: "Accept", round, key, copy: newest, ahead: true } as const)
       for (let rank = 0; rank < votes.length; rank++) if (votes[rank] === null) turn.askOne(rank, ask)
     }
   }

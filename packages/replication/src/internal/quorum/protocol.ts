@@ -45,7 +45,9 @@ export const replicating = (
     round: 0,
     proposals: Trie.empty,
     readings: Trie.empty,
+    leases: Trie.empty,
     burials: Trie.empty,
+    kept: 0,
     hollow: [],
     cursor: 0,
     least: 0,
@@ -55,6 +57,7 @@ export const replicating = (
 
   onStart: (state, act) => {
     act.setTimer("tick", act.self.options.tickMillis)
+    if (machine.housekeeping !== undefined) act.setTimer("housekeeping", machine.housekeeping.everyMillis)
     const life = state.registers.life + 1
     const begun = { _tag: "Life", life } as const
     act.persist([begun])
@@ -94,6 +97,12 @@ export const replicating = (
   },
 
   onTimeout: (before, timer, act) => {
+    if (timer === "housekeeping") {
+      act.setTimer("housekeeping", machine.housekeeping!.everyMillis)
+      const turn = new Turn(machine, before, act)
+      if (!isApart(before, act.self)) Proposals.keepHouse(turn)
+      return turn.end()
+    }
     if (timer !== "tick") {
       const turn = new Turn(machine, before, act)
       Proposals.onBackOff(turn, Number(timer.slice("back-off ".length)))

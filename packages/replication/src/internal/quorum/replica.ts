@@ -2,7 +2,7 @@
  * The replica: promises, accepts, and says what it holds.
  */
 import * as Trie from "../../Trie.ts"
-import { type Ballot, isBelow, isSame } from "./ballots.ts"
+import { after, type Ballot, isBelow, isSame } from "./ballots.ts"
 import type { Ask, Held, Vote } from "./messages.ts"
 import * as Registers from "./registers.ts"
 import type { Turn } from "./turn.ts"
@@ -40,17 +40,23 @@ const promise = (turn: Turn, ask: Extract<Ask, { readonly _tag: "Prepare" }>): V
   return held(turn, "Promised", ask)
 }
 
-const accept = (turn: Turn, { copy, key, round }: Extract<Ask, { readonly _tag: "Accept" }>): Vote | undefined => {
+const accept = (
+  turn: Turn,
+  { ahead, copy, key, round }: Extract<Ask, { readonly _tag: "Accept" }>
+): Vote | undefined => {
+  const { version } = copy
   const before = Trie.get(turn.registers.byKey, key)
-  if (before === undefined || !isSame(before.copy.version, copy.version)) {
-    const promised = before?.promised ?? turn.registers.floor
+  const promised = before?.promised ?? turn.registers.floor
+  const next = ahead ? after(version) : version
+  if (before === undefined || !isSame(before.copy.version, version)) {
     // What was forgotten was forgotten with the floor: it does not come back.
-    if (isBelow(copy.version, promised) || (before === undefined && isSame(copy.version, promised))) {
+    if (isBelow(version, promised) || (before === undefined && isSame(version, promised))) {
       if (round === 0) return undefined
       return { _tag: "Refused", round, key, promised, ...(before === undefined ? { absent: true } : {}) }
     }
-    turn.keep({ _tag: "Accepted", key, copy })
-  }
+    turn.keep({ _tag: "Accepted", key, copy, ...(ahead ? { next } : {}) })
+    // A reader may have brought it before, without asking for the next ballot.
+  } else if (isBelow(promised, next)) turn.keep({ _tag: "Promised", key, ballot: next })
   return round === 0 ? undefined : { _tag: "Accepted", round, key }
 }
 

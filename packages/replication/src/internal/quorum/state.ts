@@ -46,13 +46,15 @@ export type Event =
   | { readonly _tag: "Lost"; readonly ids: ReadonlyArray<number> }
   | { readonly _tag: "Changed" }
 
-export type Timer = "tick" | `back-off ${number}`
+export type Timer = "tick" | "housekeeping" | `back-off ${number}`
 
 export interface Pending {
   readonly id: number
   readonly request: unknown
   /** Nobody waits for it, but it belongs to an attempt. */
   readonly isDropped?: true
+  /** It is no request, but the machine's housekeeping. */
+  readonly isKeeping?: true
 }
 
 /** By the ranks of nodes: the version that each holds, as far as is known in this round. */
@@ -95,6 +97,13 @@ export interface Reading extends Operation {
   readonly written: Ballot
 }
 
+/** A read quorum has promised `ballot` to this node, and holds what the node's own copy holds as of `version`. */
+export interface Lease {
+  readonly key: string
+  readonly ballot: Ballot
+  readonly version: Ballot
+}
+
 /** A key that is gone, on its way to be forgotten by all. */
 export interface Burial {
   readonly key: string
@@ -113,7 +122,11 @@ export interface State {
   /** At most one a key, and one reading a key. */
   readonly proposals: Trie<Proposal>
   readonly readings: Trie<Reading>
+  /** For the keys that it updated latest: the next update of each needs no first round. */
+  readonly leases: Trie<Lease>
   readonly burials: Trie<Burial>
+  /** From which hash on keys are kept house of next. */
+  readonly kept: number
   /** Keys of which nothing but a promise was there a tick ago, with that promise. */
   readonly hollow: ReadonlyArray<Hollow>
   /** From which hash on keys that are gone are looked at next. */

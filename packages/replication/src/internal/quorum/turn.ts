@@ -8,7 +8,7 @@ import type { Trie } from "../../Trie.ts"
 import type { Ask, Vote } from "./messages.ts"
 import * as Registers from "./registers.ts"
 import { vote } from "./replica.ts"
-import type { Act, Answer, Burial, Proposal, Reading, Self, State, Votes } from "./state.ts"
+import type { Act, Answer, Burial, Lease, Proposal, Reading, Self, State, Votes } from "./state.ts"
 
 export class Turn {
   readonly machine: Machine.Any
@@ -20,7 +20,9 @@ export class Turn {
   registers: Registers.Registers
   proposals: Trie<Proposal>
   readings: Trie<Reading>
+  leases: Trie<Lease>
   burials: Trie<Burial>
+  kept: number
   hollow: State["hollow"]
   cursor: number
   least: number
@@ -46,7 +48,9 @@ export class Turn {
     this.registers = state.registers
     this.proposals = state.proposals
     this.readings = state.readings
+    this.leases = state.leases
     this.burials = state.burials
+    this.kept = state.kept
     this.hollow = state.hollow
     this.cursor = state.cursor
     this.least = state.least
@@ -113,8 +117,8 @@ export class Turn {
     if (this.answers.length > 0) act.emitNow({ _tag: "Answered", answers: this.answers })
     if (this.withdrawn.length > 0) act.emitNow({ _tag: "Withdrawn", ids: this.withdrawn })
     if (this.lost.length > 0) act.emitNow({ _tag: "Lost", ids: this.lost })
-    const { backOffs, burials, cursor, hollow, least, proposals, readings, registers, round } = this
+    const { backOffs, burials, cursor, hollow, kept, least, leases, proposals, readings, registers, round } = this
     const { silent } = this.before
-    return { registers, proposals, readings, burials, hollow, cursor, least, round, backOffs, silent }
+    return { registers, round, proposals, readings, leases, burials, kept, hollow, cursor, least, backOffs, silent }
   }
 }
