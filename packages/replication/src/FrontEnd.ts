@@ -5,7 +5,7 @@
  * A request that was never handed to anybody, or that was refused, ends as `Unavailable`; so does a read, for it changes
  * nothing. One that may have been executed ends as `InDoubt`.
  */
-import type { Actor } from "@troupe/actor"
+import type { Actor, Protocol } from "@troupe/actor"
 import { VersionVector } from "@troupe/clocks"
 import { Clock, Effect, Queue, Random, type Scope, Stream } from "effect"
 import type { Answer, Asked, Refusal } from "./internal/passive/messages.ts"
@@ -37,7 +37,7 @@ export interface Settings {
   readonly timeoutMillis: number
   /** How often requests without an answer are sent again. */
   readonly retryMillis: number
-  /** Requests that are open at a time, at the most: one more is refused. */
+  /** Requests that are open at a time, and reads that wait for this copy, at the most: one more is refused. */
   readonly open: number
 }
 
@@ -117,7 +117,12 @@ export class FrontEnd {
     this.start(actor.state().life)
     return Effect.gen({ self: this }, function* () {
       yield* Effect.addFinalizer(() => Effect.sync(() => this.stop("it is shutting down")))
-      yield* Effect.forkScoped(Effect.catch(actor.failed, ({ message }) => Effect.sync(() => this.stop(message))))
+      yield* Effect.forkScoped(
+        Effect.catch(actor.failed, ({ message }) => {
+          this.stop(message)
+          return Effect.logError("the replica has stopped", { reason: message })
+        })
+      )
       yield* Effect.forkScoped(
         Effect.forever(
           Effect.andThen(
@@ -265,6 +270,7 @@ export class FrontEnd {
     for (const each of this.behind) each.resume(Effect.fail(this.unavailable(why)))
     this.open.clear()
     this.behind.clear()
+    for (const listener of this.listeners) listener()
   }
 
   private lost({ asks, isRead }: Open, reason: string): InvokeError {
@@ -308,6 +314,7 @@ export class FrontEnd {
       if (this.stopped !== undefined) return resume(Effect.fail(this.unavailable(this.stopped)))
       const safe = this.safe()
       if (safe.at >= local.after) return resume(Effect.succeed(local.answer(safe)))
+      if (this.behind.size >= this.settings.open) return resume(Effect.fail(this.unavailable("overloaded")))
       const each: Waiting = { ...local, patience: local.looks, resume }
       this.behind.add(each)
       return Effect.sync(() => void this.behind.delete(each))
@@ -342,25 +349,23 @@ export class FrontEnd {
     const { self } = this.actor!
     const state = this.actor!.state()
     const options = self as typeof self & { readonly options: Options }
-    const role =
-      state.replica.incoming !== undefined
-        ? "joining"
-        : state.status === "changing"
-          ? "apart"
-          : !isPrimary(state, options)
-            ? "backup"
-            : isApart(state, options)
-              ? "apart"
-              : "primary"
+    const isStopped = this.stopped !== undefined
     return {
-      role,
+      role: isStopped ? "apart" : roleOf(state, options),
       view: state.view,
-      primary: state.status === "normal" ? primaryOf(state.view, options) : undefined,
+      primary: state.status === "normal" && !isStopped ? primaryOf(state.view, options) : undefined,
       members: self.nodes,
       applied: Replica.latest(state.replica).requests,
       committed: Replica.safe(state.replica).requests
     }
   }
+}
+
+const roleOf = (state: State, self: Protocol.Self<Options>): Status["role"] => {
+  if (state.replica.incoming !== undefined) return "joining"
+  if (state.status === "changing") return "apart"
+  if (!isPrimary(state, self)) return "backup"
+  return isApart(state, self) ? "apart" : "primary"
 }
 
 const positionOf = (at: number): Position => (at === 0 ? VersionVector.empty : [[log, at]])

@@ -85,8 +85,8 @@ export interface Positioned<out Response> {
 /** A replica, as it sees itself. */
 export interface Status {
   /**
-   * `primary` takes updates, `backup` follows, `joining` fetches the state, `apart` has lost touch with the others. Where
-   * there is no primary, `replica` takes updates like all others.
+   * `primary` takes updates, `backup` follows, `joining` fetches the state, `apart` has lost touch with the others, or
+   * has stopped. Where there is no primary, `replica` takes updates like all others.
    */
   readonly role: "primary" | "backup" | "replica" | "joining" | "apart"
   /** Grows with each change of who is primary or who belongs. */

@@ -67,7 +67,12 @@ export class FrontEnd {
     this.life = actor.state().registers.life
     return Effect.gen({ self: this }, function* () {
       yield* Effect.addFinalizer(() => Effect.sync(() => this.stop("it is shutting down")))
-      yield* Effect.forkScoped(Effect.catch(actor.failed, ({ message }) => Effect.sync(() => this.stop(message))))
+      yield* Effect.forkScoped(
+        Effect.catch(actor.failed, ({ message }) => {
+          this.stop(message)
+          return Effect.logError("the replica has stopped", { reason: message })
+        })
+      )
       const look = Effect.sync(() => this.look())
       yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(this.settings.tickMillis), look)))
     })
@@ -198,6 +203,7 @@ export class FrontEnd {
     if (this.stopped !== undefined) return
     this.stopped = why
     for (const each of this.open) this.end(each, Effect.fail(this.lost(each, why)))
+    for (const listener of this.listeners) listener()
   }
 
   private lost({ isRead, parts, withdrawn }: Open, reason: string): InvokeError {
@@ -252,7 +258,7 @@ export class FrontEnd {
     const { self } = this.actor!
     const { accepted } = this.actor!.state().registers
     return {
-      role: this.isApart() ? "apart" : "replica",
+      role: this.stopped !== undefined || this.isApart() ? "apart" : "replica",
       view: 0,
       primary: undefined,
       members: self.nodes,
