@@ -14,9 +14,10 @@
 import { Actor, type Card, type Protocol } from "@troupe/actor"
 import { VersionVector } from "@troupe/clocks"
 import type { ChannelInUse, NodeId, Transport } from "@troupe/transport"
-import { Effect, Layer, Schema, Stream } from "effect"
+import { Effect, Layer, Schema } from "effect"
+import { FrontEnd } from "./internal/naiveFrontEnd.ts"
 import type * as Machine from "./Machine.ts"
-import { Behind, type Position, type Replicated, type Status, type Tag } from "./Replicated.ts"
+import type { Position, Tag } from "./Replicated.ts"
 
 // --------------------------------------------------------------------------------------------------- messages and state
 
@@ -192,66 +193,5 @@ const nextDue = ({ early, held }: State): Early | undefined => {
 export const layer = <Self, S, Q, U, R>(tag: Tag<Self, S, Q, U, R>): Layer.Layer<Self, ChannelInUse, Transport> =>
   Layer.effect(
     tag,
-    Effect.gen(function* () {
-      const { machine } = tag
-      const actor = yield* Actor.spawn(protocol(machine))
-      const { node } = actor
-      const status = (): Status => {
-        const { applied } = actor.state()
-        const { nodes } = actor.self
-        return { role: "primary", view: 0, primary: node, members: nodes, applied, committed: applied }
-      }
-      const open = new Map<number, (answered: Answered) => void>()
-      let asked = 0
-      /** Those that look at the state after each step. */
-      const waiting = new Set<() => void>()
-      actor.subscribe((event) => {
-        if (event._tag === "Answered") {
-          open.get(event.id)?.(event)
-          open.delete(event.id)
-        }
-        for (const look of waiting) look()
-      })
-      const ask = (request: Q, after: Position): Effect.Effect<Answered> =>
-        Effect.callback((resume) => {
-          const id = ++asked
-          open.set(id, (answered) => resume(Effect.succeed(answered)))
-          actor.tell({ _tag: "Ask", id, request, after })
-          return Effect.sync(() => void open.delete(id))
-        })
-      const isHeld = (position: Position): boolean => VersionVector.descends(actor.state().held, position)
-      const reach = (position: Position): Effect.Effect<void> =>
-        Effect.callback((resume) => {
-          const look = (): void => {
-            if (!isHeld(position)) return
-            waiting.delete(look)
-            resume(Effect.void)
-          }
-          waiting.add(look)
-          look()
-          return Effect.sync(() => void waiting.delete(look))
-        })
-      const service: Replicated<Q, R> = {
-        self: node,
-        invoke: (request) => Effect.map(ask(request, VersionVector.empty), ({ response }) => response as R),
-        status: Effect.sync(status),
-        changes: Stream.concat(Stream.sync(status), Stream.map(actor.events, status)),
-        positions: {
-          of: actor.name,
-          invoke: (request, after, patienceMillis) => {
-            const inTime = Effect.timeoutOrElse(reach(after), {
-              duration: patienceMillis,
-              orElse: () => new Behind({ node, needed: after, held: actor.state().held })
-            })
-            return Effect.map(Effect.andThen(inTime, ask(request, after)), ({ held, response }) => ({
-              response: response as R,
-              at: machine.isRead(request) ? held : held.filter(([source]) => source === node)
-            }))
-          }
-        }
-      }
-      return service
-    })
+    Effect.map(Actor.spawn(protocol(tag.machine)), (actor) => new FrontEnd(tag.machine, actor).service())
   )
-
-type Answered = Extract<Event, { readonly _tag: "Answered" }>

@@ -1,5 +1,7 @@
 /** Sessions of clients that move between replicas; thousands of worlds by `npm run proof -- replication`. */
 import { Protocol } from "@troupe/actor"
+import { VersionVector } from "@troupe/clocks"
+import { Checker, Property, System } from "@troupe/model-checker"
 import { KeyValue, Naive, Passive, Quorum, type Replicated, Sessions, Single, Store } from "@troupe/replication"
 import { Faults, Simulation } from "@troupe/simulation"
 import { MemoryStorage } from "@troupe/storage"
@@ -35,14 +37,60 @@ describe("a guarantee that is off is missed", () => {
   it.each([
     ["naive", "readYourWrites", 1],
     ["naive", "monotonicReads", 1],
-    ["naive", "monotonicWrites", 6],
-    ["naive", "writesFollowReads", 21],
+    ["naive", "monotonicWrites", 2],
+    ["naive", "writesFollowReads", 2],
     ["passive", "readYourWrites", 1],
     ["passive", "monotonicReads", 1]
-  ] as ReadonlyArray<readonly [string, Name, number]>)("over %s replication: %s", async (below, name, seed) => {
+  ] as ReadonlyArray<readonly [string, Name, number]>)("over %s replication: %s", async (below, name, from) => {
     const subject = below === "naive" ? naive : passive
-    const { broken } = await run(subject, { seed, faults: Faults.none, guarantees: { ...all, [name]: false } })
-    expect(broken).toContain(name)
+    const guarantees = { ...all, [name]: false }
+    // Mostly the first one does it: which, is up to the order in which the driver runs things.
+    for (let seed = from; seed < from + 40; seed++) {
+      const { broken } = await run(subject, { seed, faults: Faults.none, guarantees })
+      if (broken.includes(name)) return
+    }
+    expect.fail(`${name} is kept though it is off`)
+  })
+})
+
+describe("every interleaving of two writes of a session, at two naive replicas of three", () => {
+  const x = VersionVector.make({ n1: 1 })
+  /** The second write follows the first, and says so or not. */
+  const verdictOf = async (after: Replicated.Position) => {
+    const ask = (key: string, follows: Replicated.Position): Naive.Command => ({
+      ...{ _tag: "Ask", id: 1, after: follows },
+      request: { _tag: "Put", key, value: 1 }
+    })
+    const system = System.make({
+      name: "a session over naive replicas",
+      members: System.members(Naive.protocol(numbers), ["n1", "n2", "n3"], undefined),
+      network: { order: "fifo" },
+      user: {
+        memo: 0,
+        moves: ({ memo, node, state }): ReadonlyArray<System.Move<Naive.Command, number>> => {
+          if (memo > 0 || node === "n3") return []
+          if (node === "n1") return [{ _tag: "Command", command: ask("x", []), memo: 1 }]
+          return VersionVector.descends(state.held, x) ? [{ _tag: "Command", command: ask("y", after), memo: 1 }] : []
+        }
+      },
+      properties: [
+        Property.always("who has the second has the first", ({ nodes }: System.View<Naive.State>) =>
+          nodes.every(
+            ({ state: { value } }) => !Object.hasOwn(value as object, "y") || Object.hasOwn(value as object, "x")
+          )
+        ),
+        Property.sometimes("all have both", ({ nodes }: System.View<Naive.State>) =>
+          nodes.every(({ state }) => state.applied === 2 && state.early.length === 0)
+        )
+      ]
+    })
+    const { properties } = await Effect.runPromise(Checker.check(system))
+    return properties.map(({ verdict }) => verdict)
+  }
+
+  it("keeps their order everywhere, where the second says what it follows, and not otherwise", async () => {
+    expect(await verdictOf(x)).toEqual(["holds", "holds"])
+    expect((await verdictOf([]))[0]).toBe("violated")
   })
 })
 
