@@ -1,11 +1,17 @@
 /** What operators meet: the configuration, the HTTP port, TCP between nodes, TLS to clients. */
+import { MemoryStorage } from "@troupe/storage"
+import { Memory } from "@troupe/transport"
 import { Effect } from "effect"
 import { Redis } from "ioredis"
 import { readFileSync } from "node:fs"
+import { type AddressInfo, connect, createServer } from "node:net"
 import { describe, expect, it } from "vitest"
+import * as Cluster from "../src/Cluster.ts"
 import * as ClusterConfig from "../src/Config.ts"
+import * as Connection from "../src/Connection.ts"
 import * as Http from "../src/Http.ts"
-import { serve, startCluster, withServer } from "./harness.ts"
+import * as Node from "../src/Node.ts"
+import { quiet, serve, startCluster, withServer } from "./harness.ts"
 
 const node = (id: string, port: number) => ({ id, peer: `127.0.0.1:${port}`, port: port + 1 })
 const valid = { cluster: "shop", replication: "passive", nodes: [node("n1", 7000), node("n2", 7100)] }
@@ -23,7 +29,7 @@ describe("a configuration", () => {
     expect(await Effect.runPromise(ClusterConfig.parse("cluster.json", JSON.stringify(valid)))).toEqual(valid)
   })
 
-  const refused: ReadonlyArray<readonly [name: string, config: unknown, says: string]> = [
+  const refused: Array<readonly [name: string, config: unknown, says: string]> = [
     ["that is no JSON", "{", "cluster.json"],
     ["without nodes", { ...valid, nodes: [] }, "nodes"],
     ["with a word that means nothing", { ...valid, paswort: "x" }, "paswort"],
@@ -45,6 +51,17 @@ describe("a configuration", () => {
       'nodes[0] and nodes[1] have one data directory "d". Give each its own'
     ]
   ]
+  const peerTls = { cert: "n1.pem", key: "n1.key", ca: "ca.pem" }
+  refused.push(
+    [
+      "whose nodes talk by TLS in part",
+      { ...valid, nodes: [{ ...valid.nodes[0], peerTls }, valid.nodes[1]] },
+      "nodes[1] has no peerTls, and others have. Give it to all nodes, or to none"
+    ],
+    ["with a certificate that has no key", { ...valid, tls: { cert: "cert.pem" } }, "key"],
+    ["with a bound that is none", { ...valid, limits: { maxClients: 0 } }, "maxClients"],
+    ["with a bound that means nothing", { ...valid, limits: { maxClient: 1 } }, "maxClient"]
+  )
   for (const [name, config, says] of refused) {
     it(`${name} is refused, and says why`, async () => expect(await problem(config)).toContain(says))
   }
@@ -107,10 +124,99 @@ describe("nodes over TCP", () => {
   })
 })
 
-describe("a server with a certificate", () => {
-  const pem = (name: string): string =>
-    readFileSync(new URL(`../../../packages/transport/test/fixtures/${name}.pem`, import.meta.url), "utf8")
+const pem = (name: string): string =>
+  readFileSync(new URL(`../../../packages/transport/test/fixtures/${name}.pem`, import.meta.url), "utf8")
 
+describe("nodes with certificates", () => {
+  it("know each other by them, and nobody else", async () => {
+    const ports = await Promise.all([freePort(), freePort(), freePort()])
+    const ids = ["n1", "n2", "stranger"]
+    const nodes = ids.map((id, index) => ({ id, peer: `127.0.0.1:${ports[index]}`, port: 0 }))
+    const config: ClusterConfig.ClusterConfig = { cluster: "shop", replication: "passive", nodes }
+    const answers = Effect.gen(function* () {
+      const [first, second, stranger] = yield* Effect.forEach(nodes, (own) =>
+        Cluster.startOne(config, own, {}, { cert: pem(`${own.id}.cert`), key: pem(`${own.id}.key`), ca: pem("ca") })
+      )
+      const ask = yield* Connection.local(second!.replicated)
+      yield* ask("SET", "a", "1")
+      const { applied } = yield* stranger!.replicated.status
+      return [yield* (yield* Connection.local(first!.replicated))("GET", "a"), applied]
+    })
+    // The stranger's certificate is signed by somebody else: two of three go on without it.
+    expect(await Effect.runPromise(Effect.scoped(Effect.provide(answers, quiet)))).toEqual([
+      { _tag: "Bulk", bytes: "1" },
+      0
+    ])
+  })
+})
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+
+describe("data", () => {
+  it("of a newer format is refused, and left as it is", async () => {
+    const store = MemoryStorage.make()
+    const identity = JSON.stringify({ format: Node.format + 1, cluster: "local", node: "n1", replication: "passive" })
+    store.cells.set("kv/identity", new TextEncoder().encode(identity))
+    const refused = await Effect.runPromise(
+      Effect.scoped(
+        Effect.flip(
+          Cluster.startReplica(
+            { id: "n1", replication: "passive" },
+            Memory.layer(Memory.network({ nodes: ["n1"] }), "n1"),
+            MemoryStorage.layer(store)
+          )
+        )
+      )
+    )
+    expect(refused.message).toContain(
+      `its format is ${Node.format + 1}, and this version knows ${Node.format}. Nothing was changed`
+    )
+    expect(store.logs.size).toBe(0)
+  })
+})
+
+describe("WAIT", () => {
+  const told = async (replication: "passive" | "naive"): Promise<unknown> => {
+    const cluster = await startCluster({ nodes: 5, transport: "memory", replication })
+    const redis = new Redis(cluster.nodes[1]!.server.port)
+    await redis.set("a", "1")
+    const count = await redis.wait(4, 1000)
+    redis.disconnect()
+    await cluster.stop()
+    return count
+  }
+
+  it("tells of a majority, besides one, where that is what an answer stands on: more may be away", async () => {
+    expect(await told("passive")).toBe(2)
+  })
+
+  it("tells of nobody where nobody was waited for", async () => {
+    expect(await told("naive")).toBe(0)
+  })
+})
+
+describe("a cluster that stops", () => {
+  it("does not wait for clients that have been answered and stay", async () => {
+    const cluster = await startCluster({ nodes: 3, transport: "memory" })
+    const idle = cluster.nodes.map(({ server }) => connect({ port: server.port, allowHalfOpen: true }))
+    const heard = await Promise.all(
+      idle.map((socket) => new Promise((resolve) => socket.once("data", resolve).write("PING\r\n")))
+    )
+    expect(heard.join("")).toBe("+PONG\r\n".repeat(3))
+    const before = performance.now()
+    await cluster.stop()
+    expect(performance.now() - before).toBeLessThan(2_000)
+    for (const socket of idle) socket.destroy()
+  })
+})
+
+describe("a server with a certificate", () => {
   it("serves who speaks TLS", () =>
     withServer(
       async ({ port }) => {
