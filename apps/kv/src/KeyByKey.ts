@@ -1,6 +1,6 @@
 /** What a node adds to a store whose keys are replicated apart: what concerns all of them. */
 import type { Replicated } from "@troupe/replication"
-import { Effect, type Scope } from "effect"
+import { Effect } from "effect"
 import { run } from "./commands/all.ts"
 import * as Facts from "./Facts.ts"
 import * as Reply from "./Reply.ts"
@@ -40,27 +40,3 @@ const flush = (store: Store, words: ReadonlyArray<string>): Effect.Effect<Reply.
   })
 
 const step = (...words: ReadonlyArray<string>): Step => ({ _tag: "Run", words })
-
-const sweepMillis = 100
-/** Keys that are looked at each time. */
-const looked = 1000
-
-/** Removes keys and locks that have expired, for as long as the scope lives: bounded work at a time. */
-export const sweeping = (store: Store): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const { members } = yield* store.status
-    const [rank, nodes] = [members.indexOf(store.self), members.length]
-    let from = 0
-    const sweep = Effect.gen(function* () {
-      const [found] = yield* store.invoke(
-        { steps: [{ _tag: "Due", from, count: looked, rank, nodes }] },
-        { read: "local" }
-      )
-      if (found?._tag !== "Multiple") return
-      const [next, ...over] = found.items
-      const names = over.flatMap((name) => (name._tag === "Simple" ? [name.text] : []))
-      if (names.length > 0) yield* store.invoke({ steps: [{ _tag: "Sweep", names }] })
-      from = next?._tag === "Integer" ? next.value % 2 ** 32 : 0
-    })
-    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(sweepMillis), Effect.ignore(sweep))))
-  })

@@ -10,10 +10,9 @@ import { type Machine, Trie } from "@troupe/replication"
 import { commandOf, commands, run } from "./commands/all.ts"
 import type { Command } from "./commands/Command.ts"
 import * as Facts from "./Facts.ts"
-import { due } from "./Housekeeping.ts"
 import * as Integers from "./Integers.ts"
 import * as Reply from "./Reply.ts"
-import { type Chore, largestResponse, type Request, type Response, sizeOf, type Step, tooLarge } from "./Request.ts"
+import { largestResponse, type Request, type Response, sizeOf, type Step, tooLarge } from "./Request.ts"
 import { type Listing, View } from "./View.ts"
 
 type Part = Machine.Part<Request>
@@ -35,7 +34,7 @@ const anonymous = ""
 // ------------------------------------------------------------------------------------------------------------- the parts
 
 /** How many parts a step has. */
-const countOf = (step: Step | Chore): number => {
+const countOf = (step: Step): number => {
   switch (step._tag) {
     case "Run": {
       const scope = commandOf(step.words)?.scope
@@ -48,16 +47,12 @@ const countOf = (step: Step | Chore): number => {
       return step.keys.length
     case "Transaction":
       return placeOf(step) === undefined ? 0 : 1
-    case "Sweep":
-      return step.names.length
-    case "Due":
-      return 0
   }
 }
 
-const addParts = (step: Step | Chore, parts: Array<Part>): void => {
+const addParts = (step: Step, parts: Array<Part>): void => {
   if (countOf(step) === 0) return
-  const add = (key: string, own: Step | Chore): void => void parts.push({ key, request: { steps: [own] } })
+  const add = (key: string, own: Step): void => void parts.push({ key, request: { steps: [own] } })
   switch (step._tag) {
     case "Run":
       return addPartsOfCommand(step, commandOf(step.words)!, add)
@@ -65,11 +60,7 @@ const addParts = (step: Step | Chore, parts: Array<Part>): void => {
       for (const key of step.keys) add(key, { _tag: "Watch", keys: [anonymous] })
       return
     case "Transaction":
-      return add(placeOf(step)!, within(step))
-    case "Sweep":
-      for (const name of step.names) add(name, { _tag: "Sweep", names: [] })
-      return
-    case "Due":
+      add(placeOf(step)!, within(step))
   }
 }
 
@@ -147,7 +138,7 @@ const within = ({ commands, watched }: Transaction): Transaction => ({
 // --------------------------------------------------------------------------------------------------- what has no part
 
 const isOfAll = (words: Words): boolean => commands.get(words[0]!)?.scope._tag === "All"
-const isStepOfAll = (step: Step | Chore): boolean => step._tag === "Due" || (step._tag === "Run" && isOfAll(step.words))
+const isStepOfAll = (step: Step): boolean => step._tag === "Run" && isOfAll(step.words)
 
 const crosses = (what: string): Reply.Reply =>
   Reply.failure(
@@ -158,7 +149,7 @@ const transactionCrosses = crosses("a transaction")
 const scriptCrosses = crosses("a script")
 
 /** The reply to a step that is about no key, or that must not be about several. */
-const replyWithout = (step: Step | Chore): Reply.Reply => {
+const replyWithout = (step: Step): Reply.Reply => {
   const nothing = new View(Facts.init, { now: 0, random: () => 0 })
   switch (step._tag) {
     case "Run":
@@ -166,8 +157,6 @@ const replyWithout = (step: Step | Chore): Reply.Reply => {
         ? scriptCrosses
         : run(nothing, step.words)
     case "Watch":
-    case "Sweep":
-    case "Due":
       return Reply.multiple([])
     case "Transaction":
       return placesOf(step).size > 1 || step.commands.some(isOfAll)
@@ -176,7 +165,7 @@ const replyWithout = (step: Step | Chore): Reply.Reply => {
   }
 }
 
-const joined = (step: Step | Chore, replies: ReadonlyArray<Reply.Reply>): Reply.Reply => {
+const joined = (step: Step, replies: ReadonlyArray<Reply.Reply>): Reply.Reply => {
   const failed = replies.find(({ _tag }) => _tag === "Failure")
   if (failed !== undefined) return failed
   if (step._tag === "Watch") return Reply.multiple(replies.flatMap(itemsOf))
@@ -205,35 +194,10 @@ const listing = (copy: Machine.Copy<Facts.State>, at: Machine.Moment): Listing =
   isOver: ({ expires }) => expires !== 0 && expires <= at.now
 })
 
-/** After how long the next of the other nodes sees to what one leaves lying. */
-const turnMillis = 10_000
-
-const dueOf = (
-  copy: Machine.Copy<Facts.State>,
-  { count, from, nodes, rank }: Chore & { readonly _tag: "Due" },
-  { now, random }: Machine.Moment
-): Reply.Reply => {
-  const names: Array<Reply.Reply> = []
-  let seen = 0
-  let last = -1
-  for (const [name, state] of copy.from(from)) {
-    const hash = Trie.hash(name)
-    if (seen++ >= count && hash !== last) return Reply.multiple([Reply.integer(last + 1), ...names])
-    last = hash
-    const distance = (rank + hash) % nodes
-    if (due(state, { now: now - distance * turnMillis, random }).length > 0) names.push(Reply.simple(name))
-  }
-  return Reply.multiple([Reply.zero, ...names])
-}
-
 const survey = (copy: Machine.Copy<Facts.State>, { steps }: Request, at: Machine.Moment): Response => {
   const replies: Array<Reply.Reply> = []
   const keys = listing(copy, at)
   for (const step of steps) {
-    if (step._tag === "Due") {
-      replies.push(dueOf(copy, step, at))
-      continue
-    }
     const scope = step._tag === "Run" ? commandOf(step.words)?.scope : undefined
     if (scope?._tag === "All") {
       if (scope.list === undefined) break

@@ -12,19 +12,19 @@ import { due } from "./Housekeeping.ts"
 import { keyed } from "./Keyed.ts"
 import { layout } from "./Layout.ts"
 import * as Reply from "./Reply.ts"
-import { type Chore, largestResponse, Request, Response, sizeOf, type Step, tooLarge } from "./Request.ts"
+import { largestResponse, Request, Response, sizeOf, type Step, tooLarge } from "./Request.ts"
 import { View } from "./View.ts"
 
 export type { Request, Response, Step } from "./Request.ts"
 
 const isReadCommand = (words: ReadonlyArray<string>): boolean => commands.get(words[0]!)?.writes === false
 
-const isReadStep = (step: Step | Chore): boolean => {
+const isReadStep = (step: Step): boolean => {
   if (step._tag === "Transaction") return step.commands.every(isReadCommand)
-  return step._tag === "Run" ? isReadCommand(step.words) : step._tag !== "Sweep"
+  return step._tag === "Watch" || isReadCommand(step.words)
 }
 
-const runStep = (view: View, step: Step | Chore): Reply.Reply => {
+const runStep = (view: View, step: Step): Reply.Reply => {
   switch (step._tag) {
     case "Run":
       return run(view, step.words)
@@ -34,11 +34,6 @@ const runStep = (view: View, step: Step | Chore): Reply.Reply => {
       const changed = step.watched.some(({ key, version }) => (view.get(key)?.version ?? 0) !== version)
       return changed ? Reply.noArray : Reply.multiple(step.commands.map((words) => run(view, words)))
     }
-    case "Sweep":
-      for (const update of due(view.settled(), view)) view.do(update)
-      return Reply.ok
-    case "Due":
-      return Reply.multiple([])
   }
 }
 

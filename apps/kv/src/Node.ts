@@ -3,7 +3,7 @@ import { LocalWrite, Naive, Passive, Quorum, type Replicated } from "@troupe/rep
 import { Storage, type StorageError } from "@troupe/storage"
 import type { ChannelInUse, Transport } from "@troupe/transport"
 import { Context, Effect, Layer, Schema } from "effect"
-import { flushing, sweeping } from "./KeyByKey.ts"
+import { flushing } from "./KeyByKey.ts"
 import type { Request, Response } from "./KeyspaceMachine.ts"
 import type { Server } from "./server/Server.ts"
 import { Store } from "./Store.ts"
@@ -29,11 +29,7 @@ type Layers = Layer.Layer<Store, ReplicationError, Transport | Storage>
 const quorum = (options: QuorumOptions): Layers =>
   Layer.effect(
     Store,
-    Effect.gen(function* () {
-      const store = Context.get(yield* Layer.build(Quorum.layer(Store, options)), Store)
-      yield* sweeping(store)
-      return flushing(store)
-    })
+    Effect.map(Layer.build(Quorum.layer(Store, options)), (context) => flushing(Context.get(context, Store)))
   )
 
 const layerOf = ({ quorum: options = {}, replication }: Own): Layers => {

@@ -17,19 +17,7 @@ export const Step = Schema.Union([
 ])
 export type Step = typeof Step.Type
 
-/** What nodes ask, not clients: where each key is replicated apart, and what has expired is to be removed. */
-export const Chore = Schema.Union([
-  /**
-   * Of this node's copy, `count` keys from this hash on: the hash to go on from, and the names of the machines in which
-   * something has expired for so long that it is for the node of this rank to see to it.
-   */
-  Schema.TaggedStruct("Due", { from: Schema.Int, count: Schema.Int, rank: Schema.Int, nodes: Schema.Int }),
-  /** In these machines, remove what has expired. */
-  Schema.TaggedStruct("Sweep", { names: Schema.Array(Schema.String) })
-])
-export type Chore = typeof Chore.Type
-
-export const Request = Schema.Struct({ steps: Schema.Array(Schema.Union([Step, Chore])) })
+export const Request = Schema.Struct({ steps: Schema.Array(Step) })
 export type Request = typeof Request.Type
 
 /**

@@ -16,7 +16,7 @@ type Listed = Pick<Keyspace.Entry, "key" | "expires">
 
 export class View implements Listing {
   readonly now: number
-  readonly random: () => number
+  private readonly random: () => number
   readonly updates: Array<Facts.Update> = []
   private readonly base: Facts.State
   /** `base` with the first `settledCount` updates. */

@@ -184,11 +184,11 @@ describe("three nodes over TCP and on disk, without a primary", () => {
       while (workload.answered < before + count) await pause(10)
     }
     const running = Promise.all(["a", "b", "c", "d", "e"].map((name, index) => workload.run(name, index % 3)))
-    await more(100)
+    await more(80)
     await nodes.stop(2)
-    await more(150)
-    await nodes.start(2)
     await more(100)
+    await nodes.start(2)
+    await more(80)
     workload.stop()
     await running
     expect(workload.verdict("register", Specifications.casRegister())).toMatchObject({ _tag: "Ok" })
