@@ -64,7 +64,7 @@ describe("troupe torture kv", () => {
     async () => {
       const out = join(directory, "interrupted")
       mkdirSync(out)
-      const child = start("torture", "kv", "--nodes", "3", "--kills", "9", "--out", out, "--verbose")
+      const child = start("torture", "kv", "--nodes", "3", "--out", out, "--verbose")
       const end = ended(child)
       await new Promise<void>((resolve) => child.stderr!.once("data", () => resolve()))
       expect(processesOf(out).length).toBeGreaterThan(1)

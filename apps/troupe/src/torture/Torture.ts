@@ -79,6 +79,7 @@ export const endure = (session: Session, tell: (text: string) => void): Effect.E
   Effect.scoped(
     Effect.gen(function* () {
       const cluster = yield* start(session.options)
+      tell(`${session.options.nodes} nodes start, seed ${session.options.seed}`)
       const nemesis = new Nemesis(cluster, session.recorder, tell)
       session.inflicted = nemesis.inflicted
       yield* underFaults(session, cluster, nemesis)
