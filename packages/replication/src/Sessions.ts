@@ -13,6 +13,9 @@
  * and LocalWrite from the node's own copy, all of Naive. Over Quorum a session reads by quorums, and finds all there, unless
  * `writeBack` is off: then it cannot be had. An update that is in doubt is not remembered.
  *
+ * The guarantees are about which updates a copy holds, and which it has applied before which. Updates that know nothing of
+ * each other Naive applies in any order: a machine makes copies agree all the same, if it takes care to, as `KeyValue` does.
+ *
  * An update counts as a write alone, also where its response tells of the state: a read after it is as monotonic as ever,
  * the response itself may be behind.
  *

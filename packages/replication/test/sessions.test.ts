@@ -53,6 +53,39 @@ describe("a guarantee that is off is missed", () => {
   })
 })
 
+describe("a layer that says less than it holds", () => {
+  const oneLess = (position: Replicated.Position): Replicated.Position =>
+    position.flatMap(([source, count]) => (count > 1 ? [[source, count - 1] as const] : []))
+
+  const planted = ({ layer, ...rest }: Subject): Subject => ({
+    ...rest,
+    layer: Layer.effect(
+      KeyValue.KeyValue,
+      Effect.map(KeyValue.KeyValue, (service) => {
+        const { invoke, of } = service.positions!
+        const positions: typeof service.positions = {
+          of,
+          invoke: (request, after, patienceMillis) =>
+            Effect.map(invoke(request, after, patienceMillis), (answer) => ({ ...answer, at: oneLess(answer.at) }))
+        }
+        return { ...service, positions }
+      })
+    ).pipe(Layer.provide(layer))
+  })
+
+  it.each([
+    ["passive", passive],
+    ["naive", naive]
+  ])("by one, is found: %s", async (_, subject) => {
+    const found = new Set<string>()
+    for (let seed = 1; seed <= 20 && found.size === 0; seed++) {
+      const { violations } = await run(planted(subject), { seed, faults: Faults.none })
+      for (const name of violations) found.add(name)
+    }
+    expect(found.size).toBeGreaterThan(0)
+  })
+})
+
 describe("every interleaving of two writes of a session, at two naive replicas of three", () => {
   const x = VersionVector.make({ n1: 1 })
   /** The second write follows the first, and says so or not. */
