@@ -137,7 +137,7 @@ export class Behind extends Schema.TaggedError<Behind>()("Behind", {
   override get message(): string {
     return (
       `${this.node} is behind this session: it holds ${show(this.held)} and needs ${show(this.needed)}. ` +
-      "Nothing was changed; try again later, or at another node."
+      "Nothing was changed; try again later or at another node, or begin a new session, which knows nothing of this one."
     )
   }
 }

@@ -163,7 +163,7 @@ describe("a copy that is behind a session", () => {
       })
     )
     expect(value).toEqual([
-      'n3 is behind this session: it holds {"log":1} and needs {"log":2}. Nothing was changed; try again later, or at another node.',
+      'n3 is behind this session: it holds {"log":1} and needs {"log":2}. Nothing was changed; try again later or at another node, or begin a new session, which knows nothing of this one.',
       { _tag: "Absent" },
       { _tag: "Found", value: Store.bytes("1"), version: 1 }
     ])
