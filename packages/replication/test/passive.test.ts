@@ -131,7 +131,7 @@ describe("passive replication", () => {
     const self = Protocol.self("n2", nodes, Passive.defaults)
     const batches = Array.from({ length: 10 }, (_, i) => ({
       ...{ view: 1, now: i, before: i },
-      entries: [{ client: 0, life: 1, counter: i + 1, floor: i, response: i, updates: [{ key: `k${i}`, value: i }] }]
+      entries: [{ client: 0, life: 1, counter: i + 1, floor: i, response: i, updates: [{ key: `k${i}`, value: i + 1 }] }]
     }))
     const restore = protocol.durable!.restore
     const state = restore(protocol.init(self), { _tag: "Append", at: 0, commit: 7, batches }, self)
