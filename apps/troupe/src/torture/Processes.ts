@@ -29,6 +29,8 @@ export class Process {
   private readonly clockFile: string
   private readonly log: WriteStream
   private child: ChildProcess | undefined
+  /** Whether it has no room: then it may end by itself, if it was only starting. */
+  private isFull = false
   /** What ended without having been told to, and how. */
   readonly deaths: Array<string> = []
 
@@ -54,12 +56,13 @@ export class Process {
       detached: true
     })
     this.child = child
+    this.isFull = false
     child.stdout.pipe(this.log, { end: false })
     child.stderr.pipe(this.log, { end: false })
     child.once("exit", (code, signal) => {
       if (this.child !== child) return
       this.child = undefined
-      this.deaths.push(`${this.id} ended by itself, ${signal ?? `exit code ${code}`}`)
+      if (!this.isFull) this.deaths.push(`${this.id} ended by itself, ${signal ?? `exit code ${code}`}`)
     })
   })
 
@@ -78,6 +81,7 @@ export class Process {
   /** From now on the system refuses every byte beyond a file's first ones. Only Linux can be asked for that from outside. */
   readonly fill: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.child?.pid === undefined) return resume(Effect.void)
+    this.isFull = true
     execFile("prlimit", ["--pid", `${this.child.pid}`, "--fsize=0:"], () => resume(Effect.void))
   })
 
