@@ -24,6 +24,10 @@ export interface Call {
 
 export const reads = ({ f }: Pick<Call, "f">): boolean => f === "read" || f === "get"
 
+/** What found another value, or a lock held, has written nothing. */
+const hasRead = (call: Call, outcome: Outcome): boolean =>
+  reads(call) || (outcome.type === "ok" && (outcome.value === false || outcome.value === null))
+
 /** How a call ended: `fail`, it is known not to have happened; `info`, it may have. */
 export type Outcome =
   | { readonly type: "ok"; readonly value?: History.Value }
@@ -34,6 +38,7 @@ export interface Sample {
   readonly fromMillis: number
   readonly toMillis: number
   readonly type: Outcome["type"]
+  /** Whether it has changed nothing. */
   readonly isRead: boolean
 }
 
@@ -77,7 +82,7 @@ export class Recorder {
     this.write(process, call, "invoke", call.input)
     return (outcome) => {
       const { type } = outcome
-      this.samples.push({ fromMillis, toMillis: this.elapsedMillis, type, isRead: reads(call) })
+      this.samples.push({ fromMillis, toMillis: this.elapsedMillis, type, isRead: hasRead(call, outcome) })
       if (outcome.type === "ok") this.write(process, call, "ok", outcome.value)
       else {
         this.write(process, call, outcome.type, undefined)

@@ -191,15 +191,14 @@ const recover = ({ problems, progress, recorder }: Session, cluster: Cluster): E
     yield* Effect.forEach(
       cluster.nodes,
       (node, index) =>
-        readAll(
-          node,
-          finalReader + index,
-          keys,
-          recorder,
-          () => (progress.part = ++read / (keys.length * cluster.nodes.length))
+        Effect.catch(
+          readAll(node, finalReader + index, keys, recorder, () => {
+            progress.part = ++read / (keys.length * cluster.nodes.length)
+          }),
+          (problem) => Effect.sync(() => problems.push(problem))
         ),
       { concurrency: "unbounded", discard: true }
-    ).pipe(Effect.catch((problem) => Effect.sync(() => problems.push(problem))))
+    )
   })
 
 /** At a node; fails with what is wrong with it. */
