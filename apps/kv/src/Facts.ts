@@ -35,6 +35,25 @@ export const Update = Schema.Union([
 ])
 export type Update = typeof Update.Type
 
+/** About what it takes as a message. */
+export const sizeOf = (update: Update): number => {
+  switch (update._tag) {
+    case "Put":
+      return update.key.length + update.value.length + 16
+    case "Remove":
+    case "Unlock":
+      return lengthOf(update.keys)
+    case "Expired":
+      return lengthOf(update.keys) + lengthOf(update.locks)
+    case "Lock":
+      return update.key.length + 16
+    default:
+      return 16
+  }
+}
+
+const lengthOf = (keys: ReadonlyArray<string>): number => keys.reduce((sum, key) => sum + key.length + 4, 16)
+
 export const apply = (state: State, update: Update): State => {
   switch (update._tag) {
     case "Put":

@@ -71,6 +71,12 @@ export const machine: Machine.Machine<Facts.State, Request, Facts.Update, Respon
   apply: Facts.apply,
   dump: Facts.dump,
   housekeeping: { everyMillis: 100, due },
+  sizeOf: (updates, response) => {
+    let bytes = 0
+    for (const update of updates) bytes += Facts.sizeOf(update)
+    for (const reply of response ?? []) bytes += sizeOf(reply)
+    return bytes
+  },
   layout,
   keyed
 }

@@ -51,6 +51,11 @@ export interface Machine<in out State, in out Request, in out Update, in out Res
     readonly everyMillis: number
     readonly due: (state: State, at: Moment) => ReadonlyArray<Update>
   }
+  /**
+   * About how many bytes these are in a message, of one request: what is under way at a time, and what is kept for replicas
+   * that were away, is bounded by it. Default: 64 an update.
+   */
+  readonly sizeOf?: (updates: ReadonlyArray<Update>, response: Response | undefined) => number
   /** How updates and responses become bytes, where that should take less time than what is derived from their schemas. */
   readonly layout?: Layout<Update, Response>
   /** Where requests are of single keys that have nothing to do with each other: so that each key can be replicated apart. */

@@ -4,6 +4,7 @@ import { Schema } from "effect"
 import { describe, expect, it } from "vitest"
 import { codecs } from "../src/internal/passive/layout.ts"
 import type { Batch, Message, Record } from "../src/internal/passive/messages.ts"
+import * as Replica from "../src/internal/passive/replica.ts"
 
 const texts: Machine.Machine<string, string, string, string> = {
   name: "texts",
@@ -60,12 +61,20 @@ const messages: ReadonlyArray<Message> = [
   { ...prepare, batches: [batch, { ...batch, entries: [] }] },
   { _tag: "Ack", view: 1, round: 2 ** 33, at: 3 },
   { _tag: "Requests", life: 1, floor: 2, asked: [{ counter: 2, request: "x" }] },
+  { _tag: "Snapshot", view: 3, piece: { at: 3, atView: 2, part: 1, updates: [] } },
   { _tag: "Vote", view: 2, at: 3, atView: 1 }
 ]
 const records: ReadonlyArray<Record> = [
   { _tag: "Append", at: 12, commit: 11, batches: [batch] },
   { _tag: "Life", life: 3, view: 4 },
-  { _tag: "Piece", piece: { at: 3, atView: 2, part: 0, updates: ["u"] } }
+  { _tag: "Piece", piece: { at: 3, atView: 2, part: 0, updates: ["u"] } },
+  {
+    _tag: "Piece",
+    piece: {
+      ...{ at: 3, atView: 2, part: 1, updates: ["v", "w"] },
+      end: { now: 0.5, requests: 9, clients: [{ life: 1, floor: 2, top: 3, answers: [{ counter: 2, response: "r" }] }] }
+    }
+  }
 ]
 
 describe.each([
@@ -101,5 +110,27 @@ describe("entries", () => {
     const { batches } = Codec.decode(message, sent) as typeof prepare
     expect(Codec.encode(record, { _tag: "Append", at: 1, commit: 0, batches })).toEqual(own)
     expect(counting.written).toBe(1)
+  })
+})
+
+describe("what a batch makes of a state", () => {
+  const version = Replica.latest(Replica.init(byHand, 3))
+
+  it("is computed once by replicas of one process that hold the same state, and shared", () => {
+    let applied = 0
+    const machine = { ...byHand, apply: (_state: string, text: string) => (applied++, `${text}!`) }
+    const one = Replica.apply(machine, version, batch)
+    const other = Replica.apply(machine, version, batch)
+    expect([one.state, other, applied]).toEqual(["b!", one, 3])
+  })
+
+  it("is computed anew of another state, of another machine, and of a batch that came over a network", () => {
+    let applied = 0
+    const machine = { ...byHand, apply: (_state: string, text: string) => (applied++, text) }
+    Replica.apply(machine, version, batch)
+    Replica.apply(machine, { ...version, state: "another" }, batch)
+    Replica.apply({ ...machine }, version, batch)
+    Replica.apply(machine, version, { ...batch })
+    expect(applied).toBe(4 * 3)
   })
 })

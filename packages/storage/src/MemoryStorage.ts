@@ -54,39 +54,55 @@ const service = (store: Store): Context.Service.Shape<typeof Storage> => {
   }
 }
 
-const open = (name: string, stored: Stored): Log => ({
-  name,
-  get first() {
-    return stored.first
-  },
-  get next() {
-    return stored.first + stored.records.length
-  },
-  get bytes() {
-    return stored.bytes
-  },
-  append: (record) => {
-    stored.bytes += record.length
-    return stored.first + stored.records.push(record) - 1
-  },
-  flush: (done) => done(undefined),
-  flushed: Effect.void,
-  read: (from, to) =>
-    Stream.suspend(() =>
-      Stream.fromIterable(
-        stored.records.slice(Math.max(0, from - stored.first), to === undefined ? undefined : to - stored.first)
-      )
-    ),
-  truncate: (from) => {
-    for (const record of stored.records.splice(Math.max(0, from - stored.first))) stored.bytes -= record.length
-  },
-  snapshot: Stream.suspend(() => Stream.fromIterable(stored.snapshot)),
-  compact: (upTo, chunks) =>
-    Effect.sync(() => {
-      const count = Math.min(upTo - stored.first, stored.records.length)
-      if (count < 0) return
-      stored.snapshot = [...chunks]
-      for (const record of stored.records.splice(0, count)) stored.bytes -= record.length
-      stored.first += count
-    })
-})
+/** How often each was opened. */
+const lives = new WeakMap<Stored, number>()
+
+const open = (name: string, stored: Stored): Log => {
+  const life = (lives.get(stored) ?? 0) + 1
+  lives.set(stored, life)
+  return {
+    name,
+    get first() {
+      return stored.first
+    },
+    get next() {
+      return stored.first + stored.records.length
+    },
+    get bytes() {
+      return stored.bytes
+    },
+    append: (record) => {
+      stored.bytes += record.length
+      return stored.first + stored.records.push(record) - 1
+    },
+    flush: (done) => done(undefined),
+    flushed: Effect.void,
+    read: (from, to) =>
+      Stream.suspend(() =>
+        Stream.fromIterable(
+          stored.records.slice(Math.max(0, from - stored.first), to === undefined ? undefined : to - stored.first)
+        )
+      ),
+    truncate: (from) => {
+      for (const record of stored.records.splice(Math.max(0, from - stored.first))) stored.bytes -= record.length
+    },
+    snapshot: Stream.suspend(() => Stream.fromIterable(stored.snapshot)),
+    compact: (upTo, chunks) =>
+      Effect.gen(function* () {
+        if (upTo < stored.first) return
+        const snapshot: Array<Uint8Array> = []
+        for (const chunk of chunks) {
+          snapshot.push(chunk)
+          // Making one takes time that others need meanwhile.
+          yield* Effect.yieldNow
+          // Whoever has opened it since reads it as it was.
+          if (lives.get(stored) !== life) return
+        }
+        const count = Math.min(upTo - stored.first, stored.records.length)
+        if (count < 0) return
+        stored.snapshot = snapshot
+        for (const record of stored.records.splice(0, count)) stored.bytes -= record.length
+        stored.first += count
+      })
+  }
+}

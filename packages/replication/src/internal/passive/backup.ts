@@ -13,8 +13,8 @@ import { join } from "./views.ts"
 type Prepare = Extract<Message, { readonly _tag: "Prepare" }>
 type Fetch = Extract<Message, { readonly _tag: "Fetch" }>
 
-/** Requests that one message brings to who was away, about. */
-const tailRequests = 2048
+/** Bytes that one message brings to who was away, and some. */
+const tailBytes = 1024 * 1024
 
 /** Of the view that this node is in, or a later one. */
 export const onPrepare = (
@@ -93,7 +93,7 @@ export const onFetch = (
   const { log } = state.replica
   if (from > Log.last(log)) return state
   if (piece === undefined && from >= log.base.at) {
-    const batches = Log.following(log, from, tailRequests, ({ entries }) => 1 + entries.length)
+    const batches = Log.following(log, from, tailBytes, (batch) => Replica.sizeOf(machine, batch))
     act.sendNow(to, { ...(beat(state) as Prepare), at: from, atView: Log.viewAt(log, from)!, batches })
     return state
   }

@@ -6,12 +6,12 @@
  */
 import { Codec, Reader, type Writer } from "@troupe/transport"
 import type * as Machine from "../../Machine.ts"
-import { type Batch, type Entry, type Message, type Record, schemas } from "./messages.ts"
+import { type Batch, type Entry, type Message, type Piece, type Record, schemas } from "./messages.ts"
 
 /** Raised with each change of what follows it. */
 const version = 1
 
-const kinds = { other: 0, prepare: 1, ack: 2, append: 3 } as const
+const kinds = { other: 0, prepare: 1, ack: 2, append: 3, piece: 4 } as const
 
 export interface Codecs {
   readonly message: Codec.Codec<Message>
@@ -28,13 +28,14 @@ export const codecs = (machine: Machine.Any): Codecs => {
 }
 
 const make = (machine: Machine.Any): Codecs => {
-  const { entries, message, record } = schemas(machine)
+  const { end, entries, message, record, updates } = schemas(machine)
   const { layout } = machine
   const batches = batchesOf(encodedOnce(layout === undefined ? Codec.binary(entries) : entriesOf(layout)))
+  const pieces = piecesOf(layout === undefined ? Codec.binary(updates) : layout.updates, Codec.binary(end))
   const name = `passive-${version} ${layout === undefined ? "binary" : `${layout.updates.name} ${layout.response.name}`}`
   return {
-    message: messagesOf(name, Codec.binary(message), batches),
-    record: recordsOf(name, Codec.binary(record), batches)
+    message: messagesOf(name, Codec.binary(message), batches, pieces),
+    record: recordsOf(name, Codec.binary(record), batches, pieces)
   }
 }
 
@@ -45,7 +46,12 @@ interface Part<A> {
   readonly read: (from: Reader) => A
 }
 
-const messagesOf = (name: string, others: Codec.Codec<Message>, batches: Part<ReadonlyArray<Batch>>) =>
+const messagesOf = (
+  name: string,
+  others: Codec.Codec<Message>,
+  batches: Part<ReadonlyArray<Batch>>,
+  pieces: Part<Piece>
+) =>
   codecOf<Message>(name, others, {
     write: (message, into) => {
       switch (message._tag) {
@@ -65,12 +71,18 @@ const messagesOf = (name: string, others: Codec.Codec<Message>, batches: Part<Re
           into.natural(message.round)
           into.natural(message.at)
           return true
+        case "Snapshot":
+          into.natural(kinds.piece)
+          into.natural(message.view)
+          pieces.write(message.piece, into)
+          return true
         default:
           return false
       }
     },
     read: (kind, from) => {
       if (kind === kinds.ack) return { _tag: "Ack", view: from.natural(), round: from.natural(), at: from.natural() }
+      if (kind === kinds.piece) return { _tag: "Snapshot", view: from.natural(), piece: pieces.read(from) }
       if (kind !== kinds.prepare) return undefined
       const view = from.natural()
       const round = from.natural()
@@ -82,17 +94,31 @@ const messagesOf = (name: string, others: Codec.Codec<Message>, batches: Part<Re
     }
   })
 
-const recordsOf = (name: string, others: Codec.Codec<Record>, batches: Part<ReadonlyArray<Batch>>) =>
+const recordsOf = (
+  name: string,
+  others: Codec.Codec<Record>,
+  batches: Part<ReadonlyArray<Batch>>,
+  pieces: Part<Piece>
+) =>
   codecOf<Record>(name, others, {
     write: (record, into) => {
-      if (record._tag !== "Append") return false
-      into.natural(kinds.append)
-      into.natural(record.at)
-      into.natural(record.commit)
-      batches.write(record.batches, into)
-      return true
+      switch (record._tag) {
+        case "Append":
+          into.natural(kinds.append)
+          into.natural(record.at)
+          into.natural(record.commit)
+          batches.write(record.batches, into)
+          return true
+        case "Piece":
+          into.natural(kinds.piece)
+          pieces.write(record.piece, into)
+          return true
+        default:
+          return false
+      }
     },
     read: (kind, from) => {
+      if (kind === kinds.piece) return { _tag: "Piece", piece: pieces.read(from) }
       if (kind !== kinds.append) return undefined
       return { _tag: "Append", at: from.natural(), commit: from.natural(), batches: batches.read(from) }
     }
@@ -218,6 +244,24 @@ const entriesOf = ({ response, updates }: Machine.Layout<unknown, unknown>): Cod
     }
     from.finish()
     return entries
+  }
+})
+
+const piecesOf = (
+  updates: Codec.Codec<ReadonlyArray<unknown>>,
+  end: Codec.Codec<NonNullable<Piece["end"]>>
+): Part<Piece> => ({
+  write: (piece, into) => {
+    into.natural(piece.at)
+    into.natural(piece.atView)
+    into.natural(piece.part)
+    sized(updates, piece.updates, into)
+    into.natural(piece.end === undefined ? 0 : 1)
+    if (piece.end !== undefined) sized(end, piece.end, into)
+  },
+  read: (from) => {
+    const piece = { at: from.natural(), atView: from.natural(), part: from.natural(), updates: from.sized(updates) }
+    return from.natural() === 0 ? piece : { ...piece, end: from.sized(end) }
   }
 })
 

@@ -8,6 +8,8 @@ export interface Log<Batch> {
   /** The position before the oldest batch that is kept, and that batch's view. */
   readonly base: { readonly at: number; readonly view: number }
   readonly full: ReadonlyArray<ReadonlyArray<Batch>>
+  /** Of each of `full`, in bytes. */
+  readonly sizes: ReadonlyArray<number>
   /** Fewer than a group. */
   readonly open: ReadonlyArray<Batch>
 }
@@ -17,10 +19,10 @@ interface Viewed {
   readonly view: number
 }
 
-export const empty: Log<never> = { base: { at: 0, view: 0 }, full: [], open: [] }
+export const empty: Log<never> = { base: { at: 0, view: 0 }, full: [], sizes: [], open: [] }
 
 /** One that begins after a batch of that position and view. */
-export const after = (at: number, view: number): Log<never> => ({ base: { at, view }, full: [], open: [] })
+export const after = (at: number, view: number): Log<never> => ({ base: { at, view }, full: [], sizes: [], open: [] })
 
 /** The position of the latest batch. */
 export const last = ({ base, full, open }: Log<unknown>): number => base.at + full.length * groupSize + open.length
@@ -36,20 +38,31 @@ export const get = <Batch>({ base, full, open }: Log<Batch>, at: number): Batch 
 export const viewAt = (log: Log<Viewed>, at: number): number | undefined =>
   at === log.base.at ? log.base.view : at < log.base.at || at > last(log) ? undefined : get(log, at).view
 
-export const append = <Batch>({ base, full, open }: Log<Batch>, batch: Batch): Log<Batch> =>
-  open.length + 1 === groupSize
-    ? { base, full: [...full, [...open, batch]], open: [] }
-    : { base, full, open: [...open, batch] }
+export const append = <Batch>(
+  { base, full, open, sizes }: Log<Batch>,
+  batch: Batch,
+  sizeOf: (batch: Batch) => number
+): Log<Batch> => {
+  const group = [...open, batch]
+  if (group.length < groupSize) return { base, full, sizes, open: group }
+  const size = group.reduce((sum, each) => sum + sizeOf(each), 0)
+  return { base, full: [...full, group], sizes: [...sizes, size], open: [] }
+}
 
 /** The log up to a position, `base` at least. */
 export const upTo = <Batch>(log: Log<Batch>, at: number): Log<Batch> => {
-  const { base, full } = log
+  const { base, full, sizes } = log
   const kept = at - base.at
   const groups = Math.floor(kept / groupSize)
   if (groups >= full.length) {
-    return { base, full, open: log.open.slice(0, kept - full.length * groupSize) }
+    return { base, full, sizes, open: log.open.slice(0, kept - full.length * groupSize) }
   }
-  return { base, full: full.slice(0, groups), open: full[groups]!.slice(0, kept - groups * groupSize) }
+  return {
+    base,
+    full: full.slice(0, groups),
+    sizes: sizes.slice(0, groups),
+    open: full[groups]!.slice(0, kept - groups * groupSize)
+  }
 }
 
 /** Batches after a position, not before `base`: until their sizes add up to `size`, one at least where there is one. */
@@ -69,21 +82,30 @@ export const following = <Batch>(
   return batches
 }
 
-/** Leaves out full groups from the oldest on, none that has a position after `at`, while `isMuch` of the oldest batch. */
+/**
+ * Leaves out full groups from the oldest on, none that has a position after `at`: while `isMuch`, given the oldest group's
+ * latest batch and the bytes of all full groups.
+ */
 export const trim = <Batch extends Viewed>(
   log: Log<Batch>,
   at: number,
-  isMuch: (oldest: Batch) => boolean
+  isMuch: (latest: Batch, bytes: number) => boolean
 ): Log<Batch> => {
-  const { base, full, open } = log
+  const { base, full, open, sizes } = log
+  let bytes = sizes.reduce((sum, size) => sum + size, 0)
   let groups = 0
-  while (groups < full.length && base.at + (groups + 1) * groupSize <= at && isMuch(full[groups]![groupSize - 1]!)) {
-    groups++
+  while (
+    groups < full.length &&
+    base.at + (groups + 1) * groupSize <= at &&
+    isMuch(full[groups]![groupSize - 1]!, bytes)
+  ) {
+    bytes -= sizes[groups++]!
   }
   if (groups === 0) return log
   return {
     base: { at: base.at + groups * groupSize, view: full[groups - 1]![groupSize - 1]!.view },
     full: full.slice(groups),
+    sizes: sizes.slice(groups),
     open
   }
 }

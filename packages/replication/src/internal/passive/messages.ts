@@ -118,6 +118,10 @@ export interface Schemas {
   readonly record: Codec.MessageSchema<Record>
   /** Of a batch. */
   readonly entries: Codec.MessageSchema<ReadonlyArray<Entry>>
+  /** Of a piece. */
+  readonly updates: Codec.MessageSchema<ReadonlyArray<unknown>>
+  /** Of the last piece. */
+  readonly end: Codec.MessageSchema<NonNullable<Piece["end"]>>
 }
 
 export const schemas = ({ request, response, update }: Machine.Any): Schemas => {
@@ -133,19 +137,13 @@ export const schemas = ({ request, response, update }: Machine.Any): Schemas => 
     })
   )
   const Batches = Schema.Array(Schema.Struct({ view: Natural, now: Schema.Finite, before: Natural, entries }))
-  const Piece = Schema.Struct({
-    at: Natural,
-    atView: Natural,
-    part: Natural,
-    updates: Schema.Array(update),
-    end: Schema.optionalKey(
-      Schema.Struct({
-        now: Schema.Finite,
-        requests: Natural,
-        clients: Schema.Array(Schema.Struct({ life: Natural, floor: Natural, top: Natural, answers: Answers }))
-      })
-    )
+  const updates = Schema.Array(update)
+  const end = Schema.Struct({
+    now: Schema.Finite,
+    requests: Natural,
+    clients: Schema.Array(Schema.Struct({ life: Natural, floor: Natural, top: Natural, answers: Answers }))
   })
+  const Piece = Schema.Struct({ at: Natural, atView: Natural, part: Natural, updates, end: Schema.optionalKey(end) })
   const view = Natural
   const at = Natural
   const message = Schema.Union([
@@ -182,5 +180,5 @@ export const schemas = ({ request, response, update }: Machine.Any): Schemas => 
     Schema.TaggedStruct("Append", { at, commit: Natural, batches: Batches }),
     Schema.TaggedStruct("Piece", { piece: Piece })
   ])
-  return { message, record, entries }
+  return { message, record, entries, updates, end }
 }

@@ -5,6 +5,7 @@ import type { NodeId } from "@troupe/transport"
 import type * as Machine from "../../Machine.ts"
 import * as Log from "./log.ts"
 import type { Answer, Asked, Entry, Message, Refusal } from "./messages.ts"
+import * as Recent from "./recent.ts"
 import * as Replica from "./replica.ts"
 import {
   type Act,
@@ -81,7 +82,7 @@ const lead = (machine: Machine.Any, state: State, act: Act): State => {
     acks: act.self.nodes.map(() => ({ round: 0, at: 0 }))
   }
   const version = Replica.latest(state.replica)
-  return commit(machine, propose(leading, [], { ...version, at: version.at + 1 }, [], act), act)
+  return commit(machine, propose(machine, leading, [], { ...version, at: version.at + 1 }, [], act), act)
 }
 
 // ----------------------------------------------------------------------------------------------------------- requests
@@ -143,27 +144,30 @@ export const refuse = (
 /** Executes what waits, as long as there is room for a round. */
 export const pump = (machine: Machine.Any, state: State, act: Act): State => {
   let next = state
-  const { batch, pipeline } = act.self.options
+  const { pipeline } = act.self.options
   while (next.waitingCount > 0 && next.rounds.length < pipeline) {
     const all: Array<Waiting> = Array.from({ length: next.waitingCount })
     let at = all.length
     for (let each = next.waiting; each !== undefined; each = each.before) all[--at] = each
-    next = { ...next, waiting: undefined, waitingCount: 0 }
-    for (let i = batch; i < all.length; i++) next = { ...next, waiting: { ...all[i]!, before: next.waiting } }
-    next = execute(machine, { ...next, waitingCount: Math.max(0, all.length - batch) }, all.slice(0, batch), act)
+    next = execute(machine, { ...next, waiting: undefined, waitingCount: 0 }, all, act)
   }
   return next
 }
 
-/** Executes requests one after another, each once. */
-const execute = (machine: Machine.Any, state: State, requests: ReadonlyArray<Waiting>, act: Act): State => {
-  const version = Replica.latest(state.replica)
+/** Bytes of updates and responses of a round, and some: a batch must fit into a message. */
+const batchBytes = 2 * 1024 * 1024
+
+/** Executes requests one after another, each once; those that are too many for a round go on waiting. */
+const execute = (machine: Machine.Any, before: State, requests: ReadonlyArray<Waiting>, act: Act): State => {
+  const version = Replica.latest(before.replica)
   const moment = { now: Math.max(version.now, act.now()), random: () => act.random() }
   const draft = new Table.Draft(version.table)
   const entries: Array<Entry> = []
   const answers: Array<Told> = []
   let current = version.state
-  for (let i = 0; i < requests.length; i++) {
+  let bytes = 0
+  let i = 0
+  for (const end = Math.min(requests.length, act.self.options.batch); i < end && bytes < batchBytes; i++) {
     const { client, counter, floor, life, request } = requests[i]!
     const isRead = machine.isRead(request)
     const todo = isRead ? "execute" : draft.look(client, life, counter)
@@ -174,12 +178,14 @@ const execute = (machine: Machine.Any, state: State, requests: ReadonlyArray<Wai
     }
     const { response, updates } = machine.execute(current, request, moment)
     answers.push({ client, life, counter, response })
+    bytes += Replica.sizeOfEntry(machine, { response, updates })
     if (isRead) continue
     for (let j = 0; j < updates.length; j++) current = machine.apply(current, updates[j])
     const entry = { client, life, counter, floor, response, updates }
     draft.add(client, entry)
     entries.push(entry)
   }
+  const state = wait(before, requests, i)
   if (answers.length === 0) return state
   const made = {
     at: version.at + 1,
@@ -188,7 +194,15 @@ const execute = (machine: Machine.Any, state: State, requests: ReadonlyArray<Wai
     now: moment.now,
     requests: version.requests + entries.length
   }
-  return entries.length > 0 ? propose(state, entries, made, answers, act) : confirm(state, answers, act)
+  return entries.length > 0 ? propose(machine, state, entries, made, answers, act) : confirm(state, answers, act)
+}
+
+/** Those from that one on. */
+const wait = (state: State, requests: ReadonlyArray<Waiting>, from: number): State => {
+  if (from === requests.length) return state
+  let { waiting } = state
+  for (let i = from; i < requests.length; i++) waiting = { ...requests[i]!, before: waiting }
+  return { ...state, waiting, waitingCount: requests.length - from }
 }
 
 /** Updates that are due without a client. */
@@ -208,11 +222,12 @@ export const keep = (machine: Machine.Any, state: State, act: Act): State => {
     now: moment.now,
     requests: version.requests + 1
   }
-  return propose(state, [entry], made, [], act)
+  return propose(machine, state, [entry], made, [], act)
 }
 
 /** To the backups at once, while the own disk writes; its own acknowledgement comes when that has. */
 const propose = (
+  machine: Machine.Any,
   state: State,
   entries: ReadonlyArray<Entry>,
   version: Replica.Version,
@@ -224,6 +239,7 @@ const propose = (
   const at = lastOf(state)
   const atView = Log.viewAt(state.replica.log, at)!
   const batch = { view, now: version.now, before: version.requests - entries.length, entries }
+  Recent.of(machine).note(batch, Replica.latest(state.replica).state, version.state)
   const batches = [batch]
   const round = state.round + 1
   const commit = safeAt(state)
@@ -233,7 +249,7 @@ const propose = (
   act.send(self.id, { _tag: "Ack", view, round, at: at + 1 })
   return {
     ...state,
-    replica: Replica.push(state.replica, batch, version),
+    replica: Replica.push(machine, state.replica, batch, version),
     round,
     rounds: [...state.rounds, { round, at: at + 1, answers }]
   }

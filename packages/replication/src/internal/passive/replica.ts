@@ -4,7 +4,8 @@
  */
 import type * as Machine from "../../Machine.ts"
 import * as Log from "./log.ts"
-import type { Batch, Known, Piece, Record } from "./messages.ts"
+import type { Batch, Entry, Known, Piece, Record } from "./messages.ts"
+import * as Recent from "./recent.ts"
 import * as Table from "./table.ts"
 
 /** The machine after the batch at `at`. */
@@ -44,29 +45,48 @@ export const init = (machine: Machine.Any, nodes: number): Replica => ({
 export const safe = ({ versions }: Replica): Version => versions[0]!
 export const latest = ({ versions }: Replica): Version => versions[versions.length - 1]!
 
+/** About how many bytes a batch is in a message. */
+export const sizeOf = (machine: Machine.Any, { entries }: Batch): number => {
+  let bytes = 32
+  for (const entry of entries) bytes += sizeOfEntry(machine, entry)
+  return bytes
+}
+
+export const sizeOfEntry = (machine: Machine.Any, { response, updates }: Pick<Entry, "response" | "updates">): number =>
+  32 + (machine.sizeOf?.(updates, response) ?? 64 * updates.length)
+
 /** One more batch, at the end, and the version that it makes. */
-export const push = (replica: Replica, batch: Batch, version: Version): Replica => ({
+export const push = (machine: Machine.Any, replica: Replica, batch: Batch, version: Version): Replica => ({
   ...replica,
-  log: Log.append(replica.log, batch),
+  log: Log.append(replica.log, batch, (each) => sizeOf(machine, each)),
   versions: [...replica.versions, version]
 })
 
 export const apply = (machine: Machine.Any, version: Version, batch: Batch): Version => {
-  let { state } = version
   const draft = new Table.Draft(version.table)
   const { entries } = batch
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i]!
-    for (let j = 0; j < entry.updates.length; j++) state = machine.apply(state, entry.updates[j])
     if (entry.client >= 0) draft.add(entry.client, entry)
   }
   return {
     at: version.at + 1,
-    state,
+    state: applied(machine, version.state, batch),
     table: draft.done(),
     now: batch.now,
     requests: batch.before + entries.length
   }
+}
+
+const applied = (machine: Machine.Any, before: unknown, batch: Batch): unknown => {
+  const known = Recent.of(machine).find(batch, before)
+  if (known !== undefined) return known
+  let state = before
+  for (const { updates } of batch.entries) {
+    for (let i = 0; i < updates.length; i++) state = machine.apply(state, updates[i])
+  }
+  Recent.of(machine).note(batch, before, state)
+  return state
 }
 
 /** Takes these batches as what follows `at`, in place of all that the log has there. */
@@ -82,13 +102,19 @@ export const extend = (
   let log = isCut ? Log.upTo(replica.log, at) : replica.log
   const versions = isCut ? replica.versions.filter((version) => version.at <= at) : replica.versions.slice()
   for (const batch of batches) {
-    log = Log.append(log, batch)
+    log = Log.append(log, batch, (each) => sizeOf(machine, each))
     versions.push(apply(machine, versions[versions.length - 1]!, batch))
   }
   return settle({ ...replica, log, versions }, commit, kept)
 }
 
-/** All up to `at` is safe. Old batches go, but those of the latest `kept` requests, and none after `keptFrom`. */
+/** Bytes of batches that are kept for replicas that were away, and some, however few requests they are of. */
+const keptBytes = 32 * 1024 * 1024
+
+/**
+ * All up to `at` is safe. Old batches go, but those of the latest `kept` requests where these are not too large, and none
+ * after `keptFrom`.
+ */
 export const settle = (
   replica: Replica,
   at: number,
@@ -105,7 +131,7 @@ export const settle = (
     log: Log.trim(
       replica.log,
       Math.min(versions[first]!.at, keptFrom),
-      ({ before, entries }) => requests - before - entries.length >= kept
+      ({ before, entries }, bytes) => requests - before - entries.length >= kept || bytes > keptBytes
     ),
     versions: versions.slice(first)
   }
