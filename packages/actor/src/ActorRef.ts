@@ -1,0 +1,75 @@
+/**
+ * How others reach an actor, and what can become of that.
+ *
+ * A reference stays good: what is sent to an actor that has stopped is a dead letter, and who asks it is told so.
+ */
+import { type Cause, type Duration, type Effect, Schema } from "effect"
+import type { AskTag, Definition, FailureOf, MessageOf, ReplyOf } from "./Messages.ts"
+
+export interface ActorRef<in out D extends Definition> {
+  /** Where it stands among actors: its parents' names and its own, as in "orders/17". */
+  readonly path: string
+  /**
+   * Puts a message into the mailbox. Never waits, and never runs the actor. Throws `MailboxFull` where the mailbox is full
+   * and is to say so.
+   */
+  tell(message: MessageOf<D>): void
+  /** The same, and waits for room where the mailbox is to make tellers wait. */
+  send(message: MessageOf<D>): Effect.Effect<void, MailboxFull | ActorStopped>
+  /** Asks, and waits for the answer. */
+  ask<Tag extends AskTag<D>>(
+    message: MessageOf<D, Tag> & { readonly _tag: Tag },
+    options?: AskOptions
+  ): Effect.Effect<ReplyOf<D, Tag>, FailureOf<D, Tag> | AskError>
+}
+
+export interface AskOptions {
+  /** How long an answer may take. Default: 5 seconds. */
+  readonly timeout?: Duration.Input
+}
+
+/** No answer came in time. The question may have been taken, or may yet be. */
+export class AskTimeout extends Schema.TaggedError<AskTimeout>()("AskTimeout", {
+  actor: Schema.String,
+  question: Schema.String,
+  millis: Schema.Number
+}) {
+  override get message(): string {
+    return `"${this.actor}" has not answered ${this.question} within ${this.millis} ms. It may have been taken, or may yet be`
+  }
+}
+
+/** The actor has stopped, and will not answer. */
+export class ActorStopped extends Schema.TaggedError<ActorStopped>()("ActorStopped", {
+  actor: Schema.String
+}) {
+  override get message(): string {
+    return `"${this.actor}" has stopped: it takes no messages, and answers none`
+  }
+}
+
+/** The actor failed at the question, by a defect of its own. */
+export class HandlerFailed extends Schema.TaggedError<HandlerFailed>()("HandlerFailed", {
+  actor: Schema.String,
+  question: Schema.String,
+  cause: Schema.Defect()
+}) {
+  override get message(): string {
+    return `"${this.actor}" failed at ${this.question}: ${String(this.cause)}`
+  }
+}
+
+/** As many messages wait for the actor as may. */
+export class MailboxFull extends Schema.TaggedError<MailboxFull>()("MailboxFull", {
+  actor: Schema.String,
+  capacity: Schema.Int
+}) {
+  override get message(): string {
+    return `${this.capacity} messages wait for "${this.actor}", which is as many as may. Tell it less, or choose what becomes of more`
+  }
+}
+
+export type AskError = AskTimeout | ActorStopped | HandlerFailed | MailboxFull
+
+/** Why an actor is no more. */
+export type Reason = { readonly _tag: "Stopped" } | { readonly _tag: "Failed"; readonly cause: Cause.Cause<unknown> }

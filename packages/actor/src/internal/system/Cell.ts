@@ -1,0 +1,414 @@
+/**
+ * One actor: its mailbox, its state, its place among actors, and what becomes of it.
+ *
+ * It is one object, which is what others hold of it and what its handlers are given. What few actors need is in `Rare`.
+ */
+import { Cause, Duration, Effect, Exit, type Fiber } from "effect"
+import {
+  type ActorRef,
+  ActorStopped,
+  type AskOptions,
+  HandlerFailed,
+  MailboxFull,
+  type Reason
+} from "../../ActorRef.ts"
+import * as Effects from "./Effects.ts"
+import * as Facilities from "./Facilities.ts"
+import * as Failing from "./Failing.ts"
+import { NameTaken } from "./failures.ts"
+import * as Living from "./Living.ts"
+import { Rare } from "./Rare.ts"
+import type { Answer, Behavior, Later, SpawnOptions, Table } from "../../Behavior.ts"
+import type { Definition } from "../../Messages.ts"
+import { awaited, Envelope, Question, Terminated, Tick } from "./envelopes.ts"
+import { Fifo, Heap, type Mailbox } from "./Mailbox.ts"
+import type { System } from "./System.ts"
+
+export type Message = { readonly _tag: string }
+
+/**
+ * `idle`: it waits for messages. `ready`: it stands in the queue. `running`: a handler runs. `busy`: an Effect does.
+ * `starting`: it starts, first or again. `stopping`: its children do.
+ */
+type Status = "idle" | "ready" | "running" | "busy" | "starting" | "stopping" | "stopped"
+
+const askMillis = 5_000
+
+export class Cell implements ActorRef<any> {
+  readonly system: System
+  readonly parent: Cell | undefined
+  readonly behavior: Behavior<any, any>
+  readonly table: Table
+  readonly options: SpawnOptions
+  readonly id: number
+  status: Status = "starting"
+  state: any = undefined
+  mailbox: Mailbox | undefined = undefined
+  rare: Rare | undefined = undefined
+  /** What the handler under way was given, and the question, if that is one. */
+  current: unknown = undefined
+  question: Question | undefined = undefined
+  ending: Reason | undefined = undefined
+  /** Of Effect handlers: the one that was taken, and whether it is of a question. */
+  effect: Effect.Effect<any, any> | undefined = undefined
+  isAsked = false
+  firstChild: Cell | undefined = undefined
+  next: Cell | undefined = undefined
+  previous: Cell | undefined = undefined
+  names: Map<string, Cell> | undefined = undefined
+  private nextId = 0
+
+  constructor(system: System, parent: Cell | undefined, behavior: Behavior<any, any>, options: SpawnOptions) {
+    this.system = system
+    this.parent = parent
+    this.behavior = behavior
+    this.table = behavior.table
+    this.options = options
+    this.id = parent === undefined ? 0 : parent.nextId++
+  }
+
+  static root(system: System): Cell {
+    const behavior = {
+      table: {},
+      capacity: 0,
+      kind: "plain",
+      init: () => undefined,
+      context: undefined
+    } as unknown as Behavior<any>
+    const root = new Cell(system, undefined, behavior, {})
+    root.status = "idle"
+    return root
+  }
+
+  // ------------------------------------------------------------------------------------------------- what others hold
+
+  get name(): string {
+    return this.options.name ?? `$${this.id.toString(36)}`
+  }
+
+  get path(): string {
+    if (this.parent === undefined) return this.system.name
+    return this.parent.parent === undefined ? this.name : `${this.parent.path}/${this.name}`
+  }
+
+  tell(message: unknown): void {
+    if (this.ending !== undefined) return this.dead(message, "stopped")
+    const mailbox = this.box
+    if (mailbox.size >= this.behavior.capacity && !this.makeRoom(mailbox, message)) return
+    mailbox.push(message)
+    if (this.status === "idle") this.beReady()
+  }
+
+  send(message: unknown): Effect.Effect<void, MailboxFull | ActorStopped> {
+    return Effect.suspend(() => {
+      if (this.ending !== undefined) return Effect.fail(new ActorStopped({ actor: this.path }))
+      if (this.behavior.mailbox?.onFull !== "suspend" || (this.mailbox?.size ?? 0) < this.behavior.capacity) {
+        return Effect.try({ try: () => this.tell(message), catch: (full) => full as MailboxFull })
+      }
+      return Effect.andThen(this.room(), this.send(message))
+    })
+  }
+
+  ask(message: any, options?: AskOptions): Effect.Effect<any, any> {
+    return Effect.suspend(() => {
+      const question = new Question(message, this)
+      if (this.ending !== undefined) return Effect.fail(new ActorStopped({ actor: this.path }))
+      try {
+        this.tell(question)
+      } catch (full) {
+        return Effect.fail(full)
+      }
+      this.system.hurry()
+      if (question.exit !== undefined) return question.exit
+      const millis = options?.timeout === undefined ? askMillis : Duration.toMillis(options.timeout)
+      if (millis < Infinity) this.system.patience(millis).add(question)
+      return awaited(question)
+    })
+  }
+
+  private room(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const { room } = this.rarely()
+      const waiter = (): void => resume(Effect.void)
+      room.push(waiter)
+      return Effect.sync(() => void (this.rare!.room = this.rare!.room.filter((each) => each !== waiter)))
+    })
+  }
+
+  /** Its mailbox, which it has from the first message on. */
+  get box(): Mailbox {
+    return (this.mailbox ??= this.makeMailbox())
+  }
+
+  private makeMailbox(): Mailbox {
+    const { priority } = this.behavior.mailbox ?? {}
+    if (priority === undefined) return new Fifo()
+    // What is no message of the actor's own comes first.
+    return new Heap((message) =>
+      message instanceof Question
+        ? priority(message.message as never)
+        : message instanceof Envelope
+          ? -Infinity
+          : priority(message as never)
+    )
+  }
+
+  /** Whether there is room for one more. */
+  private makeRoom(mailbox: Mailbox, message: unknown): boolean {
+    switch (this.behavior.mailbox?.onFull) {
+      case "drop-newest":
+        this.dead(message, "mailbox full")
+        return false
+      case "drop-oldest":
+        this.dead(mailbox.shift(), "mailbox full")
+        return true
+      default:
+        throw new MailboxFull({ actor: this.path, capacity: this.behavior.capacity })
+    }
+  }
+
+  dead(message: unknown, reason: "stopped" | "mailbox full" | "not understood"): void {
+    if (message instanceof Question) {
+      message.end(Exit.fail(new ActorStopped({ actor: this.path })))
+      this.system.deadLetters.add(this, message.message, reason)
+    } else if (!(message instanceof Envelope)) this.system.deadLetters.add(this, message, reason)
+  }
+
+  private beReady(): void {
+    this.status = "ready"
+    this.system.enqueue(this)
+  }
+
+  rarely(): Rare {
+    return (this.rare ??= new Rare())
+  }
+
+  // -------------------------------------------------------------------------------------------------------- its turns
+
+  /** Takes so many messages at the most. Returns how many. */
+  run(limit: number): number {
+    // It may have stopped, or started again, since it was put into the queue.
+    if (this.status !== "ready") return 1
+    this.status = "running"
+    const mailbox = this.mailbox!
+    let taken = 0
+    if (this.behavior.kind === "plain") {
+      while (taken < limit && mailbox.size > 0 && this.status === "running") {
+        taken++
+        this.step(mailbox.shift())
+        if (this.ending !== undefined && this.status === "running") Living.terminate(this, this.ending)
+      }
+    } else {
+      while (taken < limit && this.status === "running" && Effects.take(this, mailbox)) {
+        taken++
+        const effect = this.effect!
+        if (Exit.isExit(effect) && Exit.isSuccess(effect)) Effects.settle(this, effect.value)
+        else Effects.runEffects(this, limit - taken)
+      }
+    }
+    this.system.counters.processed += taken
+    const { rare } = this
+    if (rare !== undefined) this.afterTurn(rare)
+    if (this.status === "running") this.goOn()
+    return taken
+  }
+
+  /** Ready again, if there is anything. */
+  goOn(): void {
+    if (this.ending !== undefined) return Living.terminate(this, this.ending)
+    this.status = "idle"
+    if (this.mailbox !== undefined && this.mailbox.size > 0) this.beReady()
+  }
+
+  afterTurn(rare: Rare): void {
+    if (rare.receive !== undefined) rare.receive.sinceMillis = this.system.monotonicMillis()
+    let free = this.behavior.capacity - (this.mailbox?.size ?? 0)
+    while (rare.room.length > 0 && free-- > 0) rare.room.shift()!()
+  }
+
+  /** The message of what was in the mailbox, if it is still worth something. */
+  open(taken: unknown): Message | undefined {
+    this.question = undefined
+    if (!(taken instanceof Envelope)) return taken as Message
+    if (taken instanceof Question) {
+      if (taken.isOver) return undefined
+      this.question = taken
+      return taken.message
+    }
+    if (taken instanceof Tick) return Facilities.opened(this, taken)
+    if (taken instanceof Terminated) {
+      if (this.rare?.watched.get(taken.actor as Cell) !== taken.told) return undefined
+      this.rare.watched.delete(taken.actor as Cell)
+      return taken.told(taken.reason) as Message
+    }
+    this.ending = Living.stopped
+    return undefined
+  }
+
+  private step(taken: unknown): void {
+    this.current = taken
+    let message: Message | undefined
+    try {
+      message = this.open(taken)
+      if (message === undefined) return
+      const entry = this.table[message._tag]
+      if (entry === undefined) return this.notUnderstood(message)
+      const result = entry.handle(this.state, message, this)
+      if (entry.isAsk) this.answer(result)
+      else this.state = result
+    } catch (defect) {
+      this.fail(Cause.die(defect))
+    }
+  }
+
+  notUnderstood(message: Message): void {
+    const { question } = this
+    this.system.deadLetters.add(this, message, "not understood")
+    const cause = new Error(`"${this.path}" understands no ${message._tag}`)
+    question?.end(Exit.fail(new HandlerFailed({ actor: this.path, question: message._tag, cause })))
+  }
+
+  answer(result: any): void {
+    this.state = result.state
+    const { question } = this
+    if (question === undefined) return
+    if ("reply" in result) question.end(Exit.succeed(result.reply))
+    else if ("failure" in result) question.end(Exit.fail(result.failure))
+  }
+
+  runFork<A>(effect: Effect.Effect<A, unknown, any>): Fiber.Fiber<A, unknown> {
+    return Effect.runForkWith(this.behavior.context ?? this.system.context)(effect as Effect.Effect<A, unknown>)
+  }
+
+  // ------------------------------------------------------------------------------------------------ its start and end
+
+  /** Past its bound: there is one of it for each thing that it asked for. */
+  deliver(envelope: Envelope): void {
+    if (this.ending !== undefined) return
+    this.box.push(envelope)
+    if (this.status === "idle") this.beReady()
+  }
+
+  // -------------------------------------------------------------------------------------------------------- its family
+
+  add(child: Cell): Cell {
+    const { name } = child.options
+    if (name !== undefined) {
+      const names = (this.names ??= new Map())
+      if (names.has(name)) throw new NameTaken({ name, parent: this.path })
+      names.set(name, child)
+    }
+    child.next = this.firstChild
+    if (child.next !== undefined) child.next.previous = child
+    this.firstChild = child
+    Living.begin(child)
+    return child
+  }
+
+  lose(child: Cell): void {
+    const { next, previous } = child
+    if (previous === undefined) this.firstChild = next
+    else previous.next = next
+    if (next !== undefined) next.previous = previous
+    child.next = child.previous = undefined
+    if (child.options.name !== undefined) this.names?.delete(child.options.name)
+    if (this.status === "stopping" || this.status === "starting") Living.advance(this)
+  }
+
+  child(name: string): Cell | undefined {
+    return this.names?.get(name)
+  }
+
+  /** Its children, the youngest first. */
+  get children(): ReadonlyArray<Cell> {
+    const children: Array<Cell> = []
+    for (let child = this.firstChild; child !== undefined; child = child.next) children.push(child)
+    return children
+  }
+
+  // ------------------------------------------------------------------------------------------------------- its failures
+
+  fail(cause: Cause.Cause<unknown>): void {
+    Failing.fail(this, cause)
+  }
+
+  log(what: string, cause: Cause.Cause<unknown>): void {
+    this.system.fork(Effect.annotateLogs(Effect.logWarning(what, cause), { actor: this.path }))
+  }
+
+  // ------------------------------------------------------------------------------------------- what its handlers may do
+
+  get ref(): ActorRef<any> {
+    return this
+  }
+
+  spawn<C extends Definition>(behavior: Behavior<C>, options: SpawnOptions<C> = {}): ActorRef<C> {
+    return this.system.spawn(this, behavior, options)
+  }
+
+  stop(child?: ActorRef<any>): void {
+    if (child === undefined) this.ending ??= Living.stopped
+    else if (child instanceof Cell && child.parent === this) Living.terminate(child, Living.stopped)
+    else throw new TypeError(`"${this.path}" stops itself and its children; "${child.path}" is none of them`)
+  }
+
+  watch(ref: ActorRef<any>, told: (reason: Reason) => unknown): void {
+    Facilities.watch(this, ref, told)
+  }
+
+  unwatch(ref: ActorRef<any>): void {
+    Facilities.unwatch(this, ref)
+  }
+
+  link(ref: ActorRef<any>): void {
+    Facilities.link(this, ref)
+  }
+
+  unwatchedBy(other: Cell): void {
+    Facilities.unwatchedBy(this, other)
+  }
+
+  unlinkedFrom(other: Cell, reason: Reason): void {
+    Facilities.unlinkedFrom(this, other, reason)
+  }
+
+  unlink(ref: ActorRef<any>): void {
+    Facilities.unlink(this, ref)
+  }
+
+  stash(): Later {
+    return Facilities.stash(this)
+  }
+
+  unstash(): void {
+    Facilities.unstash(this)
+  }
+
+  defer(): Answer<any, any> {
+    return Facilities.defer(this)
+  }
+
+  setTimer(timer: string, after: Duration.Input, message: unknown): void {
+    Facilities.setTimer(this, timer, after, message)
+  }
+
+  setInterval(timer: string, every: Duration.Input, message: unknown): void {
+    Facilities.setInterval(this, timer, every, message)
+  }
+
+  clearTimer(timer: string): void {
+    Facilities.clearTimer(this, timer)
+  }
+
+  setReceiveTimeout(after: Duration.Input | undefined, message?: unknown): void {
+    Facilities.setReceiveTimeout(this, after, message)
+  }
+
+  now(): number {
+    return this.system.clock.currentTimeMillisUnsafe()
+  }
+
+  random(): number {
+    return this.system.chance.nextDoubleUnsafe()
+  }
+}

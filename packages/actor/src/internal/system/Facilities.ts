@@ -1,0 +1,158 @@
+/** What a handler can ask for besides messages: to watch, to put aside, to be told later. */
+import { Cause, Duration, Exit } from "effect"
+import type { ActorRef, Reason } from "../../ActorRef.ts"
+import type { Answer, Later } from "../../Behavior.ts"
+import { Timers } from "../Timers.ts"
+import type { Cell, Message } from "./Cell.ts"
+import { Terminated, Tick } from "./envelopes.ts"
+import { AnsweredTwice, LinkBroken, StashFull } from "./failures.ts"
+import * as Living from "./Living.ts"
+import type { Rare } from "./Rare.ts"
+
+const later = {} as Later
+
+/** None that an actor could name. */
+const receiveTimer = "\0receive"
+
+export const watch = (cell: Cell, ref: ActorRef<any>, told: (reason: Reason) => unknown): void => {
+  const other = ref as Cell
+  const rare = cell.rarely()
+  if (rare.watched.has(other)) unwatchedBy(other, cell)
+  rare.watched.set(other, told)
+  if (other.status === "stopped") cell.deliver(new Terminated(other, told, other.ending!))
+  else other.rarely().watchers.add({ cell, told })
+}
+
+export const unwatch = (cell: Cell, ref: ActorRef<any>): void => {
+  cell.rare?.watched.delete(ref as Cell)
+  unwatchedBy(ref as Cell, cell)
+}
+
+export const unwatchedBy = (cell: Cell, other: Cell): void => {
+  const watchers = cell.rare?.watchers
+  if (watchers === undefined) return
+  for (const each of watchers) if (each.cell === other) watchers.delete(each)
+}
+
+export const link = (cell: Cell, ref: ActorRef<any>): void => {
+  const other = ref as Cell
+  if (other === cell) return
+  if (other.status === "stopped") return unlinkedFrom(cell, other, other.ending!)
+  cell.rarely().links.add(other)
+  other.rarely().links.add(cell)
+}
+
+export const unlink = (cell: Cell, ref: ActorRef<any>): void => {
+  cell.rare?.links.delete(ref as Cell)
+  ;(ref as Cell).rare?.links.delete(cell)
+}
+
+export const unlinkedFrom = (cell: Cell, other: Cell, reason: Reason): void => {
+  cell.rare?.links.delete(other)
+  if (reason._tag === "Stopped" || cell.ending !== undefined) return
+  const broken = Cause.fail(new LinkBroken({ actor: other.path, cause: Cause.squash(reason.cause) }))
+  cell.question = undefined
+  cell.current = undefined
+  // It is one that ends for good, not one that starts again.
+  cell.log(`"${cell.path}" is linked to one that failed`, broken)
+  if (cell.status === "running") cell.ending = { _tag: "Failed", cause: broken }
+  else Living.terminate(cell, { _tag: "Failed", cause: broken })
+}
+
+export const stash = (cell: Cell): Later => {
+  const rare = cell.rarely()
+  const { capacity } = cell.behavior
+  if (rare.stash.length >= capacity) throw new StashFull({ actor: cell.path, capacity })
+  rare.stash.push(cell.current)
+  cell.question = undefined
+  return later
+}
+
+export const unstash = (cell: Cell): void => {
+  const { rare } = cell
+  if (rare === undefined || rare.stash.length === 0) return
+  const { stash } = rare
+  rare.stash = []
+  cell.box.unshift(stash)
+}
+
+export const defer = (cell: Cell): Answer<any, any> => {
+  const { question } = cell
+  cell.question = undefined
+  let isAnswered = false
+  const answer = (exit: Exit.Exit<any, any>): void => {
+    if (isAnswered) throw new AnsweredTwice({ actor: cell.path, question: question?.message._tag ?? "message" })
+    isAnswered = true
+    question?.end(exit)
+  }
+  return {
+    reply: (reply: unknown) => answer(Exit.succeed(reply)),
+    fail: (failure: unknown) => answer(Exit.fail(failure))
+  } as unknown as Answer<any, any>
+}
+
+export const setTimer = (cell: Cell, timer: string, after: Duration.Input, message: unknown): void => {
+  start(cell, timer, Duration.toMillis(after), -1, message)
+}
+
+export const setInterval = (cell: Cell, timer: string, every: Duration.Input, message: unknown): void => {
+  const millis = Duration.toMillis(every)
+  if (!(millis > 0)) throw new RangeError(`an interval takes some time, and ${millis} ms is none`)
+  start(cell, timer, millis, millis, message)
+}
+
+export const clearTimer = (cell: Cell, timer: string): void => {
+  cell.rare?.ticks.delete(timer)
+  cell.rare?.timers?.clear(timer)
+}
+
+const start = (cell: Cell, timer: string, afterMillis: number, everyMillis: number, message: unknown): void => {
+  if (Number.isNaN(afterMillis)) throw new RangeError(`the delay of timer "${timer}" is not a number`)
+  const rare = cell.rarely()
+  rare.ticks.set(timer, { message, everyMillis, generation: ++rare.generation, waits: false })
+  timersOf(cell, rare).set(timer, afterMillis)
+}
+
+const timersOf = (cell: Cell, rare: Rare): Timers => {
+  return (rare.timers ??= new Timers(cell.system.clock, cell.system.fork, (timer) => ticked(cell, timer)))
+}
+
+const ticked = (cell: Cell, timer: string): void => {
+  const rare = cell.rare!
+  if (timer === receiveTimer) return receiveTimedOut(cell, rare)
+  const tick = rare.ticks.get(timer)
+  if (tick === undefined) return
+  if (tick.everyMillis > 0) rare.timers!.set(timer, tick.everyMillis)
+  if (tick.waits) return
+  tick.waits = true
+  cell.deliver(new Tick(timer, tick.generation, tick.message))
+}
+
+export const setReceiveTimeout = (cell: Cell, after: Duration.Input | undefined, message?: unknown): void => {
+  const rare = cell.rarely()
+  if (after === undefined) {
+    rare.receive = undefined
+    return rare.timers?.clear(receiveTimer)
+  }
+  const afterMillis = Duration.toMillis(after)
+  rare.receive = { afterMillis, message, sinceMillis: cell.system.monotonicMillis() }
+  timersOf(cell, rare).set(receiveTimer, afterMillis)
+}
+
+const receiveTimedOut = (cell: Cell, rare: Rare): void => {
+  const { receive } = rare
+  if (receive === undefined) return
+  const left = receive.sinceMillis + receive.afterMillis - cell.system.monotonicMillis()
+  if (left > 0 || cell.status !== "idle") return rare.timers!.set(receiveTimer, Math.max(left, 1))
+  rare.timers!.set(receiveTimer, receive.afterMillis)
+  cell.deliver(new Tick(receiveTimer, 0, receive.message))
+  rare.ticks.set(receiveTimer, { message: receive.message, everyMillis: -1, generation: 0, waits: true })
+}
+
+export const opened = (cell: Cell, { generation, message, timer }: Tick): Message | undefined => {
+  const tick = cell.rare?.ticks.get(timer)
+  if (tick === undefined || tick.generation !== generation) return undefined
+  tick.waits = false
+  if (tick.everyMillis < 0) cell.rare!.ticks.delete(timer)
+  return message as Message
+}

@@ -1,0 +1,113 @@
+/** What becomes of an actor that failed, as its parent wants it. */
+import { Cause, Duration, Effect, Exit, Schedule } from "effect"
+import { HandlerFailed } from "../../ActorRef.ts"
+import type { Restart, Supervision } from "../../Supervision.ts"
+import type { Cell } from "./Cell.ts"
+import { ChildFailed } from "./failures.ts"
+import * as Living from "./Living.ts"
+import type { Rare } from "./Rare.ts"
+
+const defaultSupervision: Restart = { _tag: "Restart" }
+
+export const fail = (cell: Cell, cause: Cause.Cause<unknown>): void => {
+  cell.system.counters.failures++
+  const { current, question } = cell
+  if (question !== undefined) {
+    const { _tag } = question.message
+    question.end(Exit.fail(new HandlerFailed({ actor: cell.path, question: _tag, cause: Cause.squash(cause) })))
+  }
+  const { _tag: at = "its start" } = (question?.message ?? current ?? {}) as { readonly _tag?: string }
+  cell.log(`"${cell.path}" failed at ${at}`, cause)
+  const given = cell.options.supervision ?? defaultSupervision
+  const chosen = given._tag === "Decide" ? given.decide(cause) : given
+  const siblings = chosen._tag === "Resume" || chosen._tag === "Escalate" ? [] : sharing(cell)
+  become(cell, chosen, cause)
+  for (const sibling of siblings) become(sibling, chosen, cause)
+}
+
+/** Whom this child's fate befalls too. */
+const sharing = (cell: Cell): ReadonlyArray<Cell> => {
+  const { parent } = cell
+  return parent?.behavior.children === "all-for-one" ? parent.children.filter((each) => each !== cell) : []
+}
+
+const become = (cell: Cell, supervision: Supervision, cause: Cause.Cause<unknown>): void => {
+  switch (supervision._tag) {
+    case "Resume":
+      // What never started has no state to go on with.
+      return cell.status === "starting" ? Living.terminate(cell, { _tag: "Failed", cause }) : undefined
+    case "Stop":
+      return Living.terminate(cell, { _tag: "Failed", cause })
+    case "Escalate":
+      Living.terminate(cell, { _tag: "Failed", cause })
+      return escalated(cell.parent, cell, cause)
+    case "Restart":
+      return restart(cell, supervision, cause)
+    case "Decide":
+      return become(cell, supervision.decide(cause), cause)
+  }
+}
+
+const escalated = (cell: Cell | undefined, child: Cell, cause: Cause.Cause<unknown>): void => {
+  if (cell?.parent === undefined || cell.ending !== undefined) return
+  cell.question = undefined
+  fail(cell, Cause.fail(new ChildFailed({ child: child.path, cause: Cause.squash(cause) })))
+}
+
+const restart = (cell: Cell, options: Restart, cause: Cause.Cause<unknown>): void => {
+  if (cell.ending !== undefined) return
+  const rare = cell.rarely()
+  const { limit = 10, within = "1 minute", backoff } = options
+  const now = cell.system.monotonicMillis()
+  rare.restartTimes = [...rare.restartTimes.filter((time) => time > now - Duration.toMillis(within)), now]
+  if (rare.restartTimes.length > limit) return Living.terminate(cell, { _tag: "Failed", cause })
+  cell.system.counters.restarts++
+  const isKept = options.state === "kept" && cell.state !== undefined
+  cell.status = "starting"
+  if (!isKept) reset(cell, rare)
+  if (backoff === undefined) return isKept ? cell.goOn() : Living.advance(cell)
+  wait(cell, rare, backoff, cause, isKept)
+}
+
+const reset = (cell: Cell, rare: Rare): void => {
+  cell.state = undefined
+  if (rare.stash.length > 0) {
+    const { stash } = rare
+    rare.stash = []
+    cell.box.unshift(stash)
+  }
+  Living.cease(cell)
+}
+
+/** As long as the schedule says. */
+const wait = (
+  cell: Cell,
+  rare: Rare,
+  backoff: Schedule.Schedule<unknown, unknown>,
+  cause: Cause.Cause<unknown>,
+  isKept: boolean
+): void => {
+  const isFirst = rare.restartTimes.length === 1
+  const fiber = cell.system.fork(
+    Effect.gen({ self: cell }, function* () {
+      if (isFirst || rare.backoff === undefined) rare.backoff = yield* Schedule.toStep(backoff)
+      const next = yield* Effect.exit(rare.backoff(cell.system.clock.currentTimeMillisUnsafe(), Cause.squash(cause)))
+      if (Exit.isFailure(next)) return false
+      yield* Effect.sleep(next.value[1])
+      return true
+    }).pipe(
+      Effect.matchCause({
+        onFailure: () => false,
+        onSuccess: (goesOn) => goesOn
+      }),
+      Effect.map((goesOn) => {
+        rare.fiber = undefined
+        if (cell.status !== "starting") return Living.advance(cell)
+        if (!goesOn) return Living.terminate(cell, { _tag: "Failed", cause })
+        if (isKept) cell.goOn()
+        else Living.advance(cell)
+      })
+    )
+  )
+  if (fiber.pollUnsafe() === undefined) rare.fiber = fiber
+}

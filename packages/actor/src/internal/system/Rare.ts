@@ -1,0 +1,28 @@
+import type { Duration, Fiber, Pull, Scope } from "effect"
+import type { Reason } from "../../ActorRef.ts"
+import type { Timers } from "../Timers.ts"
+import type { Cell } from "./Cell.ts"
+
+/** What few actors need. */
+export class Rare {
+  readonly watchers = new Set<{ readonly cell: Cell; readonly told: (reason: Reason) => unknown }>()
+  readonly watched = new Map<Cell, object>()
+  readonly links = new Set<Cell>()
+  stash: Array<unknown> = []
+  timers: Timers | undefined = undefined
+  readonly ticks = new Map<
+    string,
+    { readonly message: unknown; readonly everyMillis: number; generation: number; waits: boolean }
+  >()
+  generation = 0
+  receive: { readonly afterMillis: number; readonly message: unknown; sinceMillis: number } | undefined = undefined
+  restartTimes: Array<number> = []
+  backoff: ((now: number, cause: unknown) => Pull.Pull<[unknown, Duration.Duration], unknown, unknown>) | undefined =
+    undefined
+  scope: Scope.Closeable | undefined = undefined
+  fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** Who waits for room in the mailbox. */
+  room: Array<() => void> = []
+  /** Who waits for its end. */
+  gone: Array<() => void> = []
+}

@@ -1,0 +1,105 @@
+/** The queue of actors that have something to do, and what they share. */
+import { type Clock, type Context, Duration, Effect, type Fiber, type Random, type Scheduler } from "effect"
+import type { Definition } from "../../Messages.ts"
+import type { Behavior, SpawnOptions } from "../../Behavior.ts"
+import { Cell } from "./Cell.ts"
+import { DeadLetters } from "./DeadLetters.ts"
+import { Patience } from "./envelopes.ts"
+
+/** Messages of one actor before the next actor has its turn. */
+const turn = 64
+
+/** Messages before what else the process has to do has its turn. */
+const round = 8192
+
+export class System {
+  readonly name: string
+  readonly clock: Clock.Clock
+  readonly chance: Random.Random
+  readonly context: Context.Context<never>
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  readonly deadLetters: DeadLetters
+  readonly counters = { spawned: 0, stopped: 0, processed: 0, failures: 0, restarts: 0 }
+  readonly root: Cell
+  private readonly dispatcher: Scheduler.SchedulerDispatcher
+  private ready: Array<Cell> = []
+  private isScheduled = false
+  private isRunning = false
+  private readonly patiences = new Map<number, Patience>()
+
+  constructor(
+    name: string,
+    context: Context.Context<never>,
+    scheduler: Scheduler.Scheduler,
+    clock: Clock.Clock,
+    chance: Random.Random
+  ) {
+    this.name = name
+    this.context = context
+    this.clock = clock
+    this.chance = chance
+    this.fork = Effect.runForkWith(context)
+    this.dispatcher = scheduler.makeDispatcher()
+    this.deadLetters = new DeadLetters(this.monotonicMillis, (effect) => void this.fork(effect))
+    this.root = Cell.root(this)
+  }
+
+  readonly monotonicMillis = (): number => Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
+
+  spawn<D extends Definition>(parent: Cell, behavior: Behavior<D, any>, options: SpawnOptions<D>): Cell {
+    this.counters.spawned++
+    return parent.add(new Cell(this, parent, behavior, options))
+  }
+
+  /** The actor has something to do. */
+  enqueue(cell: Cell): void {
+    this.ready.push(cell)
+    if (this.isRunning || this.isScheduled) return
+    this.isScheduled = true
+    this.dispatcher.scheduleTask(this.run, 0)
+  }
+
+  private readonly run = (): void => {
+    this.isScheduled = false
+    this.go(round)
+  }
+
+  /** Now, on behalf of who waits for an answer. */
+  hurry(): void {
+    if (!this.isRunning) this.go(turn)
+  }
+
+  private go(messages: number): void {
+    if (this.isRunning) return
+    this.isRunning = true
+    let left = messages
+    let next = 0
+    while (left > 0 && next < this.ready.length) {
+      const cell = this.ready[next++]!
+      left -= cell.run(turn)
+      if (next >= 1024) {
+        this.ready = this.ready.slice(next)
+        next = 0
+      }
+    }
+    if (next > 0) this.ready = next === this.ready.length ? [] : this.ready.slice(next)
+    this.isRunning = false
+    if (this.ready.length > 0 && !this.isScheduled) {
+      this.isScheduled = true
+      this.dispatcher.scheduleTask(this.run, 0)
+    }
+  }
+
+  patience(millis: number): Patience {
+    let patience = this.patiences.get(millis)
+    if (patience === undefined) {
+      // Who asks with ever another patience is not to fill this.
+      if (this.patiences.size >= 1024) this.patiences.clear()
+      patience = new Patience(millis, this.monotonicMillis, (left, then) => {
+        this.fork(Effect.andThen(this.clock.sleep(Duration.millis(left)), Effect.sync(then)))
+      })
+      this.patiences.set(millis, patience)
+    }
+    return patience
+  }
+}

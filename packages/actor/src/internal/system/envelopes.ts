@@ -1,0 +1,130 @@
+/** What stands in a mailbox besides messages. */
+import { Effect, Exit } from "effect"
+import { type Reason, AskTimeout } from "../../ActorRef.ts"
+
+export abstract class Envelope {}
+
+type Resume = (exit: Exit.Exit<any, any>) => void
+
+/** A question, and who waits for its answer. */
+export class Question extends Envelope {
+  readonly message: { readonly _tag: string }
+  readonly actor: { readonly path: string }
+  exit: Exit.Exit<any, any> | undefined = undefined
+  resume: Resume | undefined = undefined
+  // Its place among those of one patience.
+  deadlineMillis = 0
+  before: Question | undefined = undefined
+  after: Question | undefined = undefined
+  list: Patience | undefined = undefined
+
+  constructor(message: { readonly _tag: string }, actor: { readonly path: string }) {
+    super()
+    this.message = message
+    this.actor = actor
+  }
+
+  get isOver(): boolean {
+    return this.exit !== undefined
+  }
+
+  end(exit: Exit.Exit<any, any>): void {
+    if (this.exit !== undefined) return
+    this.exit = exit
+    this.list?.remove(this)
+    this.resume?.(exit)
+  }
+}
+
+/** Stops the actor in its turn. */
+export class Poison extends Envelope {}
+
+/** Of a timer: worth something while the timer has not been set anew or cleared. */
+export class Tick extends Envelope {
+  readonly timer: string
+  readonly generation: number
+  readonly message: unknown
+
+  constructor(timer: string, generation: number, message: unknown) {
+    super()
+    this.timer = timer
+    this.generation = generation
+    this.message = message
+  }
+}
+
+/** An actor that was watched is no more: worth something while it is watched. */
+export class Terminated extends Envelope {
+  readonly actor: object
+  readonly told: (reason: Reason) => unknown
+  readonly reason: Reason
+
+  constructor(actor: object, told: (reason: Reason) => unknown, reason: Reason) {
+    super()
+    this.actor = actor
+    this.told = told
+    this.reason = reason
+  }
+}
+
+/** Open questions of one patience, the earliest deadline first: one sleeper for all of them. */
+export class Patience {
+  private readonly millis: number
+  private readonly nowMillis: () => number
+  private readonly sleep: (millis: number, then: () => void) => void
+  private first: Question | undefined = undefined
+  private last: Question | undefined = undefined
+  private isAsleep = false
+
+  constructor(millis: number, nowMillis: () => number, sleep: (millis: number, then: () => void) => void) {
+    this.millis = millis
+    this.nowMillis = nowMillis
+    this.sleep = sleep
+  }
+
+  add(question: Question): void {
+    question.deadlineMillis = this.nowMillis() + this.millis
+    question.list = this
+    question.before = this.last
+    if (this.last === undefined) this.first = question
+    else this.last.after = question
+    this.last = question
+    if (!this.isAsleep) this.sleepOn()
+  }
+
+  remove(question: Question): void {
+    const { after, before } = question
+    if (before === undefined) this.first = after
+    else before.after = after
+    if (after === undefined) this.last = before
+    else after.before = before
+    question.before = question.after = question.list = undefined
+  }
+
+  private sleepOn(): void {
+    if (this.first === undefined) return
+    this.isAsleep = true
+    this.sleep(Math.max(0, this.first.deadlineMillis - this.nowMillis()), this.wake)
+  }
+
+  private readonly wake = (): void => {
+    this.isAsleep = false
+    const now = this.nowMillis()
+    while (this.first !== undefined && this.first.deadlineMillis <= now) {
+      const question = this.first
+      question.end(
+        Exit.fail(new AskTimeout({ actor: question.actor.path, question: question.message._tag, millis: this.millis }))
+      )
+    }
+    this.sleepOn()
+  }
+}
+
+/** Waits for the answer of a question that is under way. */
+export const awaited = (question: Question): Effect.Effect<any, any> =>
+  question.exit ??
+  Effect.callback((resume) => {
+    if (question.exit !== undefined) return resume(question.exit)
+    question.resume = resume
+    return Effect.sync(() => question.end(Exit.interrupt()))
+  })
