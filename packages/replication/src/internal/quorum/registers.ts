@@ -104,25 +104,19 @@ export const apply = (registers: Registers, entry: Entry): Registers => {
   }
 }
 
-/** Entries that come to the same, taken bit by bit. */
+/** Entries that come to the same, taken bit by bit. The floor comes last, for it would raise the promises of what follows. */
 export const compact = ({ byKey, floor, life }: Registers): Iterable<ReadonlyArray<Entry>> => ({
   [Symbol.iterator]: () => {
     const registers = Trie.from(byKey)
-    let isFirst = true
+    const others: Array<Entry> = [
+      { _tag: "Life", life },
+      { _tag: "Forgotten", keys: [], floor }
+    ]
     return {
       next: (): IteratorResult<ReadonlyArray<Entry>> => {
-        if (isFirst) {
-          isFirst = false
-          return {
-            done: false,
-            value: [
-              { _tag: "Life", life },
-              { _tag: "Forgotten", keys: [], floor }
-            ]
-          }
-        }
         const { done, value } = registers.next()
-        return done === true ? { done, value } : { done: false, value: [entryOf(value)] }
+        if (done !== true) return { done: false, value: [entryOf(value)] }
+        return others.length === 0 ? { done, value } : { done: false, value: others.splice(0) }
       }
     }
   }

@@ -49,8 +49,9 @@ const accept = (
   const promised = before?.promised ?? turn.registers.floor
   const next = ahead ? after(version) : version
   if (before === undefined || !isSame(before.copy.version, version)) {
-    // What was forgotten was forgotten with the floor: it does not come back.
-    if (isBelow(version, promised) || (before === undefined && isSame(version, promised))) {
+    // What was forgotten as gone does not come back: the floor is its version at least.
+    const isForgotten = before === undefined && copy.value.length === 0 && isSame(version, promised)
+    if (isBelow(version, promised) || isForgotten) {
       if (round === 0) return undefined
       return { _tag: "Refused", round, key, promised, ...(before === undefined ? { absent: true } : {}) }
     }
