@@ -6,7 +6,7 @@
  */
 import { Quorum, Trie } from "@troupe/replication"
 import { describe, expect, it } from "vitest"
-import { check, type Given, type Quorums, register } from "./quorumSystem.ts"
+import { check, type Given, register } from "./quorumSystem.ts"
 
 const protocol = Quorum.protocol(register)
 
@@ -54,7 +54,7 @@ describe("every interleaving", { timeout: 60_000 }, () => {
 const planted = (changes: {
   readonly state?: (state: Quorum.State) => Quorum.State
   readonly message?: (message: Quorum.Message) => Quorum.Message
-}): Quorums => {
+}): typeof protocol => {
   const { message: heard = (message) => message, state: kept = (state) => state } = changes
   return {
     ...protocol,
@@ -96,15 +96,15 @@ describe("planted faults are found", { timeout: 60_000 }, () => {
   })
 
   it("a replica that accepts before its disk has it", async () => {
-    const { durable } = protocol
-    const forgetful: Quorums = {
+    const durable = protocol.durable!
+    const forgetful: typeof protocol = {
       ...protocol,
       durable: {
         ...protocol.durable!,
         restore: (state, record, self) =>
           durable.restore(
             state,
-            record.filter(({ _tag }: { readonly _tag: string }) => _tag === "Life"),
+            record.filter(({ _tag }) => _tag === "Life"),
             self
           )
       }
