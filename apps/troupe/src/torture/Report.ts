@@ -108,7 +108,7 @@ const css = `
   .claim ul { margin: .4rem 0 0; padding-left: 1.1rem; font-size: .85rem; color: var(--soft) }
   .frame { overflow-x: auto; margin: 0 0 1rem; padding: .5rem }
   .frame svg { display: block; width: 100%; height: auto; min-width: 60rem }
-  .frame img { display: block; max-width: none }
+  .frame img { display: block; max-width: 100%; height: auto }
   table { border-collapse: collapse; width: 100% }
   th, td { text-align: left; padding: .4rem .8rem; font-variant-numeric: tabular-nums; vertical-align: top }
   th { color: var(--soft); font-weight: 500; white-space: nowrap }
