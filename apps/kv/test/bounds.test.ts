@@ -67,9 +67,14 @@ describe("a server with a password", () => {
   it("takes little from who has not said it", () =>
     withServer(
       async ({ port }) => {
-        const { rest, send } = await talk(port)
-        send("*11\r\n")
-        expect(await rest()).toBe("-ERR Protocol error: invalid multibulk length\r\n")
+        const ends = async (said: string, answer: string): Promise<void> => {
+          const { rest, send } = await talk(port)
+          send(said)
+          expect(await rest()).toBe(`-ERR Protocol error: ${answer}\r\n`)
+        }
+        await ends("*11\r\n", "invalid multibulk length")
+        await ends("a ".repeat(11) + "\r\n", "too big inline request")
+        await ends("a".repeat(16_385) + "\r\n", "too big inline request")
       },
       { password }
     ))

@@ -87,7 +87,17 @@ const mistakes: ReadonlyArray<readonly [string, string]> = [
   ["bank --mutex tokenring", "--mutex tokenring: there is no such mutex. It can be: ricart-agrawala, coordinator, "],
   ["bank --election election/lamport", "--election election/lamport: there is no such election. It can be: bully, "],
   ["bank --input /no/such/file", "/no/such/file: cannot be read, there is no such file or directory"],
-  ["bank --input /", "/: cannot be read, it is not a file"]
+  ["bank --input /", "/: cannot be read, it is not a file"],
+  ["kv --seconds 5", "--seconds: it is for trials. Add --demo, or --transport sim."],
+  ["kv --faults chaos", "--faults: they are simulated. Add --transport sim."],
+  ["kv --demo --transport tcp", "which takes --transport memory."],
+  ["kv --demo --data x", "--data: a trial has disks and clients of its own. Leave it out."],
+  ["kv --transport sim --idle-seconds 1", "--idle-seconds: a trial has disks and clients of its own."],
+  ["kv --demo --history /no/such/x", "--history /no/such/x: it cannot be written, there is no such file or directory."],
+  ["kv --tls-cert x", "--tls-cert needs --tls-key: a certificate and its own key, in PEM."],
+  ["kv --tls-cert /no/such --tls-key /no/such", "/no/such: --tls-cert: there is no such file, or it cannot be read"],
+  ["kv --max-value 5000000", "--max-value 5000000: expected a whole number from 1 to 4194304"],
+  ["kv --port 65535", "--port 65535 leaves no ports for 5 nodes. Choose a lower one."]
 ]
 
 /** Runs the command in this process. */

@@ -161,6 +161,10 @@ export class Parser {
     this.at = this.searched = stop + 1
     const words = splitWords(text)
     if (words === undefined) return this.fail("unbalanced quotes in request")
+    const { maxWordBytes, maxWords } = this.limits
+    if (words.length > maxWords || words.some((word) => word.length > maxWordBytes)) {
+      return this.fail("too big inline request")
+    }
     if (words.length > 0) onCommand(words)
     return true
   }

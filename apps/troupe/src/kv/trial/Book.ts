@@ -14,8 +14,8 @@ export interface Book {
   readonly events: Array<History.Event>
   /** Transfers that the store acknowledged. */
   readonly applied: Array<Transfer>
-  /** Transfers of which nobody knows yet whether they were applied. */
-  readonly inDoubt: Array<Transfer>
+  /** Transfers that were asked for and have no answer, or none that tells. By their ids. */
+  readonly inDoubt: Map<string, Transfer>
   /** For lack of money; because another transfer came first. */
   declined: number
   overtaken: number
@@ -36,7 +36,7 @@ export const make = (now: number): Book => ({
   startedAt: now,
   events: [],
   applied: [],
-  inDoubt: [],
+  inDoubt: new Map(),
   declined: 0,
   overtaken: 0,
   totals: [],
@@ -46,6 +46,15 @@ export const make = (now: number): Book => ({
   lastWriteAt: now,
   longestPauseMillis: 0,
   longestPauseFrom: now
+})
+
+/** As it is now, whatever clients go on to hear. */
+export const closed = (book: Book): Book => ({
+  ...book,
+  events: [...book.events],
+  applied: [...book.applied],
+  inDoubt: new Map(book.inDoubt),
+  totals: [...book.totals]
 })
 
 export const wrote = (book: Book, now: number): void => {

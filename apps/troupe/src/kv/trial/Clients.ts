@@ -184,12 +184,16 @@ class Bank {
   private settle(transfer: Book.Transfer): Effect.Effect<void, Connection.Hangup> {
     const { book } = this
     return Effect.gen({ self: this }, function* () {
+      // Whoever is interrupted from here on knows no more of it.
+      book.inDoubt.set(transfer.id, transfer)
       const reply = yield* Effect.tapError(this.answer(["EXEC"]), ({ isSent }) =>
-        Effect.sync(() => void (isSent && book.inDoubt.push(transfer)))
+        Effect.sync(() => void (isSent || book.inDoubt.delete(transfer.id)))
       )
+      const fate = fateOf(reply)
+      if (fate === "info") return
+      book.inDoubt.delete(transfer.id)
       if (reply._tag === "NullArray") book.overtaken++
-      else if (fateOf(reply) === "info") book.inDoubt.push(transfer)
-      else if (fateOf(reply) === "ok") {
+      else if (fate === "ok") {
         book.applied.push(transfer)
         Book.wrote(book, yield* Clock.currentTimeMillis)
       }

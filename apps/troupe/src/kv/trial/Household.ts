@@ -85,7 +85,16 @@ export const make = (options: {
         return Effect.andThen(Scope.close(life.wire, Exit.void), Scope.close(life.door, Exit.void))
       })
 
-    yield* Effect.addFinalizer(() => Effect.forEach(ids, (id) => kill(id), { concurrency: "unbounded", discard: true }))
+    const stop = Effect.gen(function* () {
+      const scopes = [...lives.values()].map(({ door }) => door)
+      const replicas = [...lives.values()].map(({ replica }) => replica)
+      yield* Effect.forEach(scopes, (scope) => Scope.close(scope, Exit.void), { concurrency: "unbounded" })
+      yield* Effect.forEach(replicas, (scope) => Scope.close(scope, Exit.void), { concurrency: "unbounded" })
+      // Of who is dead the disk answers nobody.
+      for (const scope of dead.values()) yield* Effect.forkDetach(Scope.close(scope, Exit.void))
+      for (const { wire } of lives.values()) yield* Scope.close(wire, Exit.void)
+    })
+    yield* Effect.addFinalizer(() => stop)
     yield* Effect.forEach(ids, start, { concurrency: "unbounded", discard: true })
     return {
       ids,

@@ -79,6 +79,7 @@ export const run = (options: Options): Effect.Effect<Outcome, Simulation.Simulat
         yield* Deferred.succeed(isOpened, undefined)
         yield* Effect.sleep(durationMillis)
         isOver = true
+        book = Book.closed(book)
         return yield* Clients.insist(dial, (ask) => Verdict.collect(ask, work, book)).pipe(
           Effect.timeoutOrElse({ duration: patienceMillis - 1_000, orElse: () => Effect.succeed(undefined) })
         )

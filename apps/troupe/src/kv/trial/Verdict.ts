@@ -22,23 +22,33 @@ export interface Remains {
 /** Keys that are asked for at once. */
 const page = 500
 
-/** Asks until it is answered. */
+/** Nothing where there was no answer to one of the questions. */
 export const collect = (
-  ask: (...words: ReadonlyArray<string>) => Effect.Effect<Reply.Reply, Connection.Hangup>,
+  ask: Connection.Ask,
   work: Work,
   { applied, inDoubt }: Book
 ): Effect.Effect<Remains | undefined, Connection.Hangup> =>
   Effect.gen(function* () {
     const receipts = new Map<string, boolean>()
     if (work.accounts === 0) return { balances: [], receipts }
-    const ids = [...applied, ...inDoubt].map(({ id }) => id)
-    for (let from = 0; from < ids.length; from += page) {
-      const some = ids.slice(from, from + page)
-      const reply = yield* ask("MGET", ...some.map(receipt))
-      if (reply._tag !== "Multiple") return undefined
-      some.forEach((id, index) => receipts.set(id, reply.items[index]?._tag === "Bulk"))
+    const note = (ids: ReadonlyArray<string>, reply: Reply.Reply | undefined): boolean => {
+      if (reply?._tag !== "Multiple") return false
+      ids.forEach((id, index) => receipts.set(id, reply.items[index]?._tag === "Bulk"))
+      return true
     }
-    const found = balances(yield* ask("MGET", ...accountKeys(work)))
+    for (let from = 0; from < applied.length; from += page) {
+      const ids = applied.slice(from, from + page).map(({ id }) => id)
+      if (!note(ids, yield* ask("MGET", ...ids.map(receipt)))) return undefined
+    }
+    // What is in doubt may take place even now: whether it has is asked at the same moment as what the accounts hold.
+    const ids = [...inDoubt.keys()]
+    yield* ask("MULTI")
+    yield* ask("MGET", ...accountKeys(work))
+    if (ids.length > 0) yield* ask("MGET", ...ids.map(receipt))
+    const reply = yield* ask("EXEC")
+    const [accounts, doubts] = reply._tag === "Multiple" ? reply.items : []
+    if (accounts === undefined || (ids.length > 0 && !note(ids, doubts))) return undefined
+    const found = balances(accounts)
     return found.length === 0 ? undefined : { balances: found, receipts }
   })
 
@@ -72,7 +82,7 @@ const bank = (book: Book, work: Work, remains: Remains | undefined): ReadonlyArr
   const opening = work.accounts * work.openingCents
   const wrong = [...book.totals, sum(remains.balances)].find((total) => total !== opening)
   const lost = book.applied.filter(({ id }) => remains.receipts.get(id) !== true)
-  const late = book.inDoubt.filter(({ id }) => remains.receipts.get(id) === true)
+  const late = [...book.inDoubt.values()].filter(({ id }) => remains.receipts.get(id) === true)
   const expected = new Array<number>(work.accounts).fill(work.openingCents)
   for (const { amount, from, to } of [...book.applied, ...late]) {
     expected[from]! -= amount
@@ -102,7 +112,7 @@ const bank = (book: Book, work: Work, remains: Remains | undefined): ReadonlyArr
       holds: off < 0,
       detail:
         off < 0
-          ? `balances are what the transfers come to; of ${number(book.inDoubt.length)} in doubt ${number(late.length)} took place`
+          ? `balances are what the transfers come to; of ${number(book.inDoubt.size)} in doubt ${number(late.length)} took place`
           : `account ${off} holds ${number(remains.balances[off]!)} cents, and its transfers come to ${number(expected[off]!)}`
     }
   ]
