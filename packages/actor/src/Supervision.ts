@@ -21,15 +21,15 @@ import type { Cause, Duration, Schedule } from "effect"
  * - `Stop`: it stops, and so do its children.
  * - `Escalate`: its parent fails.
  */
-export type Supervision =
+export type Directive =
   | Restart
   | { readonly _tag: "Resume" }
   | { readonly _tag: "Stop" }
   | { readonly _tag: "Escalate" }
-  | {
-      readonly _tag: "Decide"
-      readonly decide: (cause: Cause.Cause<unknown>) => Exclude<Supervision, { _tag: "Decide" }>
-    }
+
+export type Supervision =
+  | Directive
+  | { readonly _tag: "Decide"; readonly decide: (cause: Cause.Cause<unknown>) => Directive }
 
 export interface Restart extends RestartOptions {
   readonly _tag: "Restart"
@@ -47,11 +47,12 @@ export interface RestartOptions {
 }
 
 export const restart = (options: RestartOptions = {}): Restart => ({ _tag: "Restart", ...options })
-export const resume: Supervision = { _tag: "Resume" }
-export const stop: Supervision = { _tag: "Stop" }
-export const escalate: Supervision = { _tag: "Escalate" }
+export const resume: Directive = { _tag: "Resume" }
+export const stop: Directive = { _tag: "Stop" }
+export const escalate: Directive = { _tag: "Escalate" }
 
 /** By the cause. */
-export const decide = (
-  choose: (cause: Cause.Cause<unknown>) => Exclude<Supervision, { readonly _tag: "Decide" }>
-): Supervision => ({ _tag: "Decide", decide: choose })
+export const decide = (choose: (cause: Cause.Cause<unknown>) => Directive): Supervision => ({
+  _tag: "Decide",
+  decide: choose
+})

@@ -1,7 +1,7 @@
 /** What becomes of an actor that failed, as its parent wants it. */
 import { Cause, Duration, Effect, Exit, Schedule } from "effect"
 import { HandlerFailed } from "../../ActorRef.ts"
-import type { Restart, Supervision } from "../../Supervision.ts"
+import type { Directive, Restart } from "../../Supervision.ts"
 import type { Cell } from "./Cell.ts"
 import { ChildFailed } from "./failures.ts"
 import * as Living from "./Living.ts"
@@ -31,7 +31,7 @@ const sharing = (cell: Cell): ReadonlyArray<Cell> => {
   return parent?.behavior.children === "all-for-one" ? parent.children.filter((each) => each !== cell) : []
 }
 
-const become = (cell: Cell, supervision: Supervision, cause: Cause.Cause<unknown>): void => {
+const become = (cell: Cell, supervision: Directive, cause: Cause.Cause<unknown>): void => {
   switch (supervision._tag) {
     case "Resume":
       // What never started has no state to go on with.
@@ -43,8 +43,6 @@ const become = (cell: Cell, supervision: Supervision, cause: Cause.Cause<unknown
       return escalated(cell.parent, cell, cause)
     case "Restart":
       return restart(cell, supervision, cause)
-    case "Decide":
-      return become(cell, supervision.decide(cause), cause)
   }
 }
 
