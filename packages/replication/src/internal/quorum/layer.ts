@@ -8,6 +8,7 @@ import { type Duration, Effect, Schema } from "effect"
 import { InvalidOptions, type Positions, type Replicated, type Tag } from "../../Replicated.ts"
 import { decode, millis, Millis } from "../passive/settings.ts"
 import * as FrontEnd from "./frontEnd.ts"
+import { codecs } from "./layout.ts"
 import type { Message, Record } from "./messages.ts"
 import * as Quorums from "./quorums.ts"
 import type { Command, Event, Options, State, Timer } from "./state.ts"
@@ -95,7 +96,7 @@ export const replicated = Effect.fnUntraced(function* <Self, S, Q, U, R>(
   }
   const options = yield* optionsOf(nodes, given)
   const frontEnd = yield* FrontEnd.make(machine, options)
-  const actor = yield* Actor.spawnDurable(protocol, { options })
+  const actor = yield* Actor.spawnDurable(protocol, { options, codec: () => codecs(machine).message })
   yield* frontEnd.attach(actor)
   const service = frontEnd.service()
   return options.writeBack ? { ...service, positions: everywhere(protocol.name, service) } : service

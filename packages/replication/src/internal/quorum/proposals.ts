@@ -213,7 +213,7 @@ export const onRefused = (turn: Turn, rank: number, vote: Extract<Vote, { readon
 }
 
 /** More is no use: a round is over by then. */
-const longest = 7
+const longest = 5
 
 /** What was refused equally often waits together. */
 const levelOf = ({ refusals }: Proposal): number => Math.min(refusals, longest)

@@ -6,6 +6,7 @@ import type { NodeId } from "@troupe/transport"
 import type * as Machine from "../../Machine.ts"
 import * as Trie from "../../Trie.ts"
 import * as Burials from "./burials.ts"
+import { codecs } from "./layout.ts"
 import { type Message, type Record, schemas, type Vote } from "./messages.ts"
 import * as Proposals from "./proposals.ts"
 import * as Readings from "./readings.ts"
@@ -33,6 +34,7 @@ export const replicating = (
   ...schemas(machine),
   durable: {
     record: schemas(machine).record,
+    codec: codecs(machine).record,
     restore: (state, record) => {
       const registers = record.reduce(Registers.apply, state.registers)
       return { ...state, registers }

@@ -13,7 +13,7 @@ import type { Turn } from "./turn.ts"
 /** All that wait when a round begins share it; what comes later has to wait for the next, since this one's votes may be older. */
 export const read = (turn: Turn, key: string, requests: ReadonlyArray<Pending>): void => {
   const open = Trie.get(turn.readings, key)
-  if (open === undefined) begin(turn, key, requests)
+  if (open === undefined) begin(turn, key, requests, 0)
   else put(turn, { ...open, later: [...open.later, ...requests] })
 }
 
@@ -21,11 +21,11 @@ const put = (turn: Turn, reading: Reading): void => {
   turn.readings = Trie.set(turn.readings, reading)
 }
 
-const begin = (turn: Turn, key: string, asked: ReadonlyArray<Pending>): void => {
+const begin = (turn: Turn, key: string, asked: ReadonlyArray<Pending>, refusals: number): void => {
   const { copy } = Registers.get(turn.registers, key)
   const round = ++turn.round
   put(turn, {
-    ...{ key, asked, later: [], round, newest: copy },
+    ...{ key, asked, later: [], round, newest: copy, refusals },
     ...{ votes: turn.noVotes(), written: none, isFresh: true }
   })
   turn.askAll({ _tag: "Read", round, key, have: copy.version })
@@ -96,7 +96,7 @@ const answer = (turn: Turn, { asked, key, later, newest }: Reading): void => {
 
 const goOn = (turn: Turn, key: string, later: ReadonlyArray<Pending>): void => {
   if (later.length === 0) turn.readings = Trie.remove(turn.readings, key)
-  else begin(turn, key, later)
+  else begin(turn, key, later, 0)
 }
 
 export const onRefused = (turn: Turn, rank: number, vote: Extract<Vote, { readonly _tag: "Refused" }>): boolean => {
@@ -108,8 +108,13 @@ export const onRefused = (turn: Turn, rank: number, vote: Extract<Vote, { readon
   return true
 }
 
-/** A proposal is in the way, and may never end: a ballot finds out what the value is. */
-const contend = (turn: Turn, { asked, key, later, newest }: Reading, above: Ballot): void => {
+/** How often a read begins anew before it needs a ballot. */
+const patience = 2
+
+/** A proposal is in the way. It may be over soon; where it never ends, a ballot finds out what the value is. */
+const contend = (turn: Turn, reading: Reading, above: Ballot): void => {
+  const { asked, key, later, newest, refusals } = reading
+  if (refusals < patience) return begin(turn, key, [...asked, ...later], refusals + 1)
   proposeLater(turn, key, asked, highest(above, newest.version))
   goOn(turn, key, later)
 }

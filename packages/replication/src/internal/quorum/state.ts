@@ -93,6 +93,8 @@ export interface Reading extends Operation {
   readonly asked: ReadonlyArray<Pending>
   /** These came later, and are answered by the next. */
   readonly later: ReadonlyArray<Pending>
+  /** How often the reads began anew because a write-back was refused. */
+  readonly refusals: number
   /** The version that was written back; below all: none. */
   readonly written: Ballot
 }
