@@ -64,7 +64,7 @@ export class FrontEnd {
     this.actor = actor
     actor.subscribe(this.hear)
     // What it said while it was made nobody has heard.
-    this.life = actor.state().registers.life
+    actor.tell({ _tag: "Begin" })
     return Effect.gen({ self: this }, function* () {
       yield* Effect.addFinalizer(() => Effect.sync(() => this.stop("it is shutting down")))
       yield* Effect.forkScoped(
@@ -159,6 +159,7 @@ export class FrontEnd {
   private start(life: number): void {
     // It was seen in the state already, and asked.
     if (this.life === life) return
+    if (life === this.life) return
     const isFirst = this.life === 0
     this.life = life
     for (const each of this.open) {

@@ -68,7 +68,12 @@ export const replicating = (
   },
 
   onCommand: (state, command, act) => {
-    if (command.life !== state.registers.life) return state
+    const { life } = state.registers
+    if (command._tag === "Begin") {
+      act.emit({ _tag: "Started", life })
+      return state
+    }
+    if (command.life !== life) return state
     const turn = new Turn(machine, state, act)
     if (command._tag === "Ask") ask(turn, command.parts)
     else {

@@ -28,6 +28,8 @@ export interface Part {
 }
 
 export type Command =
+  /** Asks for `Started`, once its life is on disk: no ballot may come before that. */
+  | { readonly _tag: "Begin" }
   | { readonly _tag: "Ask"; readonly life: number; readonly parts: ReadonlyArray<Part> }
   /** Nobody waits for these any more. */
   | { readonly _tag: "Drop"; readonly life: number; readonly parts: ReadonlyArray<Omit<Part, "request">> }
