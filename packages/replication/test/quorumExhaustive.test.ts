@@ -2,7 +2,7 @@
  * Quorums of three replicas in every interleaving of an update and a read; of two updates that get into each other's way; of a
  * crash in which what was not on disk is lost. And faults that were planted in them, which must be found.
  *
- * What takes longer is in `proof/quorumExhaustive.ts`.
+ * What takes minutes is in `proof/quorumExhaustive.ts`.
  */
 import { Quorum, Trie } from "@troupe/replication"
 import { describe, expect, it } from "vitest"
