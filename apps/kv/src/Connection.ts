@@ -10,6 +10,7 @@ import type * as Reply from "./Reply.ts"
 import { ReplyReader } from "./resp/ReplyReader.ts"
 import { explain } from "./server/Batcher.ts"
 import * as Counters from "./server/Counters.ts"
+import { Lines } from "./server/Lines.ts"
 import { performed } from "./server/perform.ts"
 import { Session } from "./server/Session.ts"
 import { defaults, environmentOf } from "./server/Settings.ts"
@@ -82,7 +83,7 @@ const encode = (words: ReadonlyArray<string>): string =>
 export const local = (replicated: Replicated.Replicated<Request, Response>): Effect.Effect<Ask> =>
   Effect.map(Clock.currentTimeMillis, (startedAt): Ask => {
     const session = new Session(environmentOf(defaults, replicated.self, 1))
-    const means = { replicated, settings: defaults, counters: Counters.make(), startedAt }
+    const means = { replicated, settings: defaults, counters: Counters.make(), startedAt, lines: new Lines() }
     return (...words) =>
       Effect.suspend(() => {
         const action = session.decide([...words])

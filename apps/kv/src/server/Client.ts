@@ -20,7 +20,11 @@ export interface Service {
   readonly counters: Counters
   readonly batcher: Batcher
   readonly now: () => number
-  readonly perform: (action: Action & { readonly _tag: "Perform" }, done: (reply: Reply.Reply) => void) => void
+  readonly perform: (
+    action: Action & { readonly _tag: "Perform" },
+    done: (reply: Reply.Reply) => void,
+    isGone: () => boolean
+  ) => void
   readonly onClosed: (client: Client, why: string | undefined) => void
 }
 
@@ -215,13 +219,14 @@ export class Client {
     this.isBusy = true
     this.service.counters.commands++
     this.flush()
-    this.service.perform(action, (reply) => {
+    const done = (reply: Reply.Reply): void => {
       this.isBusy = false
       if (this.isClosed) return
       this.write(reply)
       this.advance()
       this.resume()
-    })
+    }
+    this.service.perform(action, done, () => this.isClosed || this.isEnding)
   }
 
   private write(reply: Reply.Reply): void {

@@ -7,6 +7,7 @@ import type { Request, Response } from "../KeyspaceMachine.ts"
 import { Batcher } from "./Batcher.ts"
 import { Client, type Service } from "./Client.ts"
 import * as Counters from "./Counters.ts"
+import { Lines } from "./Lines.ts"
 import { perform } from "./perform.ts"
 import { Session } from "./Session.ts"
 import { defaults, environmentOf, problemOf, ServerFailed, type Settings } from "./Settings.ts"
@@ -39,7 +40,14 @@ export const make = (
       counters,
       batcher: new Batcher(replicated, counters, run),
       now: () => clock.currentTimeMillisUnsafe(),
-      perform: perform({ replicated, settings, counters, startedAt: clock.currentTimeMillisUnsafe(), run }),
+      perform: perform({
+        replicated,
+        settings,
+        counters,
+        startedAt: clock.currentTimeMillisUnsafe(),
+        lines: new Lines(),
+        run
+      }),
       onClosed: (client, why) => {
         clients.delete(client)
         counters.connected = clients.size

@@ -7,6 +7,7 @@ import * as Reply from "../Reply.ts"
 import { explain } from "./Batcher.ts"
 import type { Service } from "./Client.ts"
 import type { Counters } from "./Counters.ts"
+import type { Lines } from "./Lines.ts"
 import type { Action } from "./Action.ts"
 import { redisVersion } from "./ownCommands.ts"
 import type { Settings } from "./Settings.ts"
@@ -16,12 +17,15 @@ export interface Means {
   readonly settings: Settings
   readonly counters: Counters
   readonly startedAt: number
+  readonly lines: Lines
 }
 
+/** `isGone` tells whether who asked has hung up, or is about to be, so that it waits for nothing more. */
 export const performed = (
   means: Means,
-  { what, words }: Action & { readonly _tag: "Perform" }
-): Effect.Effect<Reply.Reply, Replicated.InvokeError> => performances[what](means, words)
+  { what, words }: Action & { readonly _tag: "Perform" },
+  isGone: () => boolean = () => false
+): Effect.Effect<Reply.Reply, Replicated.InvokeError> => performances[what](means, words, isGone)
 
 interface Running extends Means {
   readonly run: <A, E>(effect: Effect.Effect<A, E>, onExit: (exit: Exit.Exit<A, E>) => void) => void
@@ -29,12 +33,16 @@ interface Running extends Means {
 
 export const perform =
   (means: Running): Service["perform"] =>
-  (action, done) =>
-    means.run(performed(means, action), (exit) =>
+  (action, done, isGone) =>
+    means.run(performed(means, action, isGone), (exit) =>
       done(Exit.isSuccess(exit) ? exit.value : explain(exit.cause as Cause.Cause<Replicated.InvokeError>))
     )
 
-type Performance = (means: Means, words: ReadonlyArray<string>) => Effect.Effect<Reply.Reply, Replicated.InvokeError>
+type Performance = (
+  means: Means,
+  words: ReadonlyArray<string>,
+  isGone: () => boolean
+) => Effect.Effect<Reply.Reply, Replicated.InvokeError>
 
 const one = (means: Means, words: ReadonlyArray<string>): Effect.Effect<Reply.Reply, Replicated.InvokeError> =>
   Effect.map(means.replicated.invoke({ steps: [{ _tag: "Run", words }] }), ([reply]) => reply!)
@@ -42,19 +50,38 @@ const one = (means: Means, words: ReadonlyArray<string>): Effect.Effect<Reply.Re
 /** How often who waits for a lock asks again. */
 const askEveryMillis = 20
 
-const acquire: Performance = (means, words) =>
+const acquire: Performance = (means, words, isGone) =>
   Effect.gen(function* () {
     if (words.length > 4) return Reply.syntaxError
     const patience = Integers.parse(words[3]!)
     if (patience === undefined || patience < 0) return Reply.notAnInteger
-    const request = words.slice(0, 3)
     const deadline = (yield* Clock.currentTimeMillis) + patience
-    for (;;) {
+    return yield* Effect.acquireUseRelease(
+      Effect.sync(() => means.lines.enter(words[1]!)),
+      ({ turn }) => Effect.andThen(awaitTurn(turn, deadline), askUntil(means, words.slice(0, 3), deadline, isGone)),
+      ({ leave }) => Effect.sync(leave)
+    )
+  })
+
+const leftUntil = (deadline: number) => Effect.map(Clock.currentTimeMillis, (now) => Math.max(0, deadline - now))
+
+const awaitTurn = (turn: Effect.Effect<void>, deadline: number) =>
+  Effect.flatMap(leftUntil(deadline), (left) => Effect.timeoutOption(turn, left))
+
+/** Who has gone away is not given the lock, nor keeps it. */
+const askUntil = (means: Means, request: ReadonlyArray<string>, deadline: number, isGone: () => boolean) =>
+  Effect.gen(function* () {
+    while (!isGone()) {
       const reply = yield* one(means, request)
-      const left = deadline - (yield* Clock.currentTimeMillis)
-      if (reply._tag !== "Null" || left <= 0) return reply
+      if (reply._tag === "Integer" && isGone()) {
+        yield* one(means, ["LOCK.RELEASE", request[1]!, String(reply.value)])
+        break
+      }
+      const left = yield* leftUntil(deadline)
+      if (reply._tag !== "Null" || left === 0) return reply
       yield* Effect.sleep(Math.min(askEveryMillis, left))
     }
+    return Reply.none
   })
 
 /**
