@@ -54,11 +54,11 @@ export const draw = ({ forMillis, kinds, nodes, seed }: Options): ReadonlyArray<
     planned.push({
       fault,
       order: shuffled(nodes, random),
-      seeksPrimary: random() < 0.5,
+      seeksPrimary: random() < 0.7,
       fromMillis: at,
       forMillis: length
     })
-    at += random() < 0.3 ? between(200, length) : length + between(500, 2_500)
+    at += random() < 0.4 ? between(200, length) : length + between(500, 2_500)
   }
   return planned
 }
@@ -96,12 +96,9 @@ const shuffled = <A>(from: ReadonlyArray<A>, random: () => number): Array<A> => 
   return all
 }
 
-/** A ring of three cuts nothing. */
+/** Most often what divides a primary from a majority. A ring of three cuts nothing. */
 const shapesOf = (nodes: number): ReadonlyArray<Shape> => [
-  "isolated",
-  "halves",
-  "one-way in",
-  "one-way out",
+  ...(["isolated", "isolated", "halves", "halves", "one-way in", "one-way out"] as const),
   ...(nodes > 3 ? (["ring", "bridge"] as const) : [])
 ]
 

@@ -27,8 +27,13 @@ const epochMillis = 4_000
 const patienceMillis = 3_000
 /** At the end, when nothing should be in its way. */
 const readPatienceMillis = 10_000
-/** Of the calls after which a client moves on: all nodes are to be asked. */
+/** Of the calls after which a client moves on to another node: all are to be asked. */
 const wanders = 0.01
+/**
+ * Of the failed calls after which a client moves on. The first half of the clients are faithful: who goes on at a node that
+ * stands still or is cut off sees what that one says when it is back.
+ */
+const leaves = { faithful: 0.1, other: 1 }
 /** Before a client that found no node looks for another. */
 const pauseMillis = 50
 
@@ -53,6 +58,7 @@ interface Client {
   /** What it has seen last of each register. */
   readonly seen: Map<string, History.Value>
   readonly random: () => number
+  readonly isFaithful: boolean
   node: number
   connection: Connection | undefined
 }
@@ -65,12 +71,13 @@ export const run = (options: Options, recorder: Recorder, goesOn: () => boolean)
     { concurrency: "unbounded", discard: true }
   )
 
-const clientOf = (index: number, { ports, seed }: Options): Client => ({
+const clientOf = (index: number, { clients, ports, seed }: Options): Client => ({
   index,
   process: index,
   written: 0,
   seen: new Map(),
   random: seeded(seed * 1_000 + index),
+  isFaithful: index < Math.floor(clients / 2),
   node: index % ports.length,
   connection: undefined
 })
@@ -93,15 +100,24 @@ const connected = (client: Client, ports: ReadonlyArray<number>): Effect.Effect<
     const opened = yield* Effect.option(Effect.timeoutOption(Connection.open(ports[client.node]!), patienceMillis))
     client.connection = Option.getOrUndefined(Option.flatten(opened))
     if (client.connection === undefined) {
-      moveOn(client, ports.length)
+      if (!client.isFaithful || client.random() < leaves.faithful) moveOn(client, ports.length)
       yield* Effect.sleep(pauseMillis)
     }
     return client.connection
   })
 
-const moveOn = (client: Client, nodes: number): void => {
+const chanceToLeave = ({ isFaithful }: Client, { type }: Outcome): number => {
+  if (type === "ok") return wanders
+  return isFaithful ? leaves.faithful : leaves.other
+}
+
+const hangUp = (client: Client): void => {
   client.connection?.close()
   client.connection = undefined
+}
+
+const moveOn = (client: Client, nodes: number): void => {
+  hangUp(client)
   client.node = (client.node + 1) % nodes
 }
 
@@ -117,7 +133,9 @@ const once = (client: Client, connection: Connection, options: Options, recorder
     )
     ended(outcome)
     if (outcome.type === "info") client.process += options.clients
-    if (outcome.type !== "ok" || client.random() < wanders) moveOn(client, options.ports.length)
+    if (client.random() < chanceToLeave(client, outcome)) moveOn(client, options.ports.length)
+    // Half a conversation is none.
+    else if (outcome.type !== "ok") hangUp(client)
     if (outcome.type === "ok" && call.f === "read") client.seen.set(call.key, outcome.value ?? null)
   })
 
