@@ -1,7 +1,7 @@
 /** The port for people and monitors: health, readiness, metrics, the cluster as JSON, and a page that shows it. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Context, Effect, Layer, Metric, type Scope } from "effect"
-import { HttpRouter, HttpServer, type HttpServerError, HttpServerResponse } from "effect/http"
+import { Context, Effect, Layer, Metric, Schema, type Scope } from "effect"
+import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { createServer } from "node:http"
 import type { Node } from "./Node.ts"
@@ -129,15 +129,26 @@ const routes = (nodes: Nodes) =>
     )
   ])
 
+/** The port cannot be had. */
+export class HttpFailed extends Schema.TaggedError<HttpFailed>()("HttpFailed", { reason: Schema.String }) {
+  override get message(): string {
+    return `The port of the status page cannot be opened: ${this.reason}`
+  }
+}
+
 /** Serves for as long as the scope lives; gives the port. */
 export const serve = (
   nodes: Nodes,
   { host = "127.0.0.1", port }: Options
-): Effect.Effect<number, HttpServerError.ServeError, Scope.Scope> =>
+): Effect.Effect<number, HttpFailed, Scope.Scope> =>
   Effect.gen(function* () {
     const server = NodeHttpServer.layer(createServer, { host, port })
     const app = HttpRouter.serve(routes(nodes), { disableLogger: true, disableListenLog: true })
-    const context = yield* Layer.build(Layer.provideMerge(app, server))
+    const context = yield* Effect.mapError(Layer.build(Layer.provideMerge(app, server)), ({ cause }) => {
+      const { code, message } = cause as NodeJS.ErrnoException
+      const isTaken = code === "EADDRINUSE"
+      return new HttpFailed({ reason: isTaken ? `${host}:${port} is in use. Choose another port` : message })
+    })
     const { address } = Context.get(context, HttpServer.HttpServer)
     return "port" in address ? address.port : port
   })

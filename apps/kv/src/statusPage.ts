@@ -96,7 +96,9 @@ export const page = `<!doctype html>
     $("lag").textContent = number.format(worst)
     $("clients").textContent = number.format(clients)
     const well = nodes.filter((node) => ["primary", "backup", "replica"].includes(node.role)).length
-    $("state").textContent = well === nodes.length ? "all " + well + " nodes at work" : well + " of " + nodes.length + " nodes at work"
+    const members = Math.max(0, ...nodes.map((node) => node.members.length))
+    const here = nodes.length < members ? ", " + nodes.length + " of " + members + " members are shown" : ""
+    $("state").textContent = (well === nodes.length ? "all " + well + " nodes at work" : well + " of " + nodes.length + " nodes at work") + here
     before = new Map(nodes.map((node) => [node.id, node.counters.commands]))
     since = now
   }

@@ -108,6 +108,16 @@ describe("the HTTP port", () => {
   })
 })
 
+describe("the HTTP port that is in use", () => {
+  it("is named, and what to do", () =>
+    withServer(async ({ port }) => {
+      const failed = await Effect.runPromise(Effect.scoped(Effect.flip(Http.serve(() => [], { port }))))
+      expect(failed.message).toBe(
+        `The port of the status page cannot be opened: 127.0.0.1:${port} is in use. Choose another port`
+      )
+    }))
+})
+
 describe("nodes over TCP", () => {
   it("carry bytes as they are, and large values", async () => {
     const cluster = await startCluster({ nodes: 3, transport: "tcp" })

@@ -4,7 +4,6 @@
  */
 import { type Cluster, Connection, Http, type Node, type Replication } from "@troupe/kv"
 import { Clock, Effect, Random, References, type Scope } from "effect"
-import type { HttpServerError } from "effect/http"
 import * as Book from "./Book.ts"
 import * as Clients from "./Clients.ts"
 import * as Household from "./Household.ts"
@@ -44,12 +43,12 @@ export const open = (
   options: Options
 ): Effect.Effect<
   Progress & { readonly httpPort: number },
-  Cluster.StartError | Connection.Hangup | HttpServerError.ServeError,
+  Cluster.StartError | Connection.Hangup | Http.HttpFailed,
   Scope.Scope
 > =>
   Effect.gen(function* () {
     const household = yield* Household.make(options)
-    const httpPort = yield* Http.serve(() => [...household.nodes.values()], { port: options.httpPort })
+    const httpPort = yield* Http.serve(() => up(household), { port: options.httpPort })
     yield* Clients.insist(dial(household), (ask) => Clients.prepare(ask, options.work))
     return { household, book: Book.make(yield* Clock.currentTimeMillis), told: [], standing: new Map(), httpPort }
   }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
@@ -107,6 +106,9 @@ const leaving = (ask: Connection.Ask): Connection.Ask => {
         : Effect.tap(ask(...words), (reply) => Effect.sync(() => (isUseless = Clients.fateOf(reply) !== "ok")))
     )
 }
+
+/** In the order of their names. */
+const up = ({ ids, nodes }: Household.Household): ReadonlyArray<Node.Node> => ids.flatMap((id) => nodes.get(id) ?? [])
 
 /** A connection to each of the nodes that are up, in turn. */
 const dial =
