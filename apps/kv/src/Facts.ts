@@ -86,19 +86,38 @@ export const apply = (state: State, update: Update): State => {
   }
 }
 
+/** The same as each in turn; most are entries without an expiry in a row. */
+export const applyAll = (state: State, updates: ReadonlyArray<Update>): State => {
+  let next = state
+  let i = 0
+  while (i < updates.length) {
+    const from = i
+    while (i < updates.length && isPlain(next, updates[i]!)) i++
+    if (i - from > 1) {
+      const all = (i - from === updates.length ? updates : updates.slice(from, i)) as ReadonlyArray<Keyspace.Entry>
+      next = { ...next, entries: Trie.setAll(next.entries, all) }
+    } else {
+      next = apply(next, updates[from]!)
+      i = from + 1
+    }
+  }
+  return next
+}
+
+/** An entry that no other one of the state is concerned with. */
+const isPlain = ({ expiring }: State, update: Update): boolean =>
+  update._tag === "Put" && update.expires === 0 && expiring.size === 0
+
 const hasExpired = (keyspace: Keyspace.Keyspace, key: string, by: number): boolean =>
   (Trie.get(keyspace, key)?.expires ?? Infinity) <= by
 
-const put = (state: State, given: Keyspace.Entry): State => {
-  // One shape for all entries, and no tag in it.
-  const entry = { key: given.key, value: given.value, expires: given.expires, version: given.version }
-  return {
-    entries: Trie.set(state.entries, entry),
-    expiring: entry.expires === 0 ? withoutExpiry(state.expiring, entry.key) : Trie.set(state.expiring, entry),
-    locks: state.locks,
-    token: state.token
-  }
-}
+/** The update is the entry: a copy without the tag would cost more than the tag. */
+const put = (state: State, entry: Keyspace.Entry): State => ({
+  entries: Trie.set(state.entries, entry),
+  expiring: entry.expires === 0 ? withoutExpiry(state.expiring, entry.key) : Trie.set(state.expiring, entry),
+  locks: state.locks,
+  token: state.token
+})
 
 const withoutExpiry = (expiring: Keyspace.Keyspace, key: string): Keyspace.Keyspace =>
   expiring.size === 0 ? expiring : Trie.remove(expiring, key)

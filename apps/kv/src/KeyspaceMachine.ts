@@ -69,6 +69,7 @@ export const machine: Machine.Machine<Facts.State, Request, Facts.Update, Respon
   isRead: ({ steps }) => steps.every(isReadStep),
   execute,
   apply: Facts.apply,
+  applyAll: Facts.applyAll,
   dump: Facts.dump,
   housekeeping: { everyMillis: 100, due },
   sizeOf: (updates, response) => {

@@ -22,8 +22,9 @@ export class View implements Listing {
   /** `base` with the first `settledCount` updates. */
   private state: Facts.State
   private settledCount = 0
-  /** What the other updates did to keys. */
+  /** What the other updates did to keys, but for the latest, which nobody has asked about yet. */
   private readonly changed = new Map<string, Keyspace.Entry | undefined>()
+  private notedCount = 0
 
   /** The version of the next entry. They begin at a chance number, so that no key has one twice, not even forgotten ones. */
   private version = 0
@@ -36,6 +37,7 @@ export class View implements Listing {
   }
 
   get(key: string): Keyspace.Entry | undefined {
+    for (; this.notedCount < this.updates.length; this.notedCount++) this.note(this.updates[this.notedCount]!)
     const entry =
       this.changed.size > 0 && this.changed.has(key) ? this.changed.get(key) : Trie.get(this.state.entries, key)
     return entry === undefined || this.isOver(entry) ? undefined : entry
@@ -55,14 +57,16 @@ export class View implements Listing {
 
   put(key: string, value: string, expires: number): void {
     this.version = this.version === 0 ? 1 + Math.floor(this.random() * 2 ** 47) : this.version + 1
-    const { version } = this
-    this.updates.push({ _tag: "Put", key, value, expires, version })
-    this.changed.set(key, { key, value, expires, version })
+    this.updates.push({ _tag: "Put", key, value, expires, version: this.version })
   }
 
   remove(keys: ReadonlyArray<string>): void {
     this.updates.push({ _tag: "Remove", keys })
-    for (const key of keys) this.changed.set(key, undefined)
+  }
+
+  private note(update: Facts.Update): void {
+    if (update._tag === "Put") this.changed.set(update.key, update)
+    else if (update._tag === "Remove") for (const key of update.keys) this.changed.set(key, undefined)
   }
 
   /** What is seldom done is done on a state that it is part of. */
@@ -77,6 +81,7 @@ export class View implements Listing {
       this.state = Facts.apply(this.state, this.updates[this.settledCount]!)
     }
     this.changed.clear()
+    this.notedCount = this.settledCount
     return this.state
   }
 

@@ -11,7 +11,9 @@ const chance = (): number => (draws++ * 0.618) % 1
 
 const run = (state: Facts.State, steps: ReadonlyArray<Step>, now = 1_000) => {
   const { response, updates } = machine.execute(state, { steps }, { now, random: chance })
-  return { response, updates, state: updates.reduce(machine.apply, state) }
+  const next = updates.reduce(machine.apply, state)
+  expect(machine.applyAll!(state, updates)).toEqual(next)
+  return { response, updates, state: next }
 }
 
 const words = (line: string): Step => ({ _tag: "Run", words: line.split(" ") })

@@ -41,6 +41,8 @@ export interface Machine<in out State, in out Request, in out Update, in out Res
   /** Decides what comes of a request. It changes nothing: its updates do, in their order, once they are safe. */
   execute(state: State, request: Request, at: Moment): Execution<Update, Response>
   apply(state: State, update: Update): State
+  /** The same as each of them in turn, where that can be had for less. */
+  applyAll?(state: State, updates: ReadonlyArray<Update>): State
   /** Updates that bring `init` to `state`: for snapshots, and for a replica that joins. Taken bit by bit. */
   dump(state: State): Iterable<Update>
   /**
@@ -112,6 +114,18 @@ export interface Execution<out Update, out Response> {
   readonly response: Response
   /** All of them take effect, or none. None at all: it was a read, or changed nothing. */
   readonly updates: ReadonlyArray<Update>
+}
+
+/** What the updates make of a state. */
+export const applyAll = <State, Update>(
+  machine: Machine<State, any, Update, any>,
+  state: State,
+  updates: ReadonlyArray<Update>
+): State => {
+  if (machine.applyAll !== undefined) return machine.applyAll(state, updates)
+  let next = state
+  for (let i = 0; i < updates.length; i++) next = machine.apply(next, updates[i]!)
+  return next
 }
 
 export type Any = Machine<any, any, any, any>

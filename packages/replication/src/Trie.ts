@@ -81,13 +81,76 @@ export const get = <E extends Entry>({ root }: Trie<E>, key: string): E | undefi
   return node.key === key ? node : undefined
 }
 
-/** Whether the last `set` added a key. One at a time: all here is synchronous. */
-let hasAdded = false
+/** Keys that were added since it was 0. One change at a time: all here is synchronous. */
+let added = 0
 
 export const set = <E extends Entry>(trie: Trie<E>, entry: E): Trie<E> => {
-  hasAdded = false
+  added = 0
   const root = setIn(trie.root, entry, hash(entry.key), 0)
-  return { size: hasAdded ? trie.size + 1 : trie.size, root }
+  return { size: trie.size + added, root }
+}
+
+/** So many at least are worth being sorted. */
+const sortedMin = 4
+
+/** Sets them one after another, where each node is copied but once. */
+export const setAll = <E extends Entry>(trie: Trie<E>, entries: ReadonlyArray<E>): Trie<E> => {
+  if (entries.length < sortedMin || entries.length > indexes) return entries.reduce(set, trie)
+  // By hash, and of one hash in their order: both in one number.
+  const order = new Float64Array(entries.length)
+  for (let i = 0; i < order.length; i++) order[i] = hash(entries[i]!.key) * indexes + i
+  order.sort()
+  added = 0
+  const root = setRange(trie.root, entries, order, 0, order.length, 0)
+  return { size: trie.size + added, root }
+}
+
+/** Of the entries that are set together; above it, each goes alone. */
+const indexes = 2 ** 20
+
+/** Those from `start` to before `end` of the order, which all belong below this branch. */
+const setRange = <E extends Entry>(
+  branch: Branch<E>,
+  entries: ReadonlyArray<E>,
+  order: Float64Array,
+  start: number,
+  end: number,
+  shift: number
+): Branch<E> => {
+  const copy = branch.slice()
+  let i = start
+  while (i < end) {
+    const h = Math.floor(order[i]! / indexes)
+    const bit = bitOf(h, shift)
+    let stop = i + 1
+    while (stop < end && bitOf(Math.floor(order[stop]! / indexes), shift) === bit) stop++
+    const bitmap = bitmapOf(copy)
+    const at = indexOf(bitmap, bit)
+    if ((bitmap & bit) === 0) {
+      added++
+      copy[0] = bitmap | bit
+      copy.splice(at, 0, entries[order[i]! % indexes]!)
+      i++
+    }
+    const child = copy[at] as Node<E>
+    if (stop - i > 1 && isBranch(child)) {
+      copy[at] = setRange(child, entries, order, i, stop, shift + bits)
+      i = stop
+    }
+    for (; i < stop; i++) copy[at] = setBelow(copy[at] as Node<E>, entries, order[i]!, shift + bits)
+  }
+  return copy
+}
+
+const setBelow = <E extends Entry>(
+  node: Node<E>,
+  entries: ReadonlyArray<E>,
+  ordered: number,
+  shift: number
+): Node<E> => {
+  const entry = entries[ordered % indexes]!
+  const h = Math.floor(ordered / indexes)
+  return isBranch(node) ? setIn(node, entry, h, shift) : setAt(node, entry, h, shift)
 }
 
 const setIn = <E extends Entry>(branch: Branch<E>, entry: E, h: number, shift: number): Branch<E> => {
@@ -96,7 +159,7 @@ const setIn = <E extends Entry>(branch: Branch<E>, entry: E, h: number, shift: n
   const at = indexOf(bitmap, bit)
   const copy = branch.slice()
   if ((bitmap & bit) === 0) {
-    hasAdded = true
+    added++
     copy[0] = bitmap | bit
     copy.splice(at, 0, entry)
   } else {
@@ -112,7 +175,7 @@ const setAt = <E extends Entry>(bucket: Bucket<E>, entry: E, h: number, shift: n
   if (other !== h) return setIn([bitOf(other, shift), bucket], entry, h, shift)
   const entries = entriesOf(bucket)
   const rest = entries.filter(({ key }) => key !== entry.key)
-  hasAdded = rest.length === entries.length
+  if (rest.length === entries.length) added++
   return { collided: [...rest, entry] }
 }
 

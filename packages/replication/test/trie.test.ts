@@ -54,6 +54,21 @@ describe("a trie", () => {
     }
   })
 
+  it("takes many entries at once as it takes them one after another, and stays as it was", () => {
+    const [a, b] = collision()
+    const keys = [a, b, ...Array.from({ length: 300 }, (_, i) => `key:${i}`)]
+    for (let seed = 1; seed <= 60; seed++) {
+      const draw = random(seed)
+      const some = (count: number): ReadonlyArray<Entry> =>
+        Array.from({ length: count }, (_, i) => entry(keys[Math.floor(draw() * draw() * keys.length)]!, i))
+      const trie = some(seed * 3).reduce(Trie.set<Entry>, Trie.empty)
+      const before = structuredClone(trie)
+      const entries = some(Math.floor(draw() * 200))
+      expect(Trie.setAll(trie, entries)).toEqual(entries.reduce(Trie.set<Entry>, trie))
+      expect(trie).toEqual(before)
+    }
+  })
+
   it("is walked in the order of hashes, from any hash on", () => {
     let trie: Trie.Trie<Entry> = Trie.empty
     for (let i = 0; i < 500; i++) trie = Trie.set(trie, entry(`key:${i}`, i))

@@ -2,7 +2,7 @@
  * What the primary does: takes a log over, executes, makes it safe, answers.
  */
 import type { NodeId } from "@troupe/transport"
-import type * as Machine from "../../Machine.ts"
+import * as Machine from "../../Machine.ts"
 import * as Log from "./log.ts"
 import type { Answer, Asked, Entry, Message, Refusal } from "./messages.ts"
 import * as Recent from "./recent.ts"
@@ -180,7 +180,7 @@ const execute = (machine: Machine.Any, before: State, requests: ReadonlyArray<Wa
     answers.push({ client, life, counter, response })
     bytes += Replica.sizeOfEntry(machine, { response, updates })
     if (isRead) continue
-    for (let j = 0; j < updates.length; j++) current = machine.apply(current, updates[j])
+    current = Machine.applyAll(machine, current, updates)
     const entry = { client, life, counter, floor, response, updates }
     draft.add(client, entry)
     entries.push(entry)
@@ -218,7 +218,7 @@ export const keep = (machine: Machine.Any, state: State, act: Act): State => {
   const made = {
     ...version,
     at: version.at + 1,
-    state: updates.reduce((each, update) => machine.apply(each, update), version.state),
+    state: Machine.applyAll(machine, version.state, updates),
     now: moment.now,
     requests: version.requests + 1
   }

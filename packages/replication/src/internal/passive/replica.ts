@@ -2,7 +2,7 @@
  * What a replica holds: the log of batches, the state of the machine after each batch that is not known to be safe, and
  * what comes back from disk.
  */
-import type * as Machine from "../../Machine.ts"
+import * as Machine from "../../Machine.ts"
 import * as Log from "./log.ts"
 import type { Batch, Entry, Known, Piece, Record } from "./messages.ts"
 import * as Recent from "./recent.ts"
@@ -82,9 +82,7 @@ const applied = (machine: Machine.Any, before: unknown, batch: Batch): unknown =
   const known = Recent.of(machine).find(batch, before)
   if (known !== undefined) return known
   let state = before
-  for (const { updates } of batch.entries) {
-    for (let i = 0; i < updates.length; i++) state = machine.apply(state, updates[i])
-  }
+  for (const { updates } of batch.entries) state = Machine.applyAll(machine, state, updates)
   Recent.of(machine).note(batch, before, state)
   return state
 }
@@ -143,7 +141,7 @@ export const take = (machine: Machine.Any, replica: Replica, piece: Piece): Repl
   const begun = part === 0 ? { at, state: machine.init, parts: 0 } : replica.incoming
   if (begun === undefined || begun.at !== at || begun.parts !== part) return undefined
   let { state } = begun
-  for (const update of updates) state = machine.apply(state, update)
+  state = Machine.applyAll(machine, state, updates)
   if (end === undefined) return { ...replica, incoming: { at, state, parts: part + 1 } }
   const version = { at, state, table: end.clients.map(remember), now: end.now, requests: end.requests }
   return { log: Log.after(at, piece.atView), versions: [version], incoming: undefined }
