@@ -76,7 +76,9 @@ const prepare = (turn: Turn, proposal: Proposal): void => {
     }
   }
   const least = copy.version.counter === 0 ? turn.least : 0
-  const counter = Math.max(highest(promised, proposal.above).counter, least) + 1
+  // Another's changes may follow each other so fast that a ballot is too low when it arrives: who was refused aims higher.
+  const ahead = 2 ** Math.max(0, levelOf(proposal) - 1)
+  const counter = Math.max(highest(promised, proposal.above).counter, least) + ahead
   const ballot = { counter, node: turn.rank, life: turn.life }
   const round = ++turn.round
   put(turn, { ...proposal, phase: "prepare", round, ballot, newest: copy, votes: turn.noVotes(), isFresh: true })
