@@ -13,10 +13,14 @@ export const quorum: Subject = {
 /** Keys that are gone, and come back. */
 export const gone: Subject = { ...quorum, zeros: true }
 
-export default Object.entries({ quorum, "quorum, keys that are gone": gone }).flatMap(([algorithm, subject]) =>
-  Quorum.card.assumes.tolerates.map((preset) => ({
-    algorithm,
-    preset,
-    run: async (seed: number) => ({ ...(await run(subject, { seed, faults: Faults.presets[preset] })), boundMillis })
-  }))
+/** Copies are compared, too. */
+export const compared: Subject = { ...gone, layer: Quorum.layer(Numbers, { compareEvery: "300 millis" }) }
+
+export default Object.entries({ quorum, "quorum, keys that are gone": gone, "quorum, compared": compared }).flatMap(
+  ([algorithm, subject]) =>
+    Quorum.card.assumes.tolerates.map((preset) => ({
+      algorithm,
+      preset,
+      run: async (seed: number) => ({ ...(await run(subject, { seed, faults: Faults.presets[preset] })), boundMillis })
+    }))
 )

@@ -359,6 +359,24 @@ describe("the service", () => {
     expect(value).toEqual(["InDoubt", "Unavailable", "Unavailable", "Unavailable", "apart"])
   })
 
+  it("brings a node that was away what it missed, also where nobody reads it, and no key that was deleted", async () => {
+    const keys = Array.from({ length: 100 }, (_, i) => `k${i}`)
+    const value = await world(
+      (at, simulator) =>
+        Effect.gen(function* () {
+          yield* at("n1").invoke(keys.map((key) => put(key, 1)))
+          yield* simulator.crash("n3")
+          yield* at("n1").invoke(keys.map((key, i) => put(key, 2 * (i % 2))))
+          yield* simulator.restart("n3")
+          yield* Effect.sleep("8 seconds")
+          const held = three.map((node) => stateAt(simulator, node).registers.byKey.size)
+          return [held, (yield* at("n3").invoke([get("k0"), get("k1")], { read: "local" })).join()]
+        }),
+      { compareEvery: "1 second" }
+    )
+    expect(value).toEqual([[50, 50, 50], "0,2"])
+  })
+
   it("forgets what was deleted while all are there", async () => {
     const value = await world((at, simulator) =>
       Effect.gen(function* () {

@@ -150,6 +150,8 @@ export class FrontEnd {
           if (each !== undefined) this.end(each, Effect.fail(this.lost(each, "what came of it has been forgotten")))
         }
         return
+      case "Took":
+        return
       case "Changed":
     }
     for (const listener of this.listeners) listener()

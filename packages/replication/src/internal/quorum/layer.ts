@@ -7,6 +7,7 @@ import { type NodeId, Transport } from "@troupe/transport"
 import { type Duration, Effect, Schema } from "effect"
 import { InvalidOptions, type Positions, type Replicated, type Tag } from "../../Replicated.ts"
 import { decode, millis, Millis } from "../passive/settings.ts"
+import * as AntiEntropy from "./antiEntropy.ts"
 import * as FrontEnd from "./frontEnd.ts"
 import { codecs } from "./layout.ts"
 import type { Message, Record } from "./messages.ts"
@@ -29,6 +30,11 @@ export interface LayerOptions {
   readonly retryEvery?: Duration.Input
   /** Who is silent for so many times `retryEvery` is taken to be down. Default: 4. */
   readonly silentAfter?: number
+  /**
+   * How often a node compares its copies with those of another, chosen at random, so that a replica that was away is brought
+   * what it missed without its being read (anti-entropy). Default: never.
+   */
+  readonly compareEvery?: Duration.Input
   /** After so long a request ends without an answer. Default: 5 seconds. */
   readonly timeout?: Duration.Input
   /** What a proposal that met another waits for, on the average, at first; each time twice as long. Default: 4 ms. */
@@ -41,6 +47,7 @@ export const defaultSettings: Settings = {
   writeBack: true,
   tickMillis: 100,
   silentTicks: 4,
+  isCompared: false,
   backOffMillis: 4,
   timeoutMillis: 5_000,
   open: 16_384
@@ -55,6 +62,7 @@ const Decoded = Schema.Struct({
   writeBack: Schema.Boolean,
   tickMillis: Millis,
   silentTicks: Count.check(Schema.isGreaterThan(1)),
+  isCompared: Schema.Boolean,
   backOffMillis: Millis,
   timeoutMillis: Millis,
   open: Count
@@ -74,6 +82,7 @@ export const optionsOf = Effect.fnUntraced(function* (
     ...Quorums.of(nodes, given),
     ...(given.writeBack === undefined ? {} : { writeBack: given.writeBack }),
     ...(given.silentAfter === undefined ? {} : { silentTicks: given.silentAfter }),
+    isCompared: given.compareEvery !== undefined,
     tickMillis: millis(given.retryEvery, defaultSettings.tickMillis),
     backOffMillis: millis(given.backOff, defaultSettings.backOffMillis),
     timeoutMillis: millis(given.timeout, defaultSettings.timeoutMillis)
@@ -98,6 +107,7 @@ export const replicated = Effect.fnUntraced(function* <Self, S, Q, U, R>(
   const frontEnd = yield* FrontEnd.make(machine, options)
   const actor = yield* Actor.spawnDurable(protocol, { options, codec: () => codecs(machine).message })
   yield* frontEnd.attach(actor)
+  if (given.compareEvery !== undefined) yield* AntiEntropy.run(machine, protocol.name, actor, given.compareEvery)
   const service = frontEnd.service()
   return options.writeBack ? { ...service, positions: everywhere(protocol.name, service) } : service
 })

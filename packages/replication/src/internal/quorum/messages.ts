@@ -65,17 +65,16 @@ export type Message =
 
 export type Record = ReadonlyArray<Entry>
 
-export const schemas = ({
-  update
-}: Machine.Any): { readonly message: Codec.MessageSchema<Message>; readonly record: Codec.MessageSchema<Record> } => {
+/** A copy, of a machine. */
+export const copyOf = ({ update }: Machine.Any) =>
+  Schema.Struct({ version: Ballot, past: Schema.Array(Ballot), now: Schema.Finite, value: Schema.Array(update) })
+
+export const schemas = (
+  machine: Machine.Any
+): { readonly message: Codec.MessageSchema<Message>; readonly record: Codec.MessageSchema<Record> } => {
   const key = Schema.String
   const round = Natural
-  const copy = Schema.Struct({
-    version: Ballot,
-    past: Schema.Array(Ballot),
-    now: Schema.Finite,
-    value: Schema.Array(update)
-  })
+  const copy = copyOf(machine)
   const Ask = Schema.Union([
     Schema.TaggedStruct("Read", { round, key, have: Ballot }),
     Schema.TaggedStruct("Prepare", { round, key, ballot: Ballot, have: Ballot }),

@@ -73,9 +73,10 @@ export const replicating = (
       act.emit({ _tag: "Started", life })
       return state
     }
-    if (command.life !== life) return state
+    if (command._tag !== "Heal" && command.life !== life) return state
     const turn = new Turn(machine, state, act)
-    if (command._tag === "Ask") ask(turn, command.parts)
+    if (command._tag === "Heal") vote(turn, { _tag: "Accept", round: 0, key: command.key, copy: command.copy })
+    else if (command._tag === "Ask") ask(turn, command.parts)
     else {
       for (const part of command.parts) {
         Proposals.drop(turn, part)

@@ -15,6 +15,8 @@ export interface Options extends Quorums {
   readonly tickMillis: number
   /** Who is silent for so many ticks is taken to be down. */
   readonly silentTicks: number
+  /** Whether copies are compared with those of other nodes (anti-entropy). */
+  readonly isCompared: boolean
   /** The first back-off, on the average; each further one is twice as long. */
   readonly backOffMillis: number
 }
@@ -31,6 +33,8 @@ export type Command =
   /** Asks for `Started`, once its life is on disk: no ballot may come before that. */
   | { readonly _tag: "Begin" }
   | { readonly _tag: "Ask"; readonly life: number; readonly parts: ReadonlyArray<Part> }
+  /** A copy that this replica may have missed. */
+  | { readonly _tag: "Heal"; readonly key: string; readonly copy: Copy }
   /** Nobody waits for these any more. */
   | { readonly _tag: "Drop"; readonly life: number; readonly parts: ReadonlyArray<Omit<Part, "request">> }
 
@@ -47,6 +51,8 @@ export type Event =
   /** Whether these were executed cannot be found out any more. */
   | { readonly _tag: "Lost"; readonly ids: ReadonlyArray<number> }
   | { readonly _tag: "Changed" }
+  /** The copies of these keys are others now, or forgotten: told where `isCompared`. */
+  | { readonly _tag: "Took"; readonly keys: ReadonlyArray<string> }
 
 export type Timer = "tick" | "housekeeping" | `back-off ${number}`
 

@@ -111,6 +111,7 @@ export class Turn {
     }
     for (const [rank, asks] of this.toSome) act.sendNow(this.self.nodes[rank]!, { _tag: "Asks", life, asks })
     if (entries.length > 0) act.persist(entries)
+    if (entries.length > 0 && this.self.options.isCompared) this.tell()
     if (votes !== undefined) act.send(votes.to, { _tag: "Votes", life: votes.life, votes: votes.votes })
     if (this.ownVotes.length > 0) act.send(this.self.id, { _tag: "Votes", life, votes: this.ownVotes })
     // A quorum has it on disk.
@@ -120,5 +121,14 @@ export class Turn {
     const { backOffs, burials, cursor, hollow, kept, least, leases, proposals, readings, registers, round } = this
     const { silent } = this.before
     return { registers, round, proposals, readings, leases, burials, kept, hollow, cursor, least, backOffs, silent }
+  }
+
+  private tell(): void {
+    const keys = new Set<string>()
+    for (const entry of this.entries) {
+      if (entry._tag === "Accepted") keys.add(entry.key)
+      else if (entry._tag === "Forgotten") entry.keys.forEach((key) => keys.add(key))
+    }
+    if (keys.size > 0) this.act.emit({ _tag: "Took", keys: [...keys] })
   }
 }
