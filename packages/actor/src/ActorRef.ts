@@ -69,7 +69,31 @@ export class MailboxFull extends Schema.TaggedError<MailboxFull>()("MailboxFull"
   }
 }
 
-export type AskError = AskTimeout | ActorStopped | HandlerFailed | MailboxFull
+/** It has no handler for the question, or the question or its answer is none of those that were agreed on. */
+export class Misunderstood extends Schema.TaggedError<Misunderstood>()("Misunderstood", {
+  actor: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `"${this.actor}" does not understand: ${this.reason}. Give both nodes the same messages`
+  }
+}
+
+/** Its node is not heard of any more. The question may have been taken. */
+export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
+  actor: Schema.String,
+  node: Schema.String
+}) {
+  override get message(): string {
+    return `"${this.actor}" cannot be reached: node "${this.node}" is down`
+  }
+}
+
+export type AskError = AskTimeout | ActorStopped | HandlerFailed | MailboxFull | Misunderstood | Unreachable
 
 /** Why an actor is no more. */
-export type Reason = { readonly _tag: "Stopped" } | { readonly _tag: "Failed"; readonly cause: Cause.Cause<unknown> }
+export type Reason =
+  | { readonly _tag: "Stopped" }
+  | { readonly _tag: "Failed"; readonly cause: Cause.Cause<unknown> }
+  /** Its node is taken for dead; it may live. */
+  | { readonly _tag: "Unreachable"; readonly node: string }

@@ -30,14 +30,18 @@
  *
  * console.log(await Effect.runPromise(program.pipe(Effect.provide(ActorSystem.layer())))) // 5
  */
-import { Clock, Context, Effect, Layer, Queue, Random, Scheduler, Stream } from "effect"
+import { Clock, Context, Effect, Layer, Queue, Random, Scheduler, Schema, SchemaTransformation, Stream } from "effect"
+import { Channel, type ChannelInUse, type Codec, type NodeId, Transport } from "@troupe/transport"
 import type { ActorRef } from "./ActorRef.ts"
 import { type Behavior, provide, type SpawnOptions } from "./Behavior.ts"
-import type { NameTaken } from "./internal/system/failures.ts"
-import type { Cell } from "./internal/system/Cell.ts"
+import type { NameTaken, NoSuchActor } from "./internal/system/failures.ts"
+import { Cell } from "./internal/system/Cell.ts"
 import * as Living from "./internal/system/Living.ts"
+import { codec } from "./internal/system/frames.ts"
+import { readingRemote, Remote } from "./internal/system/Remote.ts"
+import { RemoteRef } from "./internal/system/RemoteRef.ts"
 import { System } from "./internal/system/System.ts"
-import type { Definition } from "./Messages.ts"
+import type { Definition, Messages } from "./Messages.ts"
 
 export {
   AnsweredTwice,
@@ -79,6 +83,15 @@ export class ActorSystem extends Context.Service<
      * Ends an actor, its children first, and waits for that. With `drain` it handles what waits for it now before.
      */
     readonly stop: (ref: ActorRef<any>, options?: { readonly drain?: boolean }) => Effect.Effect<void>
+    /**
+     * The actor at a path, of this node or of another one. Of another node it is not known whether there is one: who asks it
+     * is told so.
+     */
+    readonly at: <D extends Definition>(
+      messages: Messages<D>,
+      path: string,
+      node?: NodeId.NodeId
+    ) => Effect.Effect<ActorRef<D>, NoSuchActor>
     /** From now on. A reader that lags by more than 1,024 misses the oldest. */
     readonly deadLetters: Stream.Stream<DeadLetter>
     readonly counters: () => Counters
@@ -90,40 +103,89 @@ export interface Options {
   readonly name?: string
 }
 
+const make = (name: string) =>
+  Effect.gen(function* () {
+    const context = yield* Effect.context<never>()
+    const system = new System(name, context, yield* Scheduler.Scheduler, yield* Clock.Clock, yield* Random.Random)
+    yield* Effect.addFinalizer(() => Living.end(system.root, false))
+    return system
+  })
+
+const serviceOf = (system: System): ActorSystem["Service"] => ({
+  name: system.name,
+  spawn: <D extends Definition>(behavior: Behavior<D>, given: SpawnOptions<D> = {}) =>
+    Effect.try({
+      try: (): ActorRef<D> => system.spawn(system.root, behavior, given),
+      catch: (taken) => taken as NameTaken
+    }),
+  stop: (ref, given) => Living.end(ref as Cell, given?.drain ?? false),
+  at: (messages, path, node) => system.at(messages, path, node),
+  deadLetters: Stream.callback<DeadLetter>(
+    (queue) =>
+      Effect.acquireRelease(
+        Effect.sync(() => system.deadLetters.subscribe((letter) => Queue.offerUnsafe(queue, letter))),
+        (unsubscribe) => Effect.sync(unsubscribe)
+      ),
+    { bufferSize: 1024, strategy: "sliding" }
+  ),
+  counters: () => ({ ...system.counters, deadLetters: system.deadLetters.count })
+})
+
 /** A system that ends, with all its actors, when its scope does. */
 export const layer = (options: Options = {}): Layer.Layer<ActorSystem> =>
+  Layer.effect(ActorSystem, Effect.map(make(options.name ?? "system"), serviceOf))
+
+export interface RemoteOptions<out E = never, out R = never> {
+  /** Systems of other names have nothing to do with each other. Default: "system". */
+  readonly name?: string
+  /** Nodes that are taken for dead, as a failure detector tells of them: who watches an actor there is told so. */
+  readonly down?: Stream.Stream<NodeId.NodeId, E, R>
+}
+
+/** A system that reaches those of its name on the other nodes of the `Transport`, and is reached by them. */
+export const remote = <E = never, R = never>(
+  options: RemoteOptions<E, R> = {}
+): Layer.Layer<ActorSystem, ChannelInUse, Transport | R> =>
   Layer.effect(
     ActorSystem,
     Effect.gen(function* () {
-      const context = yield* Effect.context<never>()
-      const system = new System(
-        options.name ?? "system",
-        context,
-        yield* Scheduler.Scheduler,
-        yield* Clock.Clock,
-        yield* Random.Random
-      )
-      yield* Effect.addFinalizer(() => Living.end(system.root, false))
-      return {
-        name: system.name,
-        spawn: <D extends Definition>(behavior: Behavior<D>, given: SpawnOptions<D> = {}) =>
-          Effect.try({
-            try: (): ActorRef<D> => system.spawn(system.root, behavior, given),
-            catch: (taken) => taken as NameTaken
-          }),
-        stop: (ref, given) => Living.end(ref as Cell, given?.drain ?? false),
-        deadLetters: Stream.callback<DeadLetter>(
-          (queue) =>
-            Effect.acquireRelease(
-              Effect.sync(() => system.deadLetters.subscribe((letter) => Queue.offerUnsafe(queue, letter))),
-              (unsubscribe) => Effect.sync(unsubscribe)
-            ),
-          { bufferSize: 1024, strategy: "sliding" }
-        ),
-        counters: () => ({ ...system.counters, deadLetters: system.deadLetters.count })
+      const { down, name = "system" } = options
+      const transport = yield* Transport
+      const system = yield* make(name)
+      const life = yield* Random.nextIntBetween(1, 2 ** 48)
+      const there = new Remote(system, transport.self, life)
+      system.remote = there
+      there.start(yield* transport.open(Channel.fromCodec(`actors/${name}`, codec), there.receive))
+      if (down !== undefined) {
+        yield* Effect.forkScoped(Stream.runForEach(down, (node) => Effect.sync(() => there.down(node))))
       }
+      return serviceOf(system)
     })
   )
+
+const Address = Schema.Struct({ node: Schema.String, life: Schema.Int, serial: Schema.Int, path: Schema.String })
+
+/**
+ * References to actors as parts of messages. One that is sent to another node is a reference to the same actor there, in
+ * this life of it: not to one that is spawned in its place later.
+ */
+export const Ref = <D extends Definition>(messages: Messages<D>): Codec.MessageSchema<ActorRef<D>> =>
+  Address.pipe(
+    Schema.decodeTo(
+      Schema.declare((value: unknown): value is ActorRef<D> => value instanceof Cell || value instanceof RemoteRef),
+      SchemaTransformation.transform({
+        decode: ({ node, ...target }): ActorRef<D> => readingRemote().refer(messages, node, target),
+        encode: (ref) => addressOf(ref as unknown as Cell | RemoteRef)
+      })
+    )
+  )
+
+const addressOf = (ref: Cell | RemoteRef): typeof Address.Type => {
+  if (ref instanceof RemoteRef) return { node: ref.node, ...ref.target }
+  const { remote } = ref.system
+  if (remote !== undefined) return remote.export(ref)
+  throw new TypeError(`"${ref.path}" is of a system that others don't reach: make it by ActorSystem.remote`)
+}
 
 /** Spawns an actor without a parent, whose handlers have the environment of here. */
 export const spawn = <D extends Definition, R = never>(

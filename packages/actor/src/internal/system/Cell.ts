@@ -8,8 +8,8 @@ import {
   type ActorRef,
   ActorStopped,
   type AskOptions,
-  HandlerFailed,
   MailboxFull,
+  Misunderstood,
   type Reason
 } from "../../ActorRef.ts"
 import * as Effects from "./Effects.ts"
@@ -56,7 +56,6 @@ export class Cell implements ActorRef<any> {
   next: Cell | undefined = undefined
   previous: Cell | undefined = undefined
   names: Map<string, Cell> | undefined = undefined
-  private nextId = 0
 
   constructor(system: System, parent: Cell | undefined, behavior: Behavior<any, any>, options: SpawnOptions) {
     this.system = system
@@ -64,7 +63,7 @@ export class Cell implements ActorRef<any> {
     this.behavior = behavior
     this.table = behavior.table
     this.options = options
-    this.id = parent === undefined ? 0 : parent.nextId++
+    this.id = system.serial()
   }
 
   static root(system: System): Cell {
@@ -133,6 +132,10 @@ export class Cell implements ActorRef<any> {
       room.push(waiter)
       return Effect.sync(() => void (this.rare!.room = this.rare!.room.filter((each) => each !== waiter)))
     })
+  }
+
+  get isFull(): boolean {
+    return this.mailbox !== undefined && this.mailbox.size >= this.behavior.capacity
   }
 
   /** Its mailbox, which it has from the first message on. */
@@ -237,8 +240,8 @@ export class Cell implements ActorRef<any> {
     }
     if (taken instanceof Tick) return Facilities.opened(this, taken)
     if (taken instanceof Terminated) {
-      if (this.rare?.watched.get(taken.actor as Cell) !== taken.told) return undefined
-      this.rare.watched.delete(taken.actor as Cell)
+      if (this.rare?.watched.get(taken.actor)?.told !== taken.told) return undefined
+      this.rare.watched.delete(taken.actor)
       return taken.told(taken.reason) as Message
     }
     this.ending = Living.stopped
@@ -264,8 +267,7 @@ export class Cell implements ActorRef<any> {
   notUnderstood(message: Message): void {
     const { question } = this
     this.system.deadLetters.add(this, message, "not understood")
-    const cause = new Error(`"${this.path}" understands no ${message._tag}`)
-    question?.end(Exit.fail(new HandlerFailed({ actor: this.path, question: message._tag, cause })))
+    question?.end(Exit.fail(new Misunderstood({ actor: this.path, reason: `it has no handler for ${message._tag}` })))
   }
 
   answer(result: any): void {
@@ -364,8 +366,18 @@ export class Cell implements ActorRef<any> {
     Facilities.link(this, ref)
   }
 
-  unwatchedBy(other: Cell): void {
-    Facilities.unwatchedBy(this, other)
+  /** At once, if it is no more. */
+  onEnd(told: (reason: Reason) => void): void {
+    if (this.status === "stopped") told(this.ending!)
+    else this.rarely().watchers.add(told)
+  }
+
+  untold(told: (reason: Reason) => void): void {
+    this.rare?.watchers.delete(told)
+  }
+
+  onGone(then: () => void): void {
+    this.rarely().gone.push(then)
   }
 
   unlinkedFrom(other: Cell, reason: Reason): void {

@@ -8,6 +8,7 @@ import { Terminated, Tick } from "./envelopes.ts"
 import { AnsweredTwice, LinkBroken, StashFull } from "./failures.ts"
 import * as Living from "./Living.ts"
 import type { Rare } from "./Rare.ts"
+import { RemoteRef } from "./RemoteRef.ts"
 
 const later = {} as Later
 
@@ -15,26 +16,33 @@ const later = {} as Later
 const receiveTimer = "\0receive"
 
 export const watch = (cell: Cell, ref: ActorRef<any>, told: (reason: Reason) => unknown): void => {
-  const other = ref as Cell
-  const rare = cell.rarely()
-  if (rare.watched.has(other)) unwatchedBy(other, cell)
-  rare.watched.set(other, told)
-  if (other.status === "stopped") cell.deliver(new Terminated(other, told, other.ending!))
-  else other.rarely().watchers.add({ cell, told })
+  unwatch(cell, ref)
+  const { watched } = cell.rarely()
+  const key = keyOf(ref)
+  const onEnd = (reason: Reason): void => cell.deliver(new Terminated(key, told, reason))
+  // It may be told at once.
+  watched.set(key, { told, undo: () => {} })
+  const undo =
+    ref instanceof RemoteRef
+      ? ref.remote.watch(ref, onEnd)
+      : ((ref as Cell).onEnd(onEnd), () => (ref as Cell).untold(onEnd))
+  watched.set(key, { told, undo })
 }
 
 export const unwatch = (cell: Cell, ref: ActorRef<any>): void => {
-  cell.rare?.watched.delete(ref as Cell)
-  unwatchedBy(ref as Cell, cell)
+  const watched = cell.rare?.watched
+  const key = keyOf(ref)
+  watched?.get(key)?.undo()
+  watched?.delete(key)
 }
 
-export const unwatchedBy = (cell: Cell, other: Cell): void => {
-  const watchers = cell.rare?.watchers
-  if (watchers === undefined) return
-  for (const each of watchers) if (each.cell === other) watchers.delete(each)
-}
+/** Two references to one remote actor are two objects. */
+const keyOf = (ref: ActorRef<any>): unknown =>
+  ref instanceof RemoteRef ? `${ref.node} ${ref.target.life} ${ref.target.serial} ${ref.target.path}` : ref
 
 export const link = (cell: Cell, ref: ActorRef<any>): void => {
+  if (ref instanceof RemoteRef)
+    throw new TypeError(`"${ref.path}" is at another node: watch it, and stop when you are told`)
   const other = ref as Cell
   if (other === cell) return
   if (other.status === "stopped") return unlinkedFrom(cell, other, other.ending!)
@@ -49,7 +57,7 @@ export const unlink = (cell: Cell, ref: ActorRef<any>): void => {
 
 export const unlinkedFrom = (cell: Cell, other: Cell, reason: Reason): void => {
   cell.rare?.links.delete(other)
-  if (reason._tag === "Stopped" || cell.ending !== undefined) return
+  if (reason._tag !== "Failed" || cell.ending !== undefined) return
   const broken = Cause.fail(new LinkBroken({ actor: other.path, cause: Cause.squash(reason.cause) }))
   cell.question = undefined
   cell.current = undefined

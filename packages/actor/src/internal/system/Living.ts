@@ -2,7 +2,7 @@
 import { Cause, Effect, Exit, Scope } from "effect"
 import type { Reason } from "../../ActorRef.ts"
 import type { Cell } from "./Cell.ts"
-import { Poison, Terminated } from "./envelopes.ts"
+import { Poison } from "./envelopes.ts"
 
 export const stopped: Reason = { _tag: "Stopped" }
 
@@ -67,7 +67,7 @@ export const cease = (cell: Cell): void => {
     rare.timers?.clearAll()
     rare.ticks.clear()
     rare.receive = undefined
-    for (const other of rare.watched.keys()) other.unwatchedBy(cell)
+    for (const { undo } of rare.watched.values()) undo()
     rare.watched.clear()
     rare.fiber?.interruptUnsafe()
   }
@@ -106,7 +106,7 @@ const vanish = (cell: Cell, reason: Reason): void => {
   const { rare } = cell
   cell.parent?.lose(cell)
   if (rare === undefined) return
-  for (const { cell: watcher, told } of rare.watchers) watcher.deliver(new Terminated(cell, told, reason))
+  for (const told of rare.watchers) told(reason)
   for (const other of rare.links) other.unlinkedFrom(cell, reason)
   for (const waiter of rare.gone) waiter()
   cell.rare = undefined

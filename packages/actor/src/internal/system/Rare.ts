@@ -3,10 +3,17 @@ import type { Reason } from "../../ActorRef.ts"
 import type { Timers } from "../Timers.ts"
 import type { Cell } from "./Cell.ts"
 
+/** An actor whose end this one is told of. */
+export interface Watched {
+  readonly told: (reason: Reason) => unknown
+  readonly undo: () => void
+}
+
 /** What few actors need. */
 export class Rare {
-  readonly watchers = new Set<{ readonly cell: Cell; readonly told: (reason: Reason) => unknown }>()
-  readonly watched = new Map<Cell, object>()
+  /** Who is told of its end. */
+  readonly watchers = new Set<(reason: Reason) => void>()
+  readonly watched = new Map<unknown, Watched>()
   readonly links = new Set<Cell>()
   stash: Array<unknown> = []
   timers: Timers | undefined = undefined

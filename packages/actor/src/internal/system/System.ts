@@ -1,10 +1,14 @@
 /** The queue of actors that have something to do, and what they share. */
 import { type Clock, type Context, Duration, Effect, type Fiber, type Random, type Scheduler } from "effect"
-import type { Definition } from "../../Messages.ts"
+import type { NodeId } from "@troupe/transport"
+import type { ActorRef } from "../../ActorRef.ts"
+import type { Definition, Messages } from "../../Messages.ts"
 import type { Behavior, SpawnOptions } from "../../Behavior.ts"
 import { Cell } from "./Cell.ts"
 import { DeadLetters } from "./DeadLetters.ts"
 import { Patience } from "./envelopes.ts"
+import { NoSuchActor } from "./failures.ts"
+import type { Remote } from "./Remote.ts"
 
 /** Messages of one actor before the next actor has its turn. */
 const turn = 64
@@ -21,6 +25,9 @@ export class System {
   readonly deadLetters: DeadLetters
   readonly counters = { spawned: 0, stopped: 0, processed: 0, failures: 0, restarts: 0 }
   readonly root: Cell
+  /** Of a system that others reach. */
+  remote: Remote | undefined = undefined
+  private lastSerial = -1
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   private ready: Array<Cell> = []
   private isScheduled = false
@@ -44,7 +51,28 @@ export class System {
     this.root = Cell.root(this)
   }
 
+  /** The root has 0. */
+  serial(): number {
+    return ++this.lastSerial
+  }
+
   readonly monotonicMillis = (): number => Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
+
+  find(path: string): Cell | undefined {
+    let cell: Cell | undefined = this.root
+    for (const name of path.split("/")) cell = cell?.child(name)
+    return cell
+  }
+
+  at(messages: Messages<any>, path: string, node?: NodeId.NodeId): Effect.Effect<ActorRef<any>, NoSuchActor> {
+    if (node !== undefined && this.remote !== undefined && node !== this.remote.node) {
+      return Effect.succeed(this.remote.refer(messages, node, { life: 0, serial: 0, path }))
+    }
+    const cell = node === undefined || this.remote !== undefined ? this.find(path) : undefined
+    return cell?.behavior.messages.name === messages.name
+      ? Effect.succeed(cell)
+      : Effect.fail(new NoSuchActor({ path, messages: messages.name }))
+  }
 
   spawn<D extends Definition>(parent: Cell, behavior: Behavior<D, any>, options: SpawnOptions<D>): Cell {
     this.counters.spawned++

@@ -12,6 +12,7 @@ export class Question extends Envelope {
   readonly actor: { readonly path: string }
   exit: Exit.Exit<any, any> | undefined = undefined
   resume: Resume | undefined = undefined
+  onOver: (() => void) | undefined = undefined
   // Its place among those of one patience.
   deadlineMillis = 0
   before: Question | undefined = undefined
@@ -32,6 +33,7 @@ export class Question extends Envelope {
     if (this.exit !== undefined) return
     this.exit = exit
     this.list?.remove(this)
+    this.onOver?.()
     this.resume?.(exit)
   }
 }
@@ -55,11 +57,11 @@ export class Tick extends Envelope {
 
 /** An actor that was watched is no more: worth something while it is watched. */
 export class Terminated extends Envelope {
-  readonly actor: object
+  readonly actor: unknown
   readonly told: (reason: Reason) => unknown
   readonly reason: Reason
 
-  constructor(actor: object, told: (reason: Reason) => unknown, reason: Reason) {
+  constructor(actor: unknown, told: (reason: Reason) => unknown, reason: Reason) {
     super()
     this.actor = actor
     this.told = told

@@ -61,3 +61,13 @@ export class StashFull extends Schema.TaggedError<StashFull>()("StashFull", {
     return `"${this.actor}" has put ${this.capacity} messages aside, which is as many as its mailbox holds`
   }
 }
+
+/** At this path there is no actor that understands these messages. */
+export class NoSuchActor extends Schema.TaggedError<NoSuchActor>()("NoSuchActor", {
+  path: Schema.String,
+  messages: Schema.String
+}) {
+  override get message(): string {
+    return `There is no actor of "${this.messages}" at "${this.path}"`
+  }
+}

@@ -1,0 +1,272 @@
+/** The part of a system that other nodes' systems speak with. */
+import { Codec, type NodeId, type Send } from "@troupe/transport"
+import { Cause, Duration, Effect, Exit, Option, Schema } from "effect"
+import {
+  type ActorRef,
+  ActorStopped,
+  type AskError,
+  type AskOptions,
+  HandlerFailed,
+  Misunderstood,
+  type Reason,
+  Unreachable
+} from "../../ActorRef.ts"
+import { type Ask, isAsk, type Messages } from "../../Messages.ts"
+import type { Cell } from "./Cell.ts"
+import { answersOf, messageOf } from "./codecs.ts"
+import { awaited, Question } from "./envelopes.ts"
+import { RemoteRef } from "./RemoteRef.ts"
+import { type Body, type Frame, refusals, type Target } from "./frames.ts"
+import type { System } from "./System.ts"
+
+interface Asked {
+  readonly question: Question
+  readonly ref: RemoteRef
+}
+
+interface Watching {
+  readonly node: NodeId.NodeId
+  readonly told: (reason: Reason) => void
+}
+
+/** Whose messages are being read: references in them are of this system. */
+let reading: Remote | undefined
+
+export const readingRemote = (): Remote => {
+  if (reading !== undefined) return reading
+  throw new TypeError(
+    "A reference to an actor is read from what another system of actors has sent, and from nothing else"
+  )
+}
+
+const read = (remote: Remote, codec: Codec.Codec<any>, body: Body): any => {
+  const before = reading
+  reading = remote
+  try {
+    // A transport may hand over what was sent as it is: references in it are still the sender's.
+    return Codec.decode(codec, "codec" in body ? Codec.encode(body.codec, body.message) : body.bytes)
+  } finally {
+    reading = before
+  }
+}
+
+export class Remote {
+  readonly system: System
+  readonly node: NodeId.NodeId
+  private readonly life: number
+  private transmit: Send<Frame> = () => {}
+  private nextId = 1
+  private readonly asked = new Map<number, Asked>()
+  private readonly watching = new Map<number, Watching>()
+  /** Whom other nodes watch here, by node and number. */
+  private readonly watched = new Map<string, { readonly cell: Cell; readonly told: (reason: Reason) => void }>()
+  /** Actors that others have references to. */
+  private readonly exported = new Map<number, Cell>()
+
+  constructor(system: System, node: NodeId.NodeId, life: number) {
+    this.system = system
+    this.node = node
+    this.life = life
+  }
+
+  start(send: Send<Frame>): void {
+    this.transmit = send
+  }
+
+  send(to: NodeId.NodeId, frame: Frame): void {
+    this.transmit(to, frame)
+  }
+
+  // -------------------------------------------------------------------------------------------------------- references
+
+  /** Of an actor here, for others. */
+  export(cell: Cell): { readonly node: NodeId.NodeId } & Target {
+    if (cell.status !== "stopped" && !this.exported.has(cell.id)) {
+      this.exported.set(cell.id, cell)
+      cell.onGone(() => void this.exported.delete(cell.id))
+    }
+    return { node: this.node, life: this.life, serial: cell.id, path: cell.path }
+  }
+
+  refer(messages: Messages<any>, node: NodeId.NodeId, target: Target): ActorRef<any> {
+    const here = node === this.node ? this.find(target) : undefined
+    return here?.behavior.messages.name === messages.name ? here : new RemoteRef(this, messages, node, target)
+  }
+
+  private find({ life, path, serial }: Target): Cell | undefined {
+    if (serial !== 0) return life === this.life ? this.exported.get(serial) : undefined
+    return this.system.find(path)
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ asking
+
+  ask(ref: RemoteRef, message: { readonly _tag: string }, options?: AskOptions): Effect.Effect<any, any> {
+    return Effect.suspend(() => {
+      const millis = options?.timeout === undefined ? 5_000 : Duration.toMillis(options.timeout)
+      const question = new Question(message, ref)
+      const id = this.nextId++
+      const { messages, node, target } = ref
+      this.asked.set(id, { question, ref })
+      question.onOver = () => void this.asked.delete(id)
+      try {
+        const body = { codec: messageOf(messages), message }
+        const most = Number.isFinite(millis) ? Math.ceil(millis) : 0
+        this.send(node, { kind: "Ask", id, millis: most, target, name: messages.name, body })
+      } catch (error) {
+        this.asked.delete(id)
+        return Effect.fail(new Misunderstood({ actor: ref.path, reason: String(error) }))
+      }
+      if (millis < Infinity) this.system.patience(millis).add(question)
+      return awaited(question)
+    })
+  }
+
+  private answered(id: number, kind: "Reply" | "Failure" | "Refusal", body: Body): void {
+    const asked = this.asked.get(id)
+    if (asked === undefined) return
+    const { question, ref } = asked
+    try {
+      if (kind === "Refusal") return question.end(Exit.fail(read(this, refusals, body)))
+      const codecs = answersOf(ref.messages, question.message._tag)
+      if (kind === "Reply") question.end(Exit.succeed(read(this, codecs.reply, body)))
+      else question.end(Exit.fail(read(this, codecs.failure, body)))
+    } catch (error) {
+      question.end(Exit.fail(new Misunderstood({ actor: ref.path, reason: `its answer: ${String(error)}` })))
+    }
+  }
+
+  /** Nobody at that node is heard of any more. */
+  down(node: NodeId.NodeId): void {
+    for (const { question, ref } of [...this.asked.values()]) {
+      if (ref.node === node) question.end(Exit.fail(new Unreachable({ actor: ref.path, node })))
+    }
+    for (const [id, { node: other, told }] of [...this.watching]) {
+      if (other !== node) continue
+      this.watching.delete(id)
+      told({ _tag: "Unreachable", node })
+    }
+    for (const [key, { cell, told }] of [...this.watched]) {
+      if (!key.startsWith(`${node} `)) continue
+      this.watched.delete(key)
+      cell.untold(told)
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- watching
+
+  /** Returns how not to be told. */
+  watch(ref: RemoteRef, told: (reason: Reason) => void): () => void {
+    const id = this.nextId++
+    this.watching.set(id, { node: ref.node, told })
+    this.send(ref.node, { kind: "Watch", id, target: ref.target })
+    return () => {
+      if (this.watching.delete(id)) this.send(ref.node, { kind: "Unwatch", id })
+    }
+  }
+
+  private ended(id: number, failure: string): void {
+    const told = this.watching.get(id)?.told
+    this.watching.delete(id)
+    told?.(failure === "" ? { _tag: "Stopped" } : { _tag: "Failed", cause: Cause.fail(failure) })
+  }
+
+  private onWatch(from: NodeId.NodeId, id: number, target: Target): void {
+    const cell = this.find(target)
+    const key = `${from} ${id}`
+    if (cell === undefined || this.watched.has(key)) {
+      if (cell === undefined) this.send(from, { kind: "Ended", id, failure: "" })
+      return
+    }
+    const told = (reason: Reason): void => {
+      this.watched.delete(key)
+      const failure = reason._tag === "Failed" ? String(Cause.squash(reason.cause)) || "it failed" : ""
+      this.send(from, { kind: "Ended", id, failure })
+    }
+    this.watched.set(key, { cell, told })
+    cell.onEnd(told)
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- arrivals
+
+  readonly receive = (from: NodeId.NodeId, frame: Frame): void => {
+    switch (frame.kind) {
+      case "Tell":
+        return this.onTell(frame.target, frame.name, frame.body)
+      case "Ask":
+        return this.onAsk(from, frame)
+      case "Reply":
+      case "Failure":
+      case "Refusal":
+        return this.answered(frame.id, frame.kind, frame.body)
+      case "Watch":
+        return this.onWatch(from, frame.id, frame.target)
+      case "Unwatch": {
+        const key = `${from} ${frame.id}`
+        const watched = this.watched.get(key)
+        this.watched.delete(key)
+        return watched?.cell.untold(watched.told)
+      }
+      case "Ended":
+        return this.ended(frame.id, frame.failure)
+    }
+  }
+
+  private onTell(target: Target, name: string, body: Body): void {
+    const cell = this.find(target)
+    if (cell === undefined) return this.system.deadLetters.add({ path: pathOf(target) }, undefined, "stopped")
+    try {
+      cell.tell(this.understood(cell, name, body))
+    } catch {
+      this.system.deadLetters.add(cell, undefined, cell.isFull ? "mailbox full" : "not understood")
+    }
+  }
+
+  /** Throws what the teller has misunderstood. */
+  private understood(cell: Cell, name: string, body: Body): { readonly _tag: string } {
+    const { messages } = cell.behavior
+    if (messages.name === name) return read(this, messageOf(messages), body)
+    throw new Misunderstood({ actor: cell.path, reason: `it is asked as "${name}", and is "${messages.name}"` })
+  }
+
+  private onAsk(from: NodeId.NodeId, frame: Extract<Frame, { readonly kind: "Ask" }>): void {
+    const { body, id, millis, name, target } = frame
+    const cell = this.find(target)
+    const refuse = (refusal: typeof Refusable): void =>
+      this.send(from, { kind: "Refusal", id, body: { codec: refusals, message: refusal } })
+    if (cell === undefined) return refuse(new ActorStopped({ actor: pathOf(target) }))
+    try {
+      const message = this.understood(cell, name, body)
+      const question = new Question(message, cell)
+      question.resume = (exit) => this.answer(from, id, cell, message._tag, exit)
+      if (millis > 0) this.system.patience(millis).add(question)
+      cell.tell(question)
+      this.system.hurry()
+    } catch (error) {
+      const { _tag } = error as { readonly _tag?: string }
+      if (_tag === "Misunderstood" || _tag === "MailboxFull") return refuse(error as Misunderstood)
+      refuse(new Misunderstood({ actor: cell.path, reason: String(error) }))
+    }
+  }
+
+  private answer(to: NodeId.NodeId, id: number, cell: Cell, tag: string, exit: Exit.Exit<any, any>): void {
+    const { messages } = cell.behavior
+    if (Exit.isSuccess(exit)) {
+      return this.send(to, { kind: "Reply", id, body: { codec: answersOf(messages, tag).reply, message: exit.value } })
+    }
+    const failure = Option.getOrUndefined(Cause.findErrorOption(exit.cause)) as AskError | undefined
+    // Who asked has had enough by itself.
+    if (failure?._tag === "AskTimeout") return
+    const refusal = isRefusal(failure) ? failure : undefined
+    if (refusal === undefined && isAsk(messages.definition[tag] as Ask)) {
+      const { failure: codec } = answersOf(messages, tag)
+      return this.send(to, { kind: "Failure", id, body: { codec, message: failure } })
+    }
+    this.send(to, { kind: "Refusal", id, body: { codec: refusals, message: refusal } })
+  }
+}
+
+declare const Refusable: ActorStopped | HandlerFailed | Misunderstood
+
+const isRefusal = Schema.is(Schema.Union([ActorStopped, HandlerFailed, Misunderstood]))
+
+const pathOf = ({ path, serial }: Target): string => (serial === 0 ? path : `$${serial.toString(36)}`)

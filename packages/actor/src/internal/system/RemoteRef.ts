@@ -1,0 +1,38 @@
+import type { NodeId } from "@troupe/transport"
+import { Effect } from "effect"
+import type { ActorRef, AskOptions } from "../../ActorRef.ts"
+import type { Messages } from "../../Messages.ts"
+import { messageOf } from "./codecs.ts"
+import type { Target } from "./frames.ts"
+import type { Remote } from "./Remote.ts"
+
+/** An actor of another node, or of an earlier life of one. */
+export class RemoteRef implements ActorRef<any> {
+  readonly remote: Remote
+  readonly messages: Messages<any>
+  readonly node: NodeId.NodeId
+  readonly target: Target
+  readonly path: string
+
+  constructor(remote: Remote, messages: Messages<any>, node: NodeId.NodeId, target: Target) {
+    this.remote = remote
+    this.messages = messages
+    this.node = node
+    this.target = target
+    this.path = `${node}:${target.path}`
+  }
+
+  tell(message: unknown): void {
+    const { messages, target } = this
+    const body = { codec: messageOf(messages), message }
+    this.remote.send(this.node, { kind: "Tell", target, name: messages.name, body })
+  }
+
+  send(message: unknown): Effect.Effect<void> {
+    return Effect.sync(() => this.tell(message))
+  }
+
+  ask(message: any, options?: AskOptions): Effect.Effect<any, any> {
+    return this.remote.ask(this, message, options)
+  }
+}

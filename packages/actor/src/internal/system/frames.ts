@@ -1,0 +1,120 @@
+/** What systems of actors say to each other. */
+import { Codec, Reader, type Writer } from "@troupe/transport"
+import { Schema } from "effect"
+import { ActorStopped, HandlerFailed, MailboxFull, Misunderstood } from "../../ActorRef.ts"
+
+/** Where an actor is: by its number in one life of a system or, where that is 0, by its path. */
+export interface Target {
+  readonly life: number
+  readonly serial: number
+  readonly path: string
+}
+
+export type Frame =
+  /** `name`: of what the teller takes it to understand. */
+  | { readonly kind: "Tell"; readonly target: Target; readonly name: string; readonly body: Body }
+  | {
+      readonly kind: "Ask"
+      readonly id: number
+      readonly millis: number
+      readonly target: Target
+      readonly name: string
+      readonly body: Body
+    }
+  | { readonly kind: "Reply"; readonly id: number; readonly body: Body }
+  | { readonly kind: "Failure"; readonly id: number; readonly body: Body }
+  | { readonly kind: "Refusal"; readonly id: number; readonly body: Body }
+  | { readonly kind: "Watch"; readonly id: number; readonly target: Target }
+  | { readonly kind: "Unwatch"; readonly id: number }
+  /** What was watched is no more; `failure`: why, or empty where it has stopped. */
+  | { readonly kind: "Ended"; readonly id: number; readonly failure: string }
+
+/** To be written, or as it was read. */
+export type Body = { readonly codec: Codec.Codec<any>; readonly message: unknown } | { readonly bytes: Uint8Array }
+
+export const Refusal = Schema.Union([ActorStopped, HandlerFailed, MailboxFull, Misunderstood])
+export const refusals = Codec.binary(Refusal as unknown as Codec.MessageSchema<typeof Refusal.Type>)
+
+const kinds = ["Tell", "Ask", "Reply", "Failure", "Refusal", "Watch", "Unwatch", "Ended"] as const
+
+const writeText = (text: string, into: Writer): void => {
+  const begun = into.beginSized()
+  into.text(text)
+  into.endSized(begun)
+}
+
+const readText = (reader: Reader): string => reader.text(reader.size())
+
+const writeTarget = ({ life, path, serial }: Target, into: Writer): void => {
+  into.natural(serial)
+  if (serial === 0) writeText(path, into)
+  else into.natural(life)
+}
+
+const readTarget = (reader: Reader): Target => {
+  const serial = reader.natural()
+  return serial === 0 ? { serial, life: 0, path: readText(reader) } : { serial, life: reader.natural(), path: "" }
+}
+
+const writeBody = (body: Body, into: Writer): void => {
+  if ("codec" in body) body.codec.write(body.message, into)
+  else into.bytes(body.bytes)
+}
+
+export const codec: Codec.Codec<Frame> = {
+  name: "actors",
+  write: (frame, into) => {
+    into.natural(kinds.indexOf(frame.kind))
+    switch (frame.kind) {
+      case "Tell":
+        writeTarget(frame.target, into)
+        writeText(frame.name, into)
+        return writeBody(frame.body, into)
+      case "Ask":
+        into.natural(frame.id)
+        into.natural(frame.millis)
+        writeTarget(frame.target, into)
+        writeText(frame.name, into)
+        return writeBody(frame.body, into)
+      case "Reply":
+      case "Failure":
+      case "Refusal":
+        into.natural(frame.id)
+        return writeBody(frame.body, into)
+      case "Watch":
+        into.natural(frame.id)
+        return writeTarget(frame.target, into)
+      case "Unwatch":
+        return into.natural(frame.id)
+      case "Ended":
+        into.natural(frame.id)
+        return writeText(frame.failure, into)
+    }
+  },
+  read: (bytes, start, end) => {
+    const reader = new Reader(bytes, start, end)
+    const kind = kinds[reader.natural()]
+    const rest = (): Body => ({ bytes: reader.copy(end - reader.at) })
+    switch (kind) {
+      case "Tell":
+        return { kind, target: readTarget(reader), name: readText(reader), body: rest() }
+      case "Ask":
+        return {
+          ...{ kind, id: reader.natural(), millis: reader.natural(), target: readTarget(reader) },
+          ...{ name: readText(reader), body: rest() }
+        }
+      case "Reply":
+      case "Failure":
+      case "Refusal":
+        return { kind, id: reader.natural(), body: rest() }
+      case "Watch":
+        return { kind, id: reader.natural(), target: readTarget(reader) }
+      case "Unwatch":
+        return { kind, id: reader.natural() }
+      case "Ended":
+        return { kind, id: reader.natural(), failure: readText(reader) }
+      default:
+        throw new RangeError("there is no such kind of frame")
+    }
+  }
+}
