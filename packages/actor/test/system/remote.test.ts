@@ -24,7 +24,7 @@ const onMemory = (
     })
   })
 
-const onTcp: Effect.Effect<ReadonlyArray<System>, unknown, Scope.Scope> = Effect.gen(function* () {
+const tcpTransports = Effect.gen(function* () {
   const peers = { n1: null, n2: null }
   const made = yield* Effect.forEach(nodes, (self) =>
     Tcp.make({ self, listen: "127.0.0.1:0", peers, cluster: "actors" })
@@ -33,11 +33,17 @@ const onTcp: Effect.Effect<ReadonlyArray<System>, unknown, Scope.Scope> = Effect
     const { address } = made[at]!
     yield* made[1 - at]!.setAddress(node, `${address.host}:${address.port}`)
   }
-  return yield* Effect.forEach(made, (transport) => {
-    const layer = Layer.provide(ActorSystem.remote(), Layer.succeed(Transport, transport))
-    return Effect.map(Layer.build(Layer.fresh(layer)), Context.get(ActorSystem.ActorSystem))
-  })
+  return made
 })
+
+const systemOn = (transport: Transport["Service"]) => {
+  const layer = Layer.provide(ActorSystem.remote(), Layer.succeed(Transport, transport))
+  return Effect.map(Layer.build(Layer.fresh(layer)), Context.get(ActorSystem.ActorSystem))
+}
+
+const onTcp: Effect.Effect<ReadonlyArray<System>, unknown, Scope.Scope> = Effect.flatMap(tcpTransports, (made) =>
+  Effect.forEach(made, systemOn)
+)
 
 /** Tells others of an account, and what became of it. */
 const Registry = Messages.make("registry", {
@@ -207,13 +213,11 @@ it.live("a node that is down: who asks there, or watches, is told so", () =>
 
 it.live("what is none of the frames that systems exchange harms nobody", () =>
   Effect.gen(function* () {
-    const network = Memory.network({ nodes: ["n1", "n2"] })
-    const transport = yield* Memory.connect(network, "n1")
-    const layer = Layer.provide(ActorSystem.remote(), Memory.layer(network, "n2"))
-    const two = Context.get(yield* Layer.build(Layer.fresh(layer)), ActorSystem.ActorSystem)
+    const [first, second] = yield* tcpTransports
+    const two = yield* systemOn(second!)
     const ann = yield* two.spawn(plain, { name: "ann" })
     const raw = Channel.fromCodec<Uint8Array>("actors/system", { ...Codec.bytes, name: "actors" })
-    const send = yield* transport.open(raw, () => {})
+    const send = yield* first!.open(raw, () => {})
     let seed = 1
     const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below
     for (let i = 0; i < 2_000; i++) {
