@@ -1,4 +1,4 @@
-/** What becomes of the store when a node's disk fills up, on virtual time and simulated disks. */
+/** What becomes of the store when a node's disk fills up, or its network fails in part: in a simulated world. */
 import { Simulation } from "@troupe/simulation"
 import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
 import { Transport } from "@troupe/transport"
@@ -80,6 +80,20 @@ const fill = ({ ask }: Store, node: string, most: number) =>
 
 const count = ({ ask }: Store, node: string, keys: number) =>
   ask(node, "EXISTS", ...Array.from({ length: keys }, (_, i) => `k${i}`))
+
+describe.each(["passive", "quorum"] as const)("%s replication with a network", (replication) => {
+  it("that brings nothing to one node, from which all can hear, goes on at the others", async () => {
+    const said = await inWorld(replication, (store) =>
+      Effect.gen(function* () {
+        yield* store.ask("n1", "SET", "a", "1")
+        yield* store.simulator.cut(["n1", "n3"], ["n2"])
+        yield* store.ask("n1", "SET", "a", "2")
+        return [yield* store.ask("n1", "SET", "a", "3"), yield* store.ask("n3", "GET", "a")]
+      })
+    )
+    expect(said).toEqual(["OK", "3"])
+  })
+})
 
 describe.each(["passive", "quorum"] as const)("%s replication with a disk that fills up", (replication) => {
   it("goes on at the others when it is a backup's, and tells its own clients why", async () => {

@@ -100,7 +100,7 @@ export const replicating = (
     },
 
     onMessage: (before, from, message, act) => {
-      const state = heard(before, from, act)
+      const state = shows(before, message, act) ? heard(before, from, act) : before
       switch (message._tag) {
         case "Requests":
           return receive(machine, state, from, message, act)
@@ -154,6 +154,13 @@ export const replicating = (
     }
   }
 }
+
+/**
+ * Whether a message shows that its sender is there. To a primary it has to be of one that hears the primary: a backup that is
+ * heard and hears nothing would be waited for as long as that lasts.
+ */
+const shows = (state: State, message: Message, act: Act): boolean =>
+  !isPrimary(state, act.self) || message._tag === "Ack" || message._tag === "Fetch"
 
 /** From a node of the same view. */
 const changing = (
