@@ -1,6 +1,6 @@
 /** Servers of etcd and Redis in a temporary directory, on free ports, which end with the script. */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { type ChildProcess, fork, spawn, spawnSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer, type AddressInfo } from "node:net"
 import { once } from "node:events"
 import { tmpdir } from "node:os"
@@ -13,24 +13,26 @@ export const missing = (): ReadonlyArray<string> => {
   return [
     ...(lacks("etcd", "--version") ? ["etcd-server"] : []),
     ...(lacks("redis-server", "--version") ? ["redis-server"] : []),
-    ...(lacks("go", "version") || buildError() !== undefined ? ["golang-go golang-etcd-server-dev"] : [])
+    ...(lacks("go", "version") || buildErrors().length > 0 ? ["golang-go golang-etcd-server-dev"] : [])
   ]
 }
 
-const directory = mkdtempSync(join(tmpdir(), "locks-"))
+const directory = mkdtempSync(join(tmpdir(), "peers-"))
 const processes: Array<ChildProcess> = []
 
-/** A Go program of Debian's packages, without the module proxy. */
+/** Go programs of Debian's packages, without the module proxy: for locks, and for keys. */
 export const goClient = join(directory, "etcd-lock")
+export const goKvClient = join(directory, "etcd-kv-client")
 
-const buildError = (): string | undefined => {
-  const { status, stderr } = spawnSync("go", ["build", "-o", goClient, "."], {
-    cwd: join(import.meta.dirname, "etcd"),
-    env: { ...process.env, GO111MODULE: "off", GOPATH: "/usr/share/gocode", GOFLAGS: "" },
-    encoding: "utf8"
+const buildErrors = (): ReadonlyArray<string> =>
+  Object.entries({ etcd: goClient, "etcd-kv": goKvClient }).flatMap(([source, program]) => {
+    const { status, stderr } = spawnSync("go", ["build", "-o", program, "."], {
+      cwd: join(import.meta.dirname, source),
+      env: { ...process.env, GO111MODULE: "off", GOPATH: "/usr/share/gocode", GOFLAGS: "" },
+      encoding: "utf8"
+    })
+    return status === 0 ? [] : [stderr]
   })
-  return status === 0 ? undefined : stderr
-}
 
 const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
   const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"))
@@ -85,6 +87,43 @@ export const redis = async (servers: number): Promise<ReadonlyArray<number>> => 
   }
   return ports
 }
+
+/** The port of a new primary that has every write on disk before it answers, and one replica that does the same. */
+export const durableRedis = async (): Promise<number> => {
+  const ports = await freePorts(2)
+  for (const [i, port] of ports.entries()) {
+    const dir = join(directory, `redis-${port}`)
+    mkdirSync(dir)
+    const durable = ["--save", "", "--appendonly", "yes", "--appendfsync", "always", "--dir", dir]
+    const follows = i === 0 ? [] : ["--replicaof", `127.0.0.1 ${ports[0]}`]
+    run("redis-server", ["--port", `${port}`, "--bind", "127.0.0.1", ...durable, ...follows])
+  }
+  await until("Redis", () => ask(ports[0]!, "replication").includes("state=online"))
+  return ports[0]!
+}
+
+/** The port of the first primary of a new store of three processes, each on a disk of its own. */
+export const store = async (replication: string): Promise<number> => {
+  const ports = await freePorts(6)
+  const file = join(directory, `${replication}.json`)
+  const nodes = ["n1", "n2", "n3"].map((id, i) => ({
+    ...{ id, peer: `127.0.0.1:${ports[3 + i]}`, port: ports[i]! },
+    data: join(directory, replication, id)
+  }))
+  writeFileSync(file, JSON.stringify({ cluster: "peers", replication, nodes }))
+  const program = join(import.meta.dirname, "..", "..", "apps", "kv", "bench", "node.ts")
+  const execArgv = ["--conditions=@troupe/source"]
+  for (const { id } of nodes) processes.push(fork(program, [file, id], { execArgv, stdio: "ignore" }))
+  let primary: number | undefined
+  await until("the store", () => {
+    primary = ports.slice(0, 3).find((port) => /node_role:(primary|replica)/.test(ask(port, "replication")))
+    return primary !== undefined
+  })
+  return primary!
+}
+
+const ask = (port: number, section: string): string =>
+  spawnSync("redis-cli", ["-p", `${port}`, "INFO", section], { encoding: "utf8" }).stdout
 
 /** Ends what this has started. */
 export const stop = async (): Promise<void> => {
