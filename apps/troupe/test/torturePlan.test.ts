@@ -1,5 +1,6 @@
 /** Which faults a run has follows from its seed. */
 import { describe, expect, it } from "vitest"
+import { victimsOf } from "../src/torture/Nemesis.ts"
 import { cutsOf, draw, kinds, type Shape } from "../src/torture/Plan.ts"
 
 const nodes = ["n1", "n2", "n3", "n4", "n5"]
@@ -34,6 +35,28 @@ describe("a plan of faults", () => {
     const tags = draw({ kinds: ["kill"], nodes, seed: 1, forMillis: 60_000 }).map(({ fault }) => fault._tag)
     expect(new Set(tags)).toEqual(new Set(["kill"]))
     expect(draw({ kinds: [], nodes, seed: 1, forMillis: 60_000 })).toEqual([])
+  })
+})
+
+describe("who is killed, stopped or denied room", () => {
+  const victims = (count: number, afflicted: ReadonlyArray<string>, serving: ReadonlyArray<string> = nodes) =>
+    victimsOf(nodes, count, new Set(afflicted), new Set(serving))
+
+  it("is the first in the order that nothing has befallen", () => {
+    expect(victims(1, [])).toEqual(["n1"])
+    expect(victims(1, ["n1"])).toEqual(["n2"])
+  })
+
+  it("leaves a majority that serves, whoever else is down", () => {
+    expect(victims(2, [])).toEqual(["n1", "n2"])
+    expect(victims(2, ["n1"])).toEqual(["n2"])
+    expect(victims(2, ["n1", "n2"])).toEqual([])
+    expect(victims(2, [], ["n2", "n3", "n4", "n5"])).toEqual(["n2"])
+    expect(victims(1, [], ["n3", "n4"])).toEqual([])
+  })
+
+  it("is everybody that is left, where all are meant", () => {
+    expect(victims(5, ["n2"], [])).toEqual(["n1", "n3", "n4", "n5"])
   })
 })
 

@@ -1,7 +1,7 @@
 /** What brings the faults, and takes them back. */
 import { Effect, type Scope } from "effect"
 import { cutsOf, type Fault, type Planned } from "./Plan.ts"
-import { type Cluster, primaryOf, type Process } from "./Processes.ts"
+import { type Cluster, type Process, type Standing, standingOf } from "./Processes.ts"
 import type { Recorder } from "./Recorder.ts"
 
 /** A fault that there was, in milliseconds since the clients began. */
@@ -55,7 +55,7 @@ export class Nemesis {
   /** Kills whoever is primary, or this one where nobody is; to be started anew with `restart`. */
   killPrimary(otherwise: string): Effect.Effect<Process> {
     return Effect.gen({ self: this }, function* () {
-      const primary = yield* primaryOf(this.cluster)
+      const { primary } = yield* standingOf(this.cluster)
       const node = this.cluster.nodes.find(({ id }) => id === (primary ?? otherwise))!
       this.begin(
         "kill",
@@ -79,7 +79,8 @@ export class Nemesis {
   /** Until the scope ends. */
   private inflict({ fault, order, seeksPrimary }: Planned): Effect.Effect<void, never, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
-      const primary = yield* primaryOf(this.cluster)
+      const standing = yield* standingOf(this.cluster)
+      const { primary } = standing
       const first = seeksPrimary && primary !== undefined ? [primary] : []
       const all = [...first, ...order.filter((id) => !first.includes(id))]
       const isPrimary = (ids: ReadonlyArray<string>): boolean => primary !== undefined && ids.includes(primary)
@@ -109,7 +110,7 @@ export class Nemesis {
         case "kill":
         case "pause":
         case "disk": {
-          const victims = this.claim(all, fault._tag === "disk" ? 1 : fault.count)
+          const victims = this.claim(all, fault._tag === "disk" ? 1 : fault.count, standing)
           const each = (action: (node: Process) => Effect.Effect<void>) => this.each(victims, action)
           const free = Effect.sync(() => victims.forEach((id) => this.afflicted.delete(id)))
           const { begin, end, says } = harms[fault._tag]
@@ -141,9 +142,8 @@ export class Nemesis {
     })
   }
 
-  /** The first ones that nothing has befallen yet. */
-  private claim(order: ReadonlyArray<string>, count: number): ReadonlyArray<string> {
-    const victims = order.filter((id) => !this.afflicted.has(id)).slice(0, count)
+  private claim(order: ReadonlyArray<string>, count: number, { serving }: Standing): ReadonlyArray<string> {
+    const victims = victimsOf(order, count, this.afflicted, serving)
     for (const id of victims) this.afflicted.add(id)
     return victims
   }
@@ -175,6 +175,24 @@ export class Nemesis {
     this.tell(`healed: ${own.what}`)
   }
 }
+
+/**
+ * The first ones of all nodes that nothing has befallen yet. A majority is left serving, or else all are taken: what befalls
+ * a store that stands still anyway shows little.
+ */
+export const victimsOf = (
+  order: ReadonlyArray<string>,
+  count: number,
+  afflicted: ReadonlySet<string>,
+  serving: ReadonlySet<string>
+): ReadonlyArray<string> => {
+  const free = order.filter((id) => !afflicted.has(id))
+  if (count === order.length) return free
+  const well = free.filter((id) => serving.has(id))
+  return well.slice(0, Math.max(0, Math.min(count, well.length - majority(order.length))))
+}
+
+const majority = (nodes: number): number => Math.floor(nodes / 2) + 1
 
 const named = (ids: ReadonlyArray<string>): string => ids.join(", ")
 

@@ -168,28 +168,38 @@ const configOf = (
   }))
 })
 
-/** Whoever leads, as the one says who has seen the latest view; where nobody does, nothing. */
-export const primaryOf = ({ nodes }: Cluster): Effect.Effect<string | undefined> =>
+/** How the nodes stand. */
+export interface Standing {
+  /** Whoever leads, by who has seen the latest view; where nobody does, nobody. */
+  readonly primary: string | undefined
+  readonly serving: ReadonlySet<string>
+}
+
+/** Roles in which a node serves. */
+const servingRoles = new Set(["primary", "backup", "replica"])
+
+export const standingOf = ({ nodes }: Cluster): Effect.Effect<Standing> =>
   Effect.map(
     Effect.forEach(nodes, (node) => Effect.map(node.status, (status) => ({ id: node.id, status })), {
       concurrency: "unbounded"
     }),
     (all) => {
       const leading = all.filter(({ status }) => status?.role === "primary")
-      return leading.toSorted((a, b) => b.status!.view - a.status!.view)[0]?.id
+      return {
+        primary: leading.toSorted((a, b) => b.status!.view - a.status!.view)[0]?.id,
+        serving: new Set(all.filter(({ status }) => servingRoles.has(status?.role ?? "")).map(({ id }) => id))
+      }
     }
   )
 
-/** Roles in which a node serves. */
-const serving = new Set(["primary", "backup", "replica"])
-
 /** Nodes that do not serve: none, as soon as all do; those that have ended, at once. */
-export const awaitAll = ({ nodes }: Cluster, forMillis: number): Effect.Effect<ReadonlyArray<string>> =>
+export const awaitAll = (cluster: Cluster, forMillis: number): Effect.Effect<ReadonlyArray<string>> =>
   Effect.gen(function* () {
+    const { nodes } = cluster
     const until = performance.now() + forMillis
     for (;;) {
-      const all = yield* Effect.forEach(nodes, (node) => node.status, { concurrency: "unbounded" })
-      const missing = nodes.filter((_, index) => !serving.has(all[index]?.role ?? "")).map(({ id }) => id)
+      const { serving } = yield* standingOf(cluster)
+      const missing = nodes.filter(({ id }) => !serving.has(id)).map(({ id }) => id)
       const ended = nodes.filter(({ isRunning }) => !isRunning).map(({ id }) => id)
       if (ended.length > 0) return ended
       if (missing.length === 0 || performance.now() > until) return missing
