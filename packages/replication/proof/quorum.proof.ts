@@ -16,11 +16,18 @@ export const gone: Subject = { ...quorum, zeros: true }
 /** Copies are compared, too. */
 export const compared: Subject = { ...gone, layer: Quorum.layer(Numbers, { compareEvery: "300 millis" }) }
 
-export default Object.entries({ quorum, "quorum, keys that are gone": gone, "quorum, compared": compared }).flatMap(
-  ([algorithm, subject]) =>
-    Quorum.card.assumes.tolerates.map((preset) => ({
-      algorithm,
-      preset,
-      run: async (seed: number) => ({ ...(await run(subject, { seed, faults: Faults.presets[preset] })), boundMillis })
-    }))
+/** Each key at two of the nodes. */
+export const few: Subject = { ...gone, layer: Quorum.layer(Numbers, { copies: 2 }) }
+
+export default Object.entries({
+  quorum,
+  "quorum, keys that are gone": gone,
+  "quorum, compared": compared,
+  "quorum, two copies": few
+}).flatMap(([algorithm, subject]) =>
+  Quorum.card.assumes.tolerates.map((preset) => ({
+    algorithm,
+    preset,
+    run: async (seed: number) => ({ ...(await run(subject, { seed, faults: Faults.presets[preset] })), boundMillis })
+  }))
 )

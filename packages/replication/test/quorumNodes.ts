@@ -15,6 +15,8 @@ export class Nodes {
   readonly nodes: ReadonlyArray<string>
   /** All that was delivered. */
   readonly delivered: Array<Sent> = []
+  /** The time of day, everywhere. */
+  now = 0
   passes: (sent: Sent) => boolean = () => true
   private readonly protocol: ReturnType<typeof Quorum.protocol>
   private readonly options: Quorum.Options
@@ -36,7 +38,9 @@ export class Nodes {
   }
 
   step(node: string, input: Protocol.Input<Quorum.Message, Quorum.Command, any>) {
-    const { actions, state } = Protocol.step(this.protocol, this.self(node), this.states.get(node)!, input)
+    const { actions, state } = Protocol.step(this.protocol, this.self(node), this.states.get(node)!, input, {
+      now: () => this.now
+    })
     this.states.set(node, state)
     for (const action of actions) {
       if (action._tag === "Send") this.queue.push({ from: node, to: action.to, message: action.message })

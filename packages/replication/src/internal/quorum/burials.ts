@@ -4,7 +4,9 @@
  */
 import * as Trie from "../../Trie.ts"
 import { highest, isBelow, isSame, none } from "./ballots.ts"
-import type { Vote } from "./messages.ts"
+import * as Homes from "./homes.ts"
+import type { Held, Vote } from "./messages.ts"
+import { confirm } from "./proposals.ts"
 import type { Copy, Register } from "./registers.ts"
 import type { Burial, Hollow } from "./state.ts"
 import type { Turn } from "./turn.ts"
@@ -22,7 +24,10 @@ export const onTick = (turn: Turn): void => {
     else turn.burials = Trie.remove(turn.burials, burial.key)
   }
   const hollow: Array<Hollow> = []
-  if (turn.burials.size === 0) begin(turn, hollow)
+  if (turn.burials.size === 0) {
+    begin(turn, hollow)
+    handOff(turn)
+  }
   turn.hollow = hollow
 }
 
@@ -54,7 +59,7 @@ const begin = (turn: Turn, hollow: Array<Hollow>): void => {
     const { copy, promised } = Trie.get(turn.registers.byKey, key)!
     if (Trie.get(turn.proposals, key) !== undefined) continue
     if (copy.version.counter === 0) hollow.push({ key, promised })
-    else if (isComplete && copy.version.node === turn.rank) bury(turn, key, copy)
+    else if (isComplete && turn.isInCharge(key, copy)) bury(turn, key, copy)
   }
   if (left >= 0) turn.cursor = 0
 }
@@ -62,8 +67,9 @@ const begin = (turn: Turn, hollow: Array<Hollow>): void => {
 const bury = (turn: Turn, key: string, copy: Copy): void => {
   if (turn.self.peers.length === 0) return forget(turn, key, copy)
   const round = ++turn.round
-  put(turn, { key, round, isForgetting: false, copy, votes: turn.noVotes(), ticks: 0 })
-  turn.askOthers({ _tag: "Accept", round, key, copy })
+  const votes = turn.noVotes(key)
+  put(turn, { key, isHandoff: false, round, isForgetting: false, copy, votes, ticks: 0 })
+  turn.askOthers(votes, { _tag: "Accept", round, key, copy })
 }
 
 const put = (turn: Turn, burial: Burial): void => {
@@ -84,8 +90,21 @@ export const onAccepted = (turn: Turn, rank: number, vote: Vote): void => {
 export const onRefused = (turn: Turn, rank: number, vote: Extract<Vote, { readonly _tag: "Refused" }>): void => {
   const burial = find(turn, vote)
   if (burial === undefined) return
-  if (vote.absent && !isBelow(vote.promised, burial.copy.version)) count(turn, rank, burial)
+  const { copy, isHandoff, key, round } = burial
+  if (isHandoff) turn.askOne(rank, { _tag: "Read", round, key, have: copy.version })
+  else if (vote.absent && !isBelow(vote.promised, copy.version)) count(turn, rank, burial)
   else end(turn, burial)
+}
+
+/** A home that did not take what it was handed may have a newer one. Where it has not, and has promised not to take it, a ballot helps. */
+export const onHolds = (turn: Turn, rank: number, vote: Held): boolean => {
+  const burial = find(turn, vote)
+  if (burial === undefined) return false
+  if (isBelow(vote.version, burial.copy.version)) {
+    confirm(turn, burial.key)
+    end(turn, burial)
+  } else count(turn, rank, burial)
+  return true
 }
 
 export const onForgotten = (turn: Turn, rank: number, vote: Vote): void => {
@@ -94,13 +113,14 @@ export const onForgotten = (turn: Turn, rank: number, vote: Vote): void => {
 }
 
 const count = (turn: Turn, rank: number, burial: Burial): void => {
-  const { copy, isForgetting, key } = burial
+  const { copy, isForgetting, isHandoff, key } = burial
   const votes = burial.votes.with(rank, copy.version)
   if (votes.some((vote, each) => vote === null && each !== turn.rank)) return put(turn, { ...burial, votes })
-  if (!isForgetting) {
+  if (!isForgetting && !isHandoff) {
     const round = ++turn.round
-    put(turn, { ...burial, round, isForgetting: true, votes: turn.noVotes() })
-    turn.askOthers({ _tag: "Forget", round, key, version: copy.version })
+    const votes = turn.noVotes(key)
+    put(turn, { ...burial, round, isForgetting: true, votes })
+    turn.askOthers(votes, { _tag: "Forget", round, key, version: copy.version })
     return
   }
   forget(turn, key, copy)
@@ -116,5 +136,32 @@ const forget = (turn: Turn, key: string, { version }: Copy): void => {
 /** The last of them makes way for the next. */
 const end = (turn: Turn, { key }: Burial): void => {
   turn.burials = Trie.remove(turn.burials, key)
-  if (turn.burials.size === 0) begin(turn, [])
+  if (turn.burials.size > 0) return
+  begin(turn, [])
+  handOff(turn)
+}
+
+// ------------------------------------------------------------------------------------------------------ hinted handoff
+
+/** What is held here for others goes to its homes when all of them are there, and is forgotten here when they have it. */
+const handOff = (turn: Turn): void => {
+  const { options } = turn.self
+  let left = batch
+  for (const { key, since } of Trie.from(turn.hints, turn.handed)) {
+    if (left-- === 0) return
+    turn.handed = Trie.hash(key) + 1
+    const { copy } = Trie.get(turn.registers.byKey, key)!
+    if (turn.act.now() - since > options.hintMillis) forget(turn, key, copy)
+    else if (Trie.get(turn.proposals, key) === undefined) hand(turn, key, copy)
+  }
+  turn.handed = 0
+}
+
+const hand = (turn: Turn, key: string, copy: Copy): void => {
+  const homes = Homes.homes(key, turn.self)
+  if (homes.some((rank) => turn.isSilent(rank))) return
+  const round = ++turn.round
+  const votes = turn.self.nodes.map((_, rank) => (homes.includes(rank) ? null : "unasked"))
+  put(turn, { key, isHandoff: true, round, isForgetting: false, copy, votes, ticks: 0 })
+  turn.askOthers(votes, { _tag: "Accept", round, key, copy })
 }

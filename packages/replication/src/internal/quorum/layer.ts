@@ -22,6 +22,20 @@ export interface LayerOptions {
   /** How many votes a node has. Default: one each. N is the sum. */
   readonly votes?: Readonly<globalThis.Record<NodeId.NodeId, number>>
   /**
+   * How many nodes hold a key, each key others: N is that, then, and `votes` are one each. Default: all nodes hold all.
+   */
+  readonly copies?: number
+  /**
+   * Weaker, of fewer `copies` than nodes: others stand in for the homes of a key that are silent, keep what they are given,
+   * and hand it to them when they are back (hinted handoff). Then quorums may miss each other: what was acknowledged may be
+   * lost to another update, reads may be of old values. For who would rather have that than no answer. Default: false.
+   */
+  readonly sloppy?: boolean
+  /** For how long a node that stands in keeps a copy. Then it is lost, unless others have it. Default: 1 hour. */
+  readonly hintsFor?: Duration.Input
+  /** For how many keys a node stands in; with more it is silent. Default: 65,536. */
+  readonly hints?: number
+  /**
    * `true`: a read is answered when a write quorum holds what it answers: linearizable. `false`: it is answered by a read
    * quorum alone, and a later read may be answered what was before (regular, not atomic). Default: true.
    */
@@ -41,9 +55,12 @@ export interface LayerOptions {
   readonly backOff?: Duration.Input
 }
 
-type Settings = Omit<Options, keyof Quorums.Quorums> & FrontEnd.Settings
+type Settings = Omit<Options, keyof Quorums.Quorums | "copies"> & FrontEnd.Settings
 
 export const defaultSettings: Settings = {
+  sloppy: false,
+  hintMillis: 3_600_000,
+  hints: 65_536,
   writeBack: true,
   tickMillis: 100,
   silentTicks: 4,
@@ -59,6 +76,10 @@ const Decoded = Schema.Struct({
   readQuorum: Count,
   writeQuorum: Count,
   votes: Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000 }))),
+  copies: Count,
+  sloppy: Schema.Boolean,
+  hintMillis: Millis,
+  hints: Count,
   writeBack: Schema.Boolean,
   tickMillis: Millis,
   silentTicks: Count.check(Schema.isGreaterThan(1)),
@@ -80,6 +101,10 @@ export const optionsOf = Effect.fnUntraced(function* (
   const options = yield* decode<Options & FrontEnd.Settings>(Decoded, {
     ...defaultSettings,
     ...Quorums.of(nodes, given),
+    copies: given.copies ?? nodes.length,
+    ...(given.sloppy === undefined ? {} : { sloppy: given.sloppy }),
+    ...(given.hints === undefined ? {} : { hints: given.hints }),
+    hintMillis: millis(given.hintsFor, defaultSettings.hintMillis),
     ...(given.writeBack === undefined ? {} : { writeBack: given.writeBack }),
     ...(given.silentAfter === undefined ? {} : { silentTicks: given.silentAfter }),
     isCompared: given.compareEvery !== undefined,
@@ -87,9 +112,30 @@ export const optionsOf = Effect.fnUntraced(function* (
     backOffMillis: millis(given.backOff, defaultSettings.backOffMillis),
     timeoutMillis: millis(given.timeout, defaultSettings.timeoutMillis)
   })
-  const reason = Quorums.broken(options)
+  const isWhole = options.copies === nodes.length
+  const reason =
+    misplaced(options, nodes.length, given) ??
+    Quorums.broken(options, isWhole ? Quorums.total(options.votes) : options.copies)
   return reason === undefined ? options : yield* new InvalidOptions({ reason })
 })
+
+/** What does not go with fewer copies than nodes, or with as many. */
+const misplaced = (
+  { copies, sloppy }: Options,
+  nodes: number,
+  { compareEvery, votes }: LayerOptions
+): string | undefined => {
+  if (copies > nodes) return `there are ${nodes} nodes for ${copies} copies. Ask for ${nodes} at the most.`
+  if (copies === nodes) {
+    return sloppy
+      ? "nobody can stand in where all nodes hold all keys: sloppy quorums need fewer copies than nodes."
+      : undefined
+  }
+  if (votes !== undefined) return "with fewer copies than nodes, each node has one vote: leave `votes` out."
+  return compareEvery === undefined
+    ? undefined
+    : "nodes that hold other keys cannot be compared: leave `compareEvery` out."
+}
 
 /** The service of a node, for as long as the scope lives. */
 export const replicated = Effect.fnUntraced(function* <Self, S, Q, U, R>(

@@ -53,13 +53,18 @@ export const keepHouse = (turn: Turn): void => {
   for (const { copy, key } of Trie.from(turn.registers.byKey, turn.kept)) {
     if (left-- === 0) return
     turn.kept = Trie.hash(key) + 1
-    if (copy.version.node !== turn.rank || copy.value.length === 0) continue
+    if (!turn.isInCharge(key, copy) || copy.value.length === 0) continue
     const at = { now: Math.max(now, copy.now), random: () => act.random() }
     if (machine.housekeeping!.due(stateOf(machine, copy), at).length === 0) continue
     if (Trie.get(turn.proposals, key) === undefined)
       propose(turn, key, [{ id: 0, request: undefined, isKeeping: true }])
   }
   turn.kept = 0
+}
+
+/** Sees to it that a quorum holds what this node does: by a ballot that changes nothing, but for what is due anyway. */
+export const confirm = (turn: Turn, key: string): void => {
+  if (Trie.get(turn.proposals, key) === undefined) propose(turn, key, [{ id: 0, request: undefined, isKeeping: true }])
 }
 
 // -------------------------------------------------------------------------------------------------------- first round
@@ -81,8 +86,9 @@ const prepare = (turn: Turn, proposal: Proposal): void => {
   const counter = Math.max(highest(promised, proposal.above).counter, least) + ahead
   const ballot = { counter, node: turn.rank, life: turn.life }
   const round = ++turn.round
-  put(turn, { ...proposal, phase: "prepare", round, ballot, newest: copy, votes: turn.noVotes(), isFresh: true })
-  turn.askAll({ _tag: "Prepare", round, key, ballot, have: copy.version })
+  const votes = turn.noVotes(key)
+  put(turn, { ...proposal, phase: "prepare", round, ballot, newest: copy, votes, isFresh: true })
+  turn.ask(votes, { _tag: "Prepare", round, key, ballot, have: copy.version })
 }
 
 export const onPromised = (turn: Turn, rank: number, vote: Held): void => {
@@ -117,16 +123,17 @@ const accept = (turn: Turn, proposal: Proposal, { now, responses, value }: Outco
   const { attempts, ballot, key, newest } = proposal
   const copy = { version: ballot, past: Registers.pastOf(newest, ballot), now, value }
   const round = ++turn.round
+  const votes = turn.noVotes(key)
   put(turn, {
     ...proposal,
     phase: "accept",
     round,
     newest: copy,
     attempts: [...attempts, { ballot, responses }],
-    votes: turn.noVotes(),
+    votes,
     isFresh: true
   })
-  turn.askAll({ _tag: "Accept", round, key, copy, ahead: true })
+  turn.ask(votes, { _tag: "Accept", round, key, copy, ahead: true })
 }
 
 const execute = (turn: Turn, newest: Registers.Copy, waiting: ReadonlyArray<Pending>): Outcome => {
@@ -137,7 +144,7 @@ const execute = (turn: Turn, newest: Registers.Copy, waiting: ReadonlyArray<Pend
   const responses: Array<unknown> = []
   for (const { isKeeping, request } of waiting) {
     const { response, updates } = isKeeping
-      ? { response: undefined, updates: machine.housekeeping!.due(state, at) }
+      ? { response: undefined, updates: machine.housekeeping?.due(state, at) ?? [] }
       : machine.execute(state, request, at)
     responses.push(response)
     for (const update of updates) state = machine.apply(state, update)
@@ -209,8 +216,11 @@ export const onRefused = (turn: Turn, rank: number, vote: Extract<Vote, { readon
   const next = { ...proposal, votes, above: highest(proposal.above, vote.promised) }
   const { options } = turn.self
   const quorum = proposal.phase === "prepare" ? options.readQuorum : options.writeQuorum
-  if (possible(votes, options) < quorum) backOff(turn, next)
-  else put(turn, next)
+  if (possible(votes, options) >= quorum) put(turn, next)
+  // Who knew nothing of the key has learnt how high to aim, and need not have met anybody.
+  else if (next.phase === "prepare" && next.refusals === 0 && next.newest.version.counter === 0) {
+    prepare(turn, { ...next, refusals: 1 })
+  } else backOff(turn, next)
   return true
 }
 
@@ -252,7 +262,9 @@ export const onTick = (turn: Turn): void => {
         phase === "prepare"
           ? ({ _tag: "Prepare", round, key, ballot, have: newest.version } as const)
           : ({ _tag: "Accept", round, key, copy: newest, ahead: true } as const)
-      for (let rank = 0; rank < votes.length; rank++) if (votes[rank] === null) turn.askOne(rank, ask)
+      const invited = turn.invite(key, votes)
+      if (invited !== votes) put(turn, { ...proposal, votes: invited })
+      for (let rank = 0; rank < votes.length; rank++) if (invited[rank] === null) turn.askOne(rank, ask)
     }
   }
 }

@@ -6,6 +6,7 @@ import type { NodeId } from "@troupe/transport"
 import type * as Machine from "../../Machine.ts"
 import * as Trie from "../../Trie.ts"
 import * as Burials from "./burials.ts"
+import * as Homes from "./homes.ts"
 import { codecs } from "./layout.ts"
 import { type Message, type Record, schemas, type Vote } from "./messages.ts"
 import * as Proposals from "./proposals.ts"
@@ -49,6 +50,8 @@ export const replicating = (
     readings: Trie.empty,
     leases: Trie.empty,
     burials: Trie.empty,
+    hints: Trie.empty,
+    handed: 0,
     kept: 0,
     hollow: [],
     cursor: 0,
@@ -64,7 +67,8 @@ export const replicating = (
     const begun = { _tag: "Life", life } as const
     act.persist([begun])
     act.emit({ _tag: "Started", life })
-    return { ...state, registers: Registers.apply(state.registers, begun) }
+    const hints = Homes.isWhole(act.self) ? state.hints : hintsIn(state.registers, act)
+    return { ...state, registers: Registers.apply(state.registers, begun), hints }
   },
 
   onCommand: (state, command, act) => {
@@ -126,6 +130,17 @@ export const replicating = (
   }
 })
 
+/** What it held for others when it stopped. */
+const hintsIn = ({ byKey }: Registers.Registers, act: Act): State["hints"] => {
+  const rank = act.self.nodes.indexOf(act.self.id)
+  let hints: State["hints"] = Trie.empty
+  for (const { copy, key } of Trie.from(byKey)) {
+    const isHint = copy.version.counter > 0 && !Homes.isHome(key, rank, act.self)
+    if (isHint) hints = Trie.set(hints, { key, since: act.now() })
+  }
+  return hints
+}
+
 /** What is asked of one key at once is executed in that order: its reads are no reads then, where there is an update. */
 const ask = (turn: Turn, parts: ReadonlyArray<Part>): void => {
   const byKey = new Map<string, Array<Part>>()
@@ -147,7 +162,8 @@ const ask = (turn: Turn, parts: ReadonlyArray<Part>): void => {
 const count = (turn: Turn, rank: number, each: Vote): void => {
   switch (each._tag) {
     case "Holds":
-      return Readings.onHolds(turn, rank, each)
+      if (!Burials.onHolds(turn, rank, each)) Readings.onHolds(turn, rank, each)
+      return
     case "Promised":
       return Proposals.onPromised(turn, rank, each)
     case "Accepted":

@@ -11,6 +11,7 @@ export interface Quorums {
 }
 
 export interface Given {
+  readonly copies?: number | undefined
   readonly readQuorum?: number | undefined
   readonly writeQuorum?: number | undefined
   readonly votes?: Readonly<Record<NodeId.NodeId, number>> | undefined
@@ -19,15 +20,14 @@ export interface Given {
 /** What is given, with majorities of the votes where nothing is, and one vote a node. */
 export const of = (nodes: ReadonlyArray<NodeId.NodeId>, given: Given): Quorums => {
   const votes = nodes.map((node) => given.votes?.[node] ?? 1)
-  const majority = Math.floor(total(votes) / 2) + 1
+  const majority = Math.floor((given.copies ?? total(votes)) / 2) + 1
   return { readQuorum: given.readQuorum ?? majority, writeQuorum: given.writeQuorum ?? majority, votes }
 }
 
 export const total = (votes: ReadonlyArray<number>): number => votes.reduce((sum, each) => sum + each, 0)
 
-/** Which rule is broken, if any, with the numbers. */
-export const broken = ({ readQuorum, votes, writeQuorum }: Quorums): string | undefined => {
-  const all = total(votes)
+/** Which rule is broken, if any, with the numbers: `all` votes can be had of a key. */
+export const broken = ({ readQuorum, writeQuorum }: Quorums, all: number): string | undefined => {
   const numbers = `N = ${all}, R = ${readQuorum}, W = ${writeQuorum}`
   if (readQuorum > all || writeQuorum > all) return `there are not so many votes: ${numbers}. Ask for N at the most.`
   if (readQuorum + writeQuorum <= all) {

@@ -7,7 +7,7 @@ import { type Ballot, highest, isBelow, isSame, none } from "./ballots.ts"
 import type { Held, Vote } from "./messages.ts"
 import { proposeLater, stateOf } from "./proposals.ts"
 import * as Registers from "./registers.ts"
-import { holders, type Pending, possible, type Reading, voters } from "./state.ts"
+import { holders, isVersion, type Pending, possible, type Reading, voters } from "./state.ts"
 import type { Turn } from "./turn.ts"
 
 /** All that wait when a round begins share it; what comes later has to wait for the next, since this one's votes may be older. */
@@ -24,11 +24,12 @@ const put = (turn: Turn, reading: Reading): void => {
 const begin = (turn: Turn, key: string, asked: ReadonlyArray<Pending>, refusals: number): void => {
   const { copy } = Registers.get(turn.registers, key)
   const round = ++turn.round
+  const votes = turn.noVotes(key)
   put(turn, {
     ...{ key, asked, later: [], round, newest: copy, refusals },
-    ...{ votes: turn.noVotes(), written: none, isFresh: true }
+    ...{ votes, written: none, isFresh: true }
   })
-  turn.askAll({ _tag: "Read", round, key, have: copy.version })
+  turn.ask(votes, { _tag: "Read", round, key, have: copy.version })
 }
 
 export const onHolds = (turn: Turn, rank: number, vote: Held): void => {
@@ -75,7 +76,7 @@ const advance = (turn: Turn, rank: number, reading: Reading): void => {
 
 const isBehind = ({ newest, votes }: Reading, rank: number): boolean => {
   const vote = votes[rank]
-  return vote !== null && vote !== undefined && vote !== "refused" && isBelow(vote, newest.version)
+  return isVersion(vote) && isBelow(vote, newest.version)
 }
 
 const repairAll = (turn: Turn, reading: Reading): void => {
@@ -126,8 +127,10 @@ export const onTick = (turn: Turn): void => {
     if (isFresh) put(turn, { ...reading, isFresh: false })
     else if (votes.includes("refused")) contend(turn, reading, none)
     else {
+      const invited = turn.invite(key, votes)
+      if (invited !== votes) put(turn, { ...reading, votes: invited })
       for (let rank = 0; rank < votes.length; rank++) {
-        if (votes[rank] === null) turn.askOne(rank, { _tag: "Read", round, key, have: newest.version })
+        if (invited[rank] === null) turn.askOne(rank, { _tag: "Read", round, key, have: newest.version })
         else if (written.counter > 0 && isBehind(reading, rank)) {
           turn.askOne(rank, { _tag: "Accept", round, key, copy: newest })
         }

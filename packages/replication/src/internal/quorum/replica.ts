@@ -3,6 +3,7 @@
  */
 import * as Trie from "../../Trie.ts"
 import { after, type Ballot, isBelow, isSame } from "./ballots.ts"
+import { isHome } from "./homes.ts"
 import type { Ask, Held, Vote } from "./messages.ts"
 import * as Registers from "./registers.ts"
 import type { Turn } from "./turn.ts"
@@ -55,11 +56,16 @@ const accept = (
       if (round === 0) return undefined
       return { _tag: "Refused", round, key, promised, ...(before === undefined ? { absent: true } : {}) }
     }
+    if (!hasRoom(turn, key)) return undefined
     turn.keep({ _tag: "Accepted", key, copy, ...(ahead ? { next } : {}) })
     // A reader may have brought it before, without asking for the next ballot.
   } else if (isBelow(promised, next)) turn.keep({ _tag: "Promised", key, ballot: next })
   return round === 0 ? undefined : { _tag: "Accepted", round, key }
 }
+
+/** Who stands in for another says nothing where it stands in for too much. */
+const hasRoom = ({ hints, rank, self }: Turn, key: string): boolean =>
+  hints.size < self.options.hints || isHome(key, rank, self) || Trie.get(hints, key) !== undefined
 
 /** All replicas hold it as gone, or have forgotten it, and none takes what is older. */
 const forget = (turn: Turn, { key, round, version }: Extract<Ask, { readonly _tag: "Forget" }>): Vote => {

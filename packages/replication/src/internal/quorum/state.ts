@@ -9,6 +9,13 @@ import type { Quorums } from "./quorums.ts"
 import type { Copy, Registers } from "./registers.ts"
 
 export interface Options extends Quorums {
+  /** How many nodes hold a key: all, or the first of an order that is the key's own. */
+  readonly copies: number
+  /** Whether others stand in for homes that are silent. */
+  readonly sloppy: boolean
+  /** For how long who stands in keeps a copy, and how many. */
+  readonly hintMillis: number
+  readonly hints: number
   /** Whether a read ends only when a write quorum holds what it answers. */
   readonly writeBack: boolean
   /** How often what has no answer is sent again, and who is silent is asked whether it is there. */
@@ -66,7 +73,7 @@ export interface Pending {
 }
 
 /** By the ranks of nodes: the version that each holds, as far as is known in this round. */
-export type Votes = ReadonlyArray<Ballot | "refused" | null>
+export type Votes = ReadonlyArray<Ballot | "refused" | "unasked" | null>
 
 interface Operation {
   readonly key: string
@@ -114,9 +121,10 @@ export interface Lease {
   readonly version: Ballot
 }
 
-/** A key that is gone, on its way to be forgotten by all. */
+/** A key that is gone, on its way to be forgotten by all; or one that is handed to its homes, and forgotten here. */
 export interface Burial {
   readonly key: string
+  readonly isHandoff: boolean
   readonly round: number
   /** Its second round: all hold it as gone, and are to forget it. */
   readonly isForgetting: boolean
@@ -135,6 +143,10 @@ export interface State {
   /** For the keys that it updated latest: the next update of each needs no first round. */
   readonly leases: Trie<Lease>
   readonly burials: Trie<Burial>
+  /** Keys that are held here for homes that were silent. */
+  readonly hints: Trie<Hint>
+  /** From which hash on hints are looked at next. */
+  readonly handed: number
   /** From which hash on keys are kept house of next. */
   readonly kept: number
   /** Keys of which nothing but a promise was there a tick ago, with that promise. */
@@ -147,6 +159,12 @@ export interface State {
   readonly backOffs: number
   /** By rank: for how many ticks nothing was heard of it. */
   readonly silent: ReadonlyArray<number>
+}
+
+export interface Hint {
+  readonly key: string
+  /** The time of day when it came, or when the node started. */
+  readonly since: number
 }
 
 export interface Hollow {
@@ -166,23 +184,25 @@ export const holders = (votes: Votes, version: Ballot, { options }: Self): numbe
   let sum = 0
   for (let rank = 0; rank < votes.length; rank++) {
     const vote = votes[rank]
-    if (vote !== null && vote !== undefined && vote !== "refused" && isSame(vote, version)) sum += options.votes[rank]!
+    if (isVersion(vote) && isSame(vote, version)) sum += options.votes[rank]!
   }
   return sum
 }
 
+export const isVersion = (vote: Votes[number] | undefined): vote is Ballot => typeof vote === "object" && vote !== null
+
 export const voters = (votes: Votes, { votes: weights }: Options): number => {
   let sum = 0
-  for (let rank = 0; rank < votes.length; rank++) {
-    if (votes[rank] !== null && votes[rank] !== "refused") sum += weights[rank]!
-  }
+  for (let rank = 0; rank < votes.length; rank++) if (isVersion(votes[rank])) sum += weights[rank]!
   return sum
 }
 
 /** The votes that were not refused: more cannot come. */
 export const possible = (votes: Votes, { votes: weights }: Options): number => {
   let sum = 0
-  for (let rank = 0; rank < votes.length; rank++) if (votes[rank] !== "refused") sum += weights[rank]!
+  for (let rank = 0; rank < votes.length; rank++) {
+    if (isVersion(votes[rank]) || votes[rank] === null) sum += weights[rank]!
+  }
   return sum
 }
 

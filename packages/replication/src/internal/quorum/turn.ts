@@ -4,11 +4,12 @@
  */
 import type { NodeId } from "@troupe/transport"
 import type * as Machine from "../../Machine.ts"
-import type { Trie } from "../../Trie.ts"
+import * as Trie from "../../Trie.ts"
+import * as Homes from "./homes.ts"
 import type { Ask, Vote } from "./messages.ts"
 import * as Registers from "./registers.ts"
 import { vote } from "./replica.ts"
-import type { Act, Answer, Burial, Lease, Proposal, Reading, Self, State, Votes } from "./state.ts"
+import type { Act, Answer, Burial, Hint, Lease, Proposal, Reading, Self, State, Votes } from "./state.ts"
 
 export class Turn {
   readonly machine: Machine.Any
@@ -18,10 +19,12 @@ export class Turn {
   readonly rank: number
   readonly life: number
   registers: Registers.Registers
-  proposals: Trie<Proposal>
-  readings: Trie<Reading>
-  leases: Trie<Lease>
-  burials: Trie<Burial>
+  proposals: Trie.Trie<Proposal>
+  readings: Trie.Trie<Reading>
+  leases: Trie.Trie<Lease>
+  burials: Trie.Trie<Burial>
+  hints: Trie.Trie<Hint>
+  handed: number
   kept: number
   hollow: State["hollow"]
   cursor: number
@@ -50,6 +53,8 @@ export class Turn {
     this.readings = state.readings
     this.leases = state.leases
     this.burials = state.burials
+    this.hints = state.hints
+    this.handed = state.handed
     this.kept = state.kept
     this.hollow = state.hollow
     this.cursor = state.cursor
@@ -62,15 +67,32 @@ export class Turn {
   keep(entry: Registers.Entry): void {
     this.registers = Registers.apply(this.registers, entry)
     this.entries.push(entry)
+    if (Homes.isWhole(this.self)) return
+    if (entry._tag === "Forgotten") for (const key of entry.keys) this.hints = Trie.remove(this.hints, key)
+    else if (entry._tag === "Accepted" && !Homes.isHome(entry.key, this.rank, this.self)) {
+      const { key } = entry
+      if (Trie.get(this.hints, key) === undefined) this.hints = Trie.set(this.hints, { key, since: this.act.now() })
+    }
   }
 
-  askAll(ask: Ask): void {
-    this.askOthers(ask)
-    this.askOwn(ask)
+  /** Asks all whose vote is missing. */
+  ask(votes: Votes, ask: Ask): void {
+    if (Homes.isWhole(this.self)) {
+      this.toAll.push(ask)
+      this.askOwn(ask)
+    } else {
+      for (let rank = 0; rank < votes.length; rank++) if (votes[rank] === null) this.askOne(rank, ask)
+    }
   }
 
-  askOthers(ask: Ask): void {
-    this.toAll.push(ask)
+  /** As `ask`, but for this node. */
+  askOthers(votes: Votes, ask: Ask): void {
+    if (Homes.isWhole(this.self)) this.toAll.push(ask)
+    else {
+      for (let rank = 0; rank < votes.length; rank++) {
+        if (votes[rank] === null && rank !== this.rank) this.askOne(rank, ask)
+      }
+    }
   }
 
   askOne(rank: number, ask: Ask): void {
@@ -97,8 +119,28 @@ export class Turn {
     this.lost.push(id)
   }
 
-  noVotes(): Votes {
-    return this.self.nodes.map(() => null)
+  /** Of a round that asks for all that there are of a key, before any came. */
+  noVotes(key: string): Votes {
+    const { nodes } = this.self
+    if (Homes.isWhole(this.self)) return nodes.map(() => null)
+    const asked = Homes.asked(key, (rank) => this.isSilent(rank), this.self)
+    return nodes.map((_, rank) => (asked.includes(rank) ? null : "unasked"))
+  }
+
+  /** A round has waited: where quorums are sloppy, others stand in for those whose vote is missing. */
+  invite(key: string, votes: Votes): Votes {
+    if (!this.self.options.sloppy || Homes.isWhole(this.self)) return votes
+    const asked = Homes.asked(key, (rank) => votes[rank] === null || this.isSilent(rank), this.self)
+    return votes.map((vote, rank) => (vote === "unasked" && asked.includes(rank) ? null : vote))
+  }
+
+  /** Whether it is for this node to keep house of a key, and to have it forgotten. */
+  isInCharge(key: string, { version }: Registers.Copy): boolean {
+    return Homes.isWhole(this.self) ? version.node === this.rank : Homes.preference(key, this.self)[0] === this.rank
+  }
+
+  isSilent(rank: number): boolean {
+    return this.before.silent[rank]! >= this.self.options.silentTicks
   }
 
   /** Says what is to be said; `votes` are for who asked this replica. */
@@ -118,9 +160,13 @@ export class Turn {
     if (this.answers.length > 0) act.emitNow({ _tag: "Answered", answers: this.answers })
     if (this.withdrawn.length > 0) act.emitNow({ _tag: "Withdrawn", ids: this.withdrawn })
     if (this.lost.length > 0) act.emitNow({ _tag: "Lost", ids: this.lost })
-    const { backOffs, burials, cursor, hollow, kept, least, leases, proposals, readings, registers, round } = this
+    const { backOffs, burials, cursor, handed, hints, hollow, kept, least, leases, proposals, readings } = this
+    const { registers, round } = this
     const { silent } = this.before
-    return { registers, round, proposals, readings, leases, burials, kept, hollow, cursor, least, backOffs, silent }
+    return {
+      ...{ registers, round, proposals, readings, leases, burials, hints },
+      ...{ handed, kept, hollow, cursor, least, backOffs, silent }
+    }
   }
 
   private tell(): void {
