@@ -124,7 +124,11 @@ export const openTo = (
   settings: Partial<Settings>
 ): Effect.Effect<Node.Node, ServerFailed, Scope.Scope> =>
   Effect.map(
-    Server.make(replicated, { writesReach: replication === "naive" ? "self" : "majority", ...settings }),
+    Server.make(replicated, {
+      writesReach: replication === "naive" ? "self" : "majority",
+      writes: replication === "quorum" ? "apart" : "together",
+      ...settings
+    }),
     (server) => ({ id: replicated.self, replicated, server })
   ).pipe(Effect.annotateLogs({ node: replicated.self }))
 

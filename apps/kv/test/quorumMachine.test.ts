@@ -1,8 +1,11 @@
 /** The keyspace key by key: which parts a request has, and what is said where it has none. */
-import { Trie } from "@troupe/replication"
+import { type Replicated, Trie } from "@troupe/replication"
+import { Effect, type Exit } from "effect"
 import { describe, expect, it } from "vitest"
-import { machine, type Step } from "../src/KeyspaceMachine.ts"
-import type * as Reply from "../src/Reply.ts"
+import { machine, type Request, type Response, type Step } from "../src/KeyspaceMachine.ts"
+import * as Reply from "../src/Reply.ts"
+import { Batcher } from "../src/server/Batcher.ts"
+import * as Counters from "../src/server/Counters.ts"
 import { StandIn } from "./quorumStandIn.ts"
 
 const { split } = machine.keyed!
@@ -128,6 +131,32 @@ describe("locks", () => {
     )
     expect(size).toEqual({ _tag: "Integer", value: 1 })
     expect(keys).toEqual({ _tag: "Multiple", items: [{ _tag: "Bulk", bytes: "b" }] })
+  })
+})
+
+describe("clients that change keys in one turn", () => {
+  const submitted = (writes: "together" | "apart"): ReadonlyArray<string> => {
+    const said: Array<string> = []
+    const store = {
+      invoke: ({ steps }: Request) => {
+        said.push(steps.map((step) => (step._tag === "Run" ? step.words[1] : step._tag)).join())
+        return steps.length > 0 && said.at(-1)!.includes("slow")
+          ? Effect.never
+          : Effect.succeed(steps.map(() => Reply.ok))
+      }
+    } as unknown as Replicated.Replicated<Request, Response>
+    const run = <A, E>(effect: Effect.Effect<A, E>, onExit: (exit: Exit.Exit<A, E>) => void) =>
+      void Effect.runFork(effect).addObserver(onExit)
+    const batcher = new Batcher(store, Counters.make(), run, { writes })
+    batcher.submit([words("SET slow 1")], () => said.push("slow is done"))
+    batcher.submit([words("SET a 1"), words("GET b")], () => said.push("the other is done"))
+    return said
+  }
+
+  it("wait for nobody else's key where each is replicated apart", () => {
+    expect(submitted("apart")).toEqual(["slow", "a,b", "the other is done"])
+    // In the next turn, in one request.
+    expect(submitted("together")).toEqual([])
   })
 })
 

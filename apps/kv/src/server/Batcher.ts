@@ -10,6 +10,7 @@ import { commands } from "../commands/all.ts"
 import type { Request, Response, Step } from "../KeyspaceMachine.ts"
 import * as Reply from "../Reply.ts"
 import type { Counters } from "./Counters.ts"
+import type { Settings } from "./Settings.ts"
 
 type Done = (replies: ReadonlyArray<Reply.Reply>) => void
 
@@ -34,6 +35,7 @@ export class Batcher {
   private readonly replicated: Replicated.Replicated<Request, Response>
   private readonly counters: Counters
   private readonly run: <A, E>(effect: Effect.Effect<A, E>, onExit: (exit: Exit.Exit<A, E>) => void) => void
+  private readonly writes: Settings["writes"]
   private readonly reading = new Lane()
   private readonly writing = new Lane()
   private isScheduled = false
@@ -41,11 +43,13 @@ export class Batcher {
   constructor(
     replicated: Replicated.Replicated<Request, Response>,
     counters: Counters,
-    run: <A, E>(effect: Effect.Effect<A, E>, onExit: (exit: Exit.Exit<A, E>) => void) => void
+    run: <A, E>(effect: Effect.Effect<A, E>, onExit: (exit: Exit.Exit<A, E>) => void) => void,
+    { writes }: Pick<Settings, "writes">
   ) {
     this.replicated = replicated
     this.counters = counters
     this.run = run
+    this.writes = writes
   }
 
   /** `done` gets a reply for each step. */
@@ -54,8 +58,10 @@ export class Batcher {
     for (const step of steps) if (!reads(step)) written++
     this.counters.writes += written
     this.counters.reads += steps.length - written
+    const entry = { steps, replies: [], done }
+    if (written > 0 && this.writes === "apart") return this.request(this.writing, [entry])
     const lane = written === 0 ? this.reading : this.writing
-    lane.queue.push({ steps, replies: [], done })
+    lane.queue.push(entry)
     this.schedule()
   }
 
@@ -70,20 +76,10 @@ export class Batcher {
   }
 
   private flush(lane: Lane): void {
-    while (lane.queue.length > 0 && lane.underWay < maxUnderWay) this.request(lane)
+    while (lane.queue.length > 0 && lane.underWay < maxUnderWay) this.request(lane, take(lane))
   }
 
-  private request(lane: Lane): void {
-    let bytes = 0
-    let count = 0
-    let taken = 0
-    for (const { replies, steps } of lane.queue) {
-      count += steps.length - replies.length
-      for (let i = replies.length; i < steps.length; i++) bytes += sizeOf(steps[i]!)
-      if (taken > 0 && (count > maxSteps || bytes > maxBytes)) break
-      taken++
-    }
-    const entries = lane.queue.splice(0, taken)
+  private request(lane: Lane, entries: ReadonlyArray<Entry>): void {
     const steps = entries.flatMap((entry) =>
       entry.replies.length > 0 ? entry.steps.slice(entry.replies.length) : entry.steps
     )
@@ -106,7 +102,9 @@ export class Batcher {
       if (entry.replies.length === entry.steps.length) entry.done(entry.replies)
       else unfinished.push(entry)
     }
-    if (unfinished.length > 0) lane.queue = [...unfinished, ...lane.queue]
+    if (unfinished.length === 0) return
+    if (lane === this.writing && this.writes === "apart") this.request(lane, unfinished)
+    else lane.queue = [...unfinished, ...lane.queue]
   }
 
   private fail(entries: ReadonlyArray<Entry>, reply: Reply.Reply): void {
@@ -116,6 +114,20 @@ export class Batcher {
       done(replies)
     }
   }
+}
+
+/** The entries of the next request. */
+const take = (lane: Lane): ReadonlyArray<Entry> => {
+  let bytes = 0
+  let count = 0
+  let taken = 0
+  for (const { replies, steps } of lane.queue) {
+    count += steps.length - replies.length
+    for (let i = replies.length; i < steps.length; i++) bytes += sizeOf(steps[i]!)
+    if (taken > 0 && (count > maxSteps || bytes > maxBytes)) break
+    taken++
+  }
+  return lane.queue.splice(0, taken)
 }
 
 const reads = (step: Step): boolean =>

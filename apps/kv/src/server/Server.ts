@@ -38,7 +38,7 @@ export const make = (
     const service: Service = {
       settings,
       counters,
-      batcher: new Batcher(replicated, counters, run),
+      batcher: new Batcher(replicated, counters, run, settings),
       now: () => clock.currentTimeMillisUnsafe(),
       perform: perform({
         replicated,

@@ -26,6 +26,11 @@ export interface Settings {
   readonly idleMillis: number
   /** What `WAIT` tells of an answered write: that a majority has it, or that maybe nobody but this node has. */
   readonly writesReach: "majority" | "self"
+  /**
+   * `together`: what several clients change in one turn goes to the replicas as one request. `apart`: each client's for
+   * itself, so that a key that is slow holds up nobody else.
+   */
+  readonly writes: "together" | "apart"
   /** How long a stopping server waits for the commands that it has read. */
   readonly drainMillis: number
 }
@@ -42,6 +47,7 @@ export const defaults: Settings = {
   slowReaderMillis: 60_000,
   idleMillis: 0,
   writesReach: "majority",
+  writes: "together",
   drainMillis: 5_000
 }
 

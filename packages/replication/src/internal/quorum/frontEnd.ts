@@ -6,7 +6,7 @@
  * ends as `InDoubt`.
  */
 import type { Actor } from "@troupe/actor"
-import { Clock, Effect, Queue, Random, type Scope, Stream } from "effect"
+import { Clock, Effect, Queue, Random, Scheduler, type Scope, Stream } from "effect"
 import type * as Machine from "../../Machine.ts"
 import { InDoubt, type InvokeError, Refused, type Replicated, type Status, Unavailable } from "../../Replicated.ts"
 import * as Trie from "../../Trie.ts"
@@ -43,21 +43,31 @@ export class FrontEnd {
   private readonly looks: number
   private readonly clock: Clock.Clock
   private readonly chance: Random.Random
+  private readonly dispatcher: Scheduler.SchedulerDispatcher
   private actor: Actor.Actor<State, Command, Event> | undefined
   private life = 0
   private counter = 0
   private readonly open = new Set<Open>()
   /** By the ids of their parts. */
   private readonly byPart = new Map<number, Open>()
+  /** Asked, and not told yet. */
+  private gathered: Array<Part> = []
   private stopped: string | undefined
   private readonly listeners = new Set<() => void>()
 
-  constructor(machine: Machine.Any, settings: Settings, clock: Clock.Clock, chance: Random.Random) {
+  constructor(
+    machine: Machine.Any,
+    settings: Settings,
+    clock: Clock.Clock,
+    chance: Random.Random,
+    scheduler: Scheduler.Scheduler
+  ) {
     this.machine = machine
     this.settings = settings
     this.looks = Math.max(1, Math.ceil(settings.timeoutMillis / settings.tickMillis))
     this.clock = clock
     this.chance = chance
+    this.dispatcher = scheduler.makeDispatcher()
   }
 
   attach(actor: Actor.Actor<State, Command, Event>): Effect.Effect<void, never, Scope.Scope> {
@@ -127,8 +137,17 @@ export class FrontEnd {
     })
   }
 
+  /** What is asked in one turn is told together: it shares messages, and a flush of the disk. */
   private ask(parts: ReadonlyArray<Part>): void {
-    if (this.life > 0 && parts.length > 0) this.actor!.tell({ _tag: "Ask", life: this.life, parts })
+    if (this.life === 0 || parts.length === 0) return
+    if (this.gathered.length === 0) this.dispatcher.scheduleTask(this.tell, 0)
+    for (const part of parts) this.gathered.push(part)
+  }
+
+  private readonly tell = (): void => {
+    const parts = this.gathered
+    this.gathered = []
+    this.actor!.tell({ _tag: "Ask", life: this.life, parts })
   }
 
   private readonly hear = (event: Event): void => {
@@ -273,5 +292,5 @@ export class FrontEnd {
 
 export const make = (machine: Machine.Any, settings: Settings): Effect.Effect<FrontEnd> =>
   Effect.gen(function* () {
-    return new FrontEnd(machine, settings, yield* Clock.Clock, yield* Random.Random)
+    return new FrontEnd(machine, settings, yield* Clock.Clock, yield* Random.Random, yield* Scheduler.Scheduler)
   })
