@@ -1,13 +1,11 @@
 /** `troupe torture kv`: processes under faults, judged by what clients saw. */
 import { Effect } from "effect"
-import { TestConsole } from "effect/testing"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
 import { Connection, type Reply } from "../src/torture/Connection.ts"
 import * as Processes from "../src/torture/Processes.ts"
-import { cli } from "../src/cli.ts"
 import { ended, start, troupe } from "./command.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "troupe-torture-test-"))
@@ -52,10 +50,6 @@ describe("troupe torture kv", () => {
     expect(JSON.parse(readFileSync(join(out, "report.json"), "utf8"))).toEqual(told)
     expect(readFileSync(join(out, "report.html"), "utf8")).toContain("What is at fault")
     expect(readFileSync(join(out, "n1.log"), "utf8")).toContain("listening for Redis clients")
-    const refused = await Effect.runPromise(
-      Effect.flip(Effect.provide(cli(["torture", "kv", "--out", out]), TestConsole.layer))
-    )
-    expect(String(refused)).toContain("has the data of another run")
   })
 
   it.skipIf(!existsSync("/proc/self"))(

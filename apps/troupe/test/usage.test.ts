@@ -1,8 +1,15 @@
 import { Cause, Effect, Exit, Runtime } from "effect"
 import { TestConsole } from "effect/testing"
-import { describe, expect, it } from "vitest"
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, describe, expect, it } from "vitest"
 import { cli } from "../src/cli.ts"
 import { troupe } from "./command.ts"
+
+const used = mkdtempSync(join(tmpdir(), "troupe-usage-"))
+mkdirSync(join(used, "data"))
+afterAll(() => rmSync(used, { recursive: true }))
 
 const mistakes: ReadonlyArray<readonly [string, string]> = [
   ["run mutex/ricart-agrawal", 'There is no algorithm "mutex/ricart-agrawal". Did you mean "mutex/ricart-agrawala"?'],
@@ -64,6 +71,7 @@ const mistakes: ReadonlyArray<readonly [string, string]> = [
   ["torture kv --nodes 2", "--nodes 2: expected a number of nodes from 3 to 9"],
   ["torture kv --replication magic", '--replication magic: expected "passive"'],
   ["torture kv --out /dev/null/x", "--out: "],
+  [`torture kv --out ${used}`, "has the data of another run. Give --out another directory."],
   ["torture kvv", 'Unknown subcommand "kvv"'],
   ["compare", "Missing required argument: package"],
   [
