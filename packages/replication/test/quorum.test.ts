@@ -288,6 +288,48 @@ describe("keys that are gone", () => {
   })
 })
 
+describe("weaknesses of the card", () => {
+  it("a disk that is lost: what it was one of a quorum for is not read any more", () => {
+    const all = new Nodes(numbers, three)
+    all.passes = ({ to }) => to !== "n3"
+    all.ask("n1", [put("x", 7)])
+    all.passes = () => true
+    all.states.set("n2", new Nodes(numbers, three).states.get("n2")!)
+    all.passes = ({ from, to }) => from !== "n1" && to !== "n1"
+    all.ask("n2", [get("x")])
+    expect(all.answers).toEqual([7, 0])
+  })
+
+  it("times of day differ: what one coordinator's clock has made of a read, another's makes otherwise", () => {
+    const times = {
+      ...numbers,
+      execute: (_: unknown, __: unknown, { now }: Machine.Moment) => ({ response: now, updates: [] })
+    }
+    const all = new Nodes(times, three)
+    all.now = 2_000
+    all.ask("n1", [get("x")])
+    all.now = 1_000
+    all.ask("n2", [get("x")])
+    expect(all.answers).toEqual([2_000, 1_000])
+  })
+
+  it("times of updates never fall, whichever node executes", () => {
+    const times: Machine.Any = {
+      ...numbers,
+      execute: (_: unknown, { key }: Request, { now }: Machine.Moment) => ({
+        response: now,
+        updates: [{ key, value: now }]
+      })
+    }
+    const all = new Nodes(times, three)
+    all.now = 2_000
+    all.ask("n1", [add("x", 1)])
+    all.now = 1_000
+    all.ask("n2", [add("x", 1)])
+    expect(all.answers).toEqual([2_000, 2_000])
+  })
+})
+
 // ------------------------------------------------------------------------------------------------------------ the service
 
 describe("the service", () => {

@@ -70,6 +70,12 @@ export const weaknesses: Card.Card<State>["weaknesses"] = [
     faults: "none"
   },
   {
+    name: "sloppy quorums miss each other",
+    description:
+      "With `sloppy: true`, both sides of a split answer, and of two updates that were acknowledged one is lost.",
+    faults: "partition"
+  },
+  {
     name: "times of day differ",
     description:
       "What a request makes of the time is decided by its coordinator's clock: what expires may be seen again elsewhere.",

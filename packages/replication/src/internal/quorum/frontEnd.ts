@@ -10,6 +10,7 @@ import { Clock, Effect, Queue, Random, Scheduler, type Scope, Stream } from "eff
 import type * as Machine from "../../Machine.ts"
 import { InDoubt, type InvokeError, Refused, type Replicated, type Status, Unavailable } from "../../Replicated.ts"
 import * as Trie from "../../Trie.ts"
+import { isHome, isWhole } from "./homes.ts"
 import { stateOf } from "./proposals.ts"
 import * as Registers from "./registers.ts"
 import { type Answer, type Command, type Event, isApart, type Part, type Self, type State } from "./state.ts"
@@ -93,8 +94,9 @@ export class FrontEnd {
     invoke: (request, options) =>
       Effect.suspend(() => {
         const parts = this.machine.keyed!.split(request)
-        if (typeof parts === "string") return Effect.fail(new Refused({ node: this.actor!.node, reason: parts }))
-        const isLocal = parts.length === 0 || (options?.read === "local" && this.machine.isRead(request))
+        if (typeof parts === "string") return this.refuse(parts)
+        if (parts.length === 0 && !isWhole(this.self)) return this.refuse("no node holds all keys")
+        const isLocal = parts.length === 0 || (options?.read === "local" && this.isReadHere(request, parts))
         return isLocal ? Effect.sync(() => this.readLocally(request, parts)) : this.invoke(request, parts)
       }),
     status: Effect.sync(() => this.status()),
@@ -237,7 +239,22 @@ export class FrontEnd {
     return new Unavailable({ node: this.actor!.node, reason })
   }
 
+  private refuse(reason: string): Effect.Effect<never, Refused> {
+    return Effect.fail(new Refused({ node: this.actor!.node, reason }))
+  }
+
   // ----------------------------------------------------------------------------------------------- this node's copies
+
+  private get self(): Self {
+    return this.actor!.self as Self
+  }
+
+  /** Of a key that other nodes hold, they are asked. */
+  private isReadHere(request: unknown, parts: ReadonlyArray<Machine.Part<unknown>>): boolean {
+    const { self } = this
+    const rank = self.nodes.indexOf(self.id)
+    return this.machine.isRead(request) && parts.every(({ key }) => isHome(key, rank, self))
+  }
 
   private readLocally(request: unknown, parts: ReadonlyArray<Machine.Part<unknown>>): unknown {
     const { join, survey } = this.machine.keyed!
@@ -273,7 +290,7 @@ export class FrontEnd {
   // ------------------------------------------------------------------------------------------------------------ status
 
   private isApart(): boolean {
-    return isApart(this.actor!.state(), this.actor!.self as Self)
+    return isApart(this.actor!.state(), this.self)
   }
 
   private status(): Status {

@@ -162,7 +162,7 @@ const ask = (turn: Turn, parts: ReadonlyArray<Part>): void => {
 const count = (turn: Turn, rank: number, each: Vote): void => {
   switch (each._tag) {
     case "Holds":
-      if (!Burials.onHolds(turn, rank, each)) Readings.onHolds(turn, rank, each)
+      if (turn.burials.size === 0 || !Burials.onHolds(turn, rank, each)) Readings.onHolds(turn, rank, each)
       return
     case "Promised":
       return Proposals.onPromised(turn, rank, each)
