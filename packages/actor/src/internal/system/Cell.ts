@@ -20,7 +20,7 @@ import * as Living from "./Living.ts"
 import { Rare } from "./Rare.ts"
 import type { Answer, Behavior, Later, SpawnOptions, Table } from "../../Behavior.ts"
 import type { Definition } from "../../Messages.ts"
-import { awaited, Envelope, Question, Terminated, Tick } from "./envelopes.ts"
+import { awaited, Envelope, Fault, Question, Terminated, Tick } from "./envelopes.ts"
 import { Fifo, Heap, type Mailbox } from "./Mailbox.ts"
 import type { System } from "./System.ts"
 
@@ -244,6 +244,7 @@ export class Cell implements ActorRef<any> {
       this.rare.watched.delete(taken.actor)
       return taken.told(taken.reason) as Message
     }
+    if (taken instanceof Fault) throw taken
     this.ending = Living.stopped
     return undefined
   }
@@ -260,7 +261,7 @@ export class Cell implements ActorRef<any> {
       if (entry.isAsk) this.answer(result)
       else this.state = result
     } catch (defect) {
-      this.fail(Cause.die(defect))
+      this.fail(defect instanceof Fault ? defect.cause : Cause.die(defect))
     }
   }
 
@@ -329,6 +330,11 @@ export class Cell implements ActorRef<any> {
   }
 
   // ------------------------------------------------------------------------------------------------------- its failures
+
+  /** It fails in its turn, for a reason outside its handlers. */
+  fault(cause: Cause.Cause<unknown>): void {
+    this.deliver(new Fault(cause))
+  }
 
   fail(cause: Cause.Cause<unknown>): void {
     Failing.fail(this, cause)

@@ -1,6 +1,7 @@
 /** Handlers that are Effects: one at a time, those of one turn in one fiber. */
 import { Cause, Effect, Exit, Option } from "effect"
 import type { Cell } from "./Cell.ts"
+import { Fault } from "./envelopes.ts"
 import * as Failing from "./Failing.ts"
 import { HandlerTimeout } from "./failures.ts"
 import * as Living from "./Living.ts"
@@ -31,7 +32,7 @@ export const take = (cell: Cell, mailbox: Mailbox): boolean => {
             })
       return true
     } catch (defect) {
-      cell.effect = Effect.die(defect)
+      cell.effect = defect instanceof Fault ? Effect.failCause(defect.cause) : Effect.die(defect)
       cell.isAsked = false
       return true
     }

@@ -1,5 +1,5 @@
 /** What stands in a mailbox besides messages. */
-import { Effect, Exit } from "effect"
+import { type Cause, Effect, Exit } from "effect"
 import { type Reason, AskTimeout } from "../../ActorRef.ts"
 
 export abstract class Envelope {}
@@ -40,6 +40,16 @@ export class Question extends Envelope {
 
 /** Stops the actor in its turn. */
 export class Poison extends Envelope {}
+
+/** The actor fails in its turn. */
+export class Fault extends Envelope {
+  readonly cause: Cause.Cause<unknown>
+
+  constructor(cause: Cause.Cause<unknown>) {
+    super()
+    this.cause = cause
+  }
+}
 
 /** Of a timer: worth something while the timer has not been set anew or cleared. */
 export class Tick extends Envelope {

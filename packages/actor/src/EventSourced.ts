@@ -1,0 +1,233 @@
+/**
+ * Actors that survive a crash: what happened to one is an event in its log, and its state is all of them applied in turn. A
+ * message is decided on first, into events; what its teller is answered, or others are told, goes out when they are on disk.
+ *
+ * Messages that follow are decided on meanwhile, so that many share one write. A log that has grown large is replaced by
+ * the state, where there is a schema for it.
+ *
+ * Events are kept as JSON with the version of their schema. An actor whose events have changed reads older ones by `upcast`.
+ *
+ * @example
+ * import { ActorSystem, EventSourced, Messages } from "@troupe/actor"
+ * import { MemoryStorage } from "@troupe/storage"
+ * import { Effect, Schema } from "effect"
+ *
+ * const Account = Messages.make("account", {
+ *   Deposit: Messages.ask({ amount: Schema.Int }, { reply: Schema.Int })
+ * })
+ *
+ * const account = (owner: string) =>
+ *   EventSourced.make(Account, {
+ *     log: `account/${owner}`,
+ *     event: Schema.Struct({ deposited: Schema.Int }),
+ *     init: () => 0,
+ *     apply: (balance, { deposited }) => balance + deposited,
+ *     on: {
+ *       Deposit: (balance, { amount }) => ({ events: [{ deposited: amount }], reply: balance + amount })
+ *     }
+ *   })
+ *
+ * const program = Effect.gen(function*() {
+ *   const system = yield* ActorSystem.ActorSystem
+ *   const ann = yield* ActorSystem.spawn(account("ann"))
+ *   yield* ann.ask({ _tag: "Deposit", amount: 5 })
+ *   yield* system.stop(ann)
+ *   const again = yield* ActorSystem.spawn(account("ann"))
+ *   return yield* again.ask({ _tag: "Deposit", amount: 1 })
+ * })
+ *
+ * console.log(await Effect.runPromise(program.pipe(Effect.provide([ActorSystem.layer(), MemoryStorage.layer()])))) // 6
+ */
+import { Storage, type StorageError } from "@troupe/storage"
+import type { Codec } from "@troupe/transport"
+import { Cause, Effect, Schema, type Scope } from "effect"
+import { type Asked, type Behavior, effect, type Later, type Self } from "./Behavior.ts"
+import { Journal } from "./internal/Journal.ts"
+import type { Cell } from "./internal/system/Cell.ts"
+import {
+  isAsk,
+  type Ask,
+  type Definition,
+  type FailureOf,
+  type MessageOf,
+  type Messages,
+  type ReplyOf
+} from "./Messages.ts"
+import { type Durable, self as makeSelf } from "./Protocol.ts"
+
+/** What comes of a message: events, none by default, and `then`, what is done when they are on disk. */
+export interface Told<out Event> {
+  readonly events?: ReadonlyArray<Event>
+  readonly then?: () => void
+}
+
+/** The answer is given when the events are on disk. */
+export type Answered<Event, Reply, Failure> = Told<Event> &
+  ({ readonly reply: Reply } | { readonly failure: Failure } | { readonly later: Later })
+
+export type Handlers<D extends Definition, State, Event> = {
+  readonly [Tag in keyof D]: D[Tag] extends Ask
+    ? (
+        state: State,
+        message: MessageOf<D, Tag>,
+        self: Asked<D, ReplyOf<D, Tag>, FailureOf<D, Tag>>
+      ) => Answered<Event, ReplyOf<D, Tag>, FailureOf<D, Tag>>
+    : (state: State, message: MessageOf<D, Tag>, self: Self<D>) => Told<Event>
+}
+
+export interface Given<D extends Definition, State, Event> {
+  /** Names its log: one actor at a time has it. 1 to 200 characters. */
+  readonly log: string
+  readonly event: Codec.MessageSchema<Event>
+  /** Of the schema of events. Default: 1. */
+  readonly version?: number
+  /** An event of an earlier version, as JSON, as one of the next version. */
+  readonly upcast?: (event: unknown, version: number) => unknown
+  readonly init: () => State
+  readonly apply: (state: State, event: Event) => State
+  readonly on: Handlers<D, State, Event>
+  /** With it, a log above so many bytes (64 MiB) is replaced by the state. */
+  readonly snapshot?: { readonly state: Codec.MessageSchema<State>; readonly above?: number }
+}
+
+/** The log has an event, or a state, of a version that is not known here. */
+export class UnknownVersion extends Schema.TaggedError<UnknownVersion>()("UnknownVersion", {
+  log: Schema.String,
+  found: Schema.Int,
+  known: Schema.Int
+}) {
+  override get message(): string {
+    return `"${this.log}" has events of version ${this.found}, and this program knows up to ${this.known}${
+      this.found < this.known ? ", but not how to read older ones: give it `upcast`" : ". Run the newer program"
+    }`
+  }
+}
+
+/** The layout of records, for good: what is in them may change with the version. */
+const Record = Schema.Struct({
+  kind: Schema.Literals(["event", "state"]),
+  version: Schema.Int,
+  json: Schema.String
+})
+type Record = typeof Record.Type
+
+interface Living<State> {
+  state: State
+  readonly journal: Journal<State, Record>
+}
+
+const durableOf = <State, Event>({
+  apply,
+  event,
+  log,
+  snapshot,
+  upcast,
+  version = 1
+}: Given<any, State, Event>): Durable<State, Record> & { readonly recordOf: (event: Event) => Record } => {
+  const codec = Schema.fromJsonString(Schema.toCodecJson(event))
+  const write = Schema.encodeSync(codec)
+  const read = Schema.decodeUnknownSync(Schema.toCodecJson(event))
+  const state = snapshot === undefined ? undefined : Schema.fromJsonString(Schema.toCodecJson(snapshot.state))
+  const current = (record: Record): unknown => {
+    const json: unknown = JSON.parse(record.json)
+    if (record.version === version) return json
+    if (record.version > version || upcast === undefined) {
+      throw new UnknownVersion({ log, found: record.version, known: version })
+    }
+    let older = json
+    for (let at = record.version; at < version; at++) older = upcast(older, at)
+    return older
+  }
+  return {
+    record: Record,
+    recordOf: (each) => ({ kind: "event", version, json: write(each) }),
+    restore: (before, record) => {
+      if (record.kind === "event") return apply(before, read(current(record)))
+      if (state === undefined || record.version !== version) {
+        throw new UnknownVersion({ log, found: record.version, known: version })
+      }
+      return Schema.decodeSync(state)(record.json)
+    },
+    ...(state === undefined
+      ? {}
+      : { compact: (now: State) => [{ kind: "state", version, json: Schema.encodeSync(state)(now) } as const] })
+  }
+}
+
+/**
+ * A behaviour to spawn. When it starts, it reads its log; when its disk fails, the actor has failed, and its supervision
+ * decides: started again, it has what is on disk.
+ */
+export const make = <D extends Definition, State, Event>(
+  messages: Messages<D>,
+  given: Given<D, State, Event>
+): Behavior<D, Storage> => {
+  const durable = durableOf(given)
+  const decide = (tag: keyof D & string) => {
+    const handle = given.on[tag] as (state: State, message: unknown, self: unknown) => Answered<Event, unknown, unknown>
+    return (living: Living<State>, message: unknown, self: Asked<D, unknown, unknown>) => {
+      const decided = handle(living.state, message, self)
+      persist(living, decided.events ?? [])
+      const { then } = decided
+      if (then !== undefined) whenDurable(living, then)
+      if (!isAsk(messages.definition[tag] as Ask)) return ready(living, living)
+      if ("later" in decided) return ready(living, { state: living, later: decided.later })
+      const answer = self.defer()
+      whenDurable(living, () => {
+        if ("reply" in decided) answer.reply(decided.reply)
+        else answer.fail(decided.failure)
+      })
+      return ready(living, { state: living, later: answer })
+    }
+  }
+  const persist = (living: Living<State>, events: ReadonlyArray<Event>): void => {
+    for (const event of events) {
+      living.journal.holds({ _tag: "Persist", record: durable.recordOf(event) })
+      living.state = given.apply(living.state, event)
+    }
+  }
+  const on = Object.fromEntries(Object.keys(messages.definition).map((tag) => [tag, decide(tag)]))
+  return effect(messages, { init: (self) => recover(given, durable, self as unknown as Cell), on: on as never })
+}
+
+/** At once, if nothing waits for the disk. */
+const whenDurable = ({ journal }: Living<any>, then: () => void): void => {
+  const action = { _tag: "Emit", event: then } as const
+  if (!journal.holds(action)) then()
+}
+
+/** The step is over; where too much waits for the disk, the next one waits, too. */
+const ready = <A>({ journal, state }: Living<any>, result: A): Effect.Effect<A> => {
+  journal.commit(state)
+  if (!journal.isFull) return Effect.succeed(result)
+  return Effect.callback((resume) => {
+    const before = journal.onDurable
+    journal.onDurable = () => {
+      before()
+      if (journal.isFull) return
+      journal.onDurable = before
+      resume(Effect.succeed(result))
+    }
+  })
+}
+
+const recover = <State, Event>(
+  { init, log: name, snapshot }: Given<any, State, Event>,
+  durable: Durable<State, Record>,
+  cell: Cell
+): Effect.Effect<Living<State>, StorageError, Storage | Scope.Scope> =>
+  Effect.gen(function* () {
+    const log = yield* (yield* Storage).log(name)
+    const journal = new Journal(durable, log, snapshot?.above)
+    const state = yield* journal.recover(init(), makeSelf(name, [name], undefined))
+    journal.restored()
+    const context = yield* Effect.context<never>()
+    journal.fork = (effect) => void Effect.runForkWith(context)(effect)
+    journal.onFailure = (failure) => cell.fault(Cause.fail(failure))
+    journal.onDurable = () => {
+      for (let action = journal.take(); action !== undefined; action = journal.take()) {
+        ;(action as { readonly event: () => void }).event()
+      }
+    }
+    return { state, journal }
+  })
