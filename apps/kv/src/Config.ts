@@ -78,13 +78,14 @@ export const parse = (file: string, text: string): Effect.Effect<ClusterConfig, 
     return problem === undefined ? config : yield* new ConfigInvalid({ file, reason: problem })
   })
 
-/** Two nodes cannot share what is one node's. */
+/** Two nodes cannot share what is one node's; of what is on a machine, two on one machine. */
 const clash = (nodes: ReadonlyArray<NodeConfig>): string | undefined => {
   const claims = new Map<string, string>()
   for (const [index, { data, host = "127.0.0.1", http, id, peer, port }] of nodes.entries()) {
-    const own = [`id "${id}"`, `address ${peer}`, `address ${host}:${port}`]
-    if (http !== undefined) own.push(`address ${host}:${http}`)
-    if (data !== undefined) own.push(`data directory "${data}"`)
+    const machine = machineOf(peer)
+    const own = [`id "${id}"`, `address ${peer}`, `address ${host}:${port} on ${machine}`]
+    if (http !== undefined) own.push(`address ${host}:${http} on ${machine}`)
+    if (data !== undefined) own.push(`data directory "${data}" on ${machine}`)
     for (const claim of own) {
       const other = claims.get(claim)
       if (other !== undefined) return `${other} and nodes[${index}] have one ${claim}. Give each its own`
@@ -92,6 +93,12 @@ const clash = (nodes: ReadonlyArray<NodeConfig>): string | undefined => {
     }
   }
   return undefined
+}
+
+/** As far as its address tells. */
+const machineOf = (peer: string): string => {
+  const host = peer.slice(0, peer.lastIndexOf(":"))
+  return host === "localhost" || host.startsWith("127.") ? "this machine" : host
 }
 
 const halfSecret = (nodes: ReadonlyArray<NodeConfig>): string | undefined => {

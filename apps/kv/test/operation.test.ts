@@ -29,6 +29,13 @@ describe("a configuration", () => {
     expect(await Effect.runPromise(ClusterConfig.parse("cluster.json", JSON.stringify(valid)))).toEqual(valid)
   })
 
+  it("may have the same ports and directories on several machines", async () => {
+    const alike = { port: 6380, http: 8380, data: "./data" }
+    const nodes = ["10.0.0.1", "10.0.0.2"].map((host, index) => ({ id: `n${index}`, peer: `${host}:7000`, ...alike }))
+    const config = { ...valid, nodes }
+    expect(await Effect.runPromise(ClusterConfig.parse("cluster.json", JSON.stringify(config)))).toEqual(config)
+  })
+
   const refused: Array<readonly [name: string, config: unknown, says: string]> = [
     ["that is no JSON", "{", "cluster.json"],
     ["without nodes", { ...valid, nodes: [] }, "nodes"],
@@ -48,7 +55,12 @@ describe("a configuration", () => {
     [
       "with two nodes in one directory",
       { ...valid, nodes: valid.nodes.map((each) => ({ ...each, data: "d" })) },
-      'nodes[0] and nodes[1] have one data directory "d". Give each its own'
+      'nodes[0] and nodes[1] have one data directory "d" on this machine. Give each its own'
+    ],
+    [
+      "with two nodes of one machine that have one port for clients",
+      { ...valid, nodes: valid.nodes.map((each) => ({ ...each, port: 6380 })) },
+      "nodes[0] and nodes[1] have one address 127.0.0.1:6380 on this machine. Give each its own"
     ]
   ]
   const peerTls = { cert: "n1.pem", key: "n1.key", ca: "ca.pem" }

@@ -124,12 +124,6 @@ describe("troupe kv node", () => {
       expect(await Promise.all(after.map(({ exit }) => exit))).toEqual([0, 0])
     }
   )
-
-  it("says which node the configuration lacks", async () => {
-    const { exit, says } = start("node", "--id", "n9", "--config", join(directory, "cluster.json"))
-    expect(await says("there is no node")).toContain('there is no node "n9" in it: it has n1, n2')
-    expect(await exit).toBe(2)
-  })
 })
 
 describe("troupe kv", () => {

@@ -1,8 +1,8 @@
 import { Cause, Effect, Exit, Runtime } from "effect"
 import { TestConsole } from "effect/testing"
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
 import { cli } from "../src/cli.ts"
 import { troupe } from "./command.ts"
@@ -124,6 +124,16 @@ describe("bad input is answered in one line, with exit code 2", () => {
     expect(stderr[0]).toContain(expected)
     expect(stderr[0]).toMatch(/^troupe: [^\n]+$/)
     expect({ code, stdout }).toEqual({ code: 2, stdout: [] })
+  })
+
+  it("of a store's configuration, with what it has", async () => {
+    const config = join(mkdtempSync(join(tmpdir(), "troupe-usage-")), "cluster.json")
+    const nodes = [1, 2].map((id) => ({ id: `n${id}`, peer: `127.0.0.1:${id}`, port: 10 + id }))
+    writeFileSync(config, JSON.stringify({ cluster: "shop", replication: "passive", nodes }))
+    const { code, stderr } = await answer(`kv node --id n9 --config ${config}`)
+    expect(stderr[0]).toBe(`troupe: ${config}: there is no node "n9" in it: it has n1, n2`)
+    expect(code).toBe(2)
+    rmSync(dirname(config), { recursive: true })
   })
 
   it("by the process too", async () => {
