@@ -99,6 +99,23 @@ describe("passive replication", () => {
     expect(value).toEqual([2, "n2", 2, 3, "backup"])
   })
 
+  it("goes on at another node where the primary is heard and hears nobody, which says no more that it is there", async () => {
+    const { value, violations } = await world({
+      test: (simulator, at) =>
+        Effect.gen(function* () {
+          yield* at("n2").invoke(put("x", 1))
+          const mend = yield* simulator.cut(["n2", "n3"], ["n1"])
+          const after = yield* at("n2").invoke(add("x", 1))
+          const { role } = yield* at("n1").status
+          yield* mend
+          yield* Effect.sleep("1 second")
+          return [after, role, yield* at("n1").invoke(get("x")), (yield* at("n1").status).role]
+        })
+    })
+    expect(violations).toEqual([])
+    expect(value).toEqual([2, "apart", 2, "backup"])
+  })
+
   it("brings a replica that was away for longer than the log is kept a snapshot, while load goes on", async () => {
     const { value, violations } = await world({
       layer: { kept: 1 },
@@ -131,7 +148,9 @@ describe("passive replication", () => {
     const self = Protocol.self("n2", nodes, Passive.defaults)
     const batches = Array.from({ length: 10 }, (_, i) => ({
       ...{ view: 1, now: i, before: i },
-      entries: [{ client: 0, life: 1, counter: i + 1, floor: i, response: i, updates: [{ key: `k${i}`, value: i + 1 }] }]
+      entries: [
+        { client: 0, life: 1, counter: i + 1, floor: i, response: i, updates: [{ key: `k${i}`, value: i + 1 }] }
+      ]
     }))
     const restore = protocol.durable!.restore
     const state = restore(protocol.init(self), { _tag: "Append", at: 0, commit: 7, batches }, self)

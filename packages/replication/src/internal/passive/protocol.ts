@@ -12,6 +12,7 @@ import {
   type Act,
   type Command,
   type Event,
+  isApart,
   isPrimary,
   nextView,
   type Options,
@@ -144,7 +145,8 @@ export const replicating = (
       act.setTimer("tick", act.self.options.tickMillis)
       const state = onIdle(tick(before, act))
       if (isPrimary(state, act.self)) {
-        for (const peer of act.self.peers) act.sendNow(peer, beat(state))
+        // One that is heard, and hears no majority, would be waited for.
+        if (!isApart(state, act.self)) for (const peer of act.self.peers) act.sendNow(peer, beat(state))
         return commit(machine, state, act)
       }
       const idle = state.fetching ? { ...state, fetching: false } : state
