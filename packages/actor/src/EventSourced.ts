@@ -55,10 +55,10 @@ import {
 } from "./Messages.ts"
 import { type Durable, self as makeSelf } from "./Protocol.ts"
 
-/** What comes of a message: events, none by default, and `then`, what is done when they are on disk. */
+/** What comes of a message: events, none by default, and `after`, what is done when they are on disk. */
 export interface Told<out Event> {
   readonly events?: ReadonlyArray<Event>
-  readonly then?: () => void
+  readonly after?: () => void
 }
 
 /** The answer is given when the events are on disk. */
@@ -168,8 +168,8 @@ export const make = <D extends Definition, State, Event>(
     return (living: Living<State>, message: unknown, self: Asked<D, unknown, unknown>) => {
       const decided = handle(living.state, message, self)
       persist(living, decided.events ?? [])
-      const { then } = decided
-      if (then !== undefined) whenDurable(living, then)
+      const { after } = decided
+      if (after !== undefined) whenDurable(living, after)
       if (!isAsk(messages.definition[tag] as Ask)) return ready(living, living)
       if ("later" in decided) return ready(living, { state: living, later: decided.later })
       const answer = self.defer()

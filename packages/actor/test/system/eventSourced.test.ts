@@ -1,6 +1,6 @@
 /** Actors whose events are on disk. */
 import { describe, expect, it } from "@effect/vitest"
-import { ActorSystem, Behavior, EventSourced, Messages, Supervision } from "@troupe/actor"
+import { ActorSystem, type Behavior, EventSourced, Messages, Supervision } from "@troupe/actor"
 import { MemoryStorage, Storage } from "@troupe/storage"
 import * as Disk from "@troupe/storage/Disk"
 import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
@@ -203,7 +203,7 @@ describe("an event-sourced actor", () => {
     )
   )
 
-  it.live("does `then` when its events are on disk, in order", () =>
+  it.live("does `after` when its events are on disk, in order", () =>
     Effect.gen(function* () {
       const told: Array<string> = []
       const M = Messages.make("m", {
@@ -216,7 +216,7 @@ describe("an event-sourced actor", () => {
         init: () => 0,
         apply: (count) => count + 1,
         on: {
-          Say: (_, { text }) => ({ events: [text], then: () => told.push(text) }),
+          Say: (_, { text }) => ({ events: [text], after: () => told.push(text) }),
           Said: (count) => ({ reply: count })
         }
       })
