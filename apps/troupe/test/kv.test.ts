@@ -10,7 +10,11 @@ import { afterAll, describe, expect, it } from "vitest"
 
 const troupe = fileURLToPath(new URL("../bin/troupe.js", import.meta.url))
 const directory = mkdtempSync(join(tmpdir(), "troupe-kv-"))
-afterAll(() => rmSync(directory, { recursive: true }))
+const children: Array<ChildProcess> = []
+afterAll(() => {
+  for (const child of children) child.kill("SIGKILL")
+  rmSync(directory, { recursive: true })
+})
 
 interface Process {
   readonly child: ChildProcess
@@ -21,6 +25,7 @@ interface Process {
 
 const start = (...args: ReadonlyArray<string>): Process => {
   const child = spawn(process.execPath, [troupe, "kv", ...args])
+  children.push(child)
   let said = ""
   let wake = (): void => {}
   for (const stream of [child.stdout, child.stderr]) {
