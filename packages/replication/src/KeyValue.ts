@@ -169,6 +169,7 @@ export const machine: Machine.Machine<State, Request, Update, Response> = {
   execute,
   apply,
   dump,
+  sizeOf: (updates) => updates.reduce((sum, update) => sum + 64 + ("value" in update ? update.value.length : 0), 0),
   keyed: {
     split: (request) => [{ key: request.key, request }],
     join: (_request, responses) => responses[0]!

@@ -164,6 +164,31 @@ describe("passive replication", () => {
     expect(records.map(({ _tag }) => _tag)).toEqual(["Life", "Piece", "Append", "Append", "Append"])
   })
 
+  it("bounds what is in a round, in a message to who was away, and in a piece of a snapshot, by bytes", () => {
+    const megabyte = 1024 * 1024
+    const large = { ...numbers, sizeOf: (updates: ReadonlyArray<unknown>) => updates.length * megabyte }
+    const protocol = Passive.protocol(large)
+    const self = Protocol.self("n1", ["n1"], { ...Passive.defaults, pipeline: 1 })
+    const after = (state: Passive.State, input: Protocol.Input<any, Passive.Command, any>) =>
+      Protocol.step(protocol, self, state, input)
+    const started = after(protocol.init(self), { _tag: "Start" })
+    const vote = started.actions.find(({ _tag }) => _tag === "Send") as { readonly message: Passive.Message }
+    const leads = after(started.state, { _tag: "Message", from: "n1", message: vote.message })
+    const led = after(leads.state, { _tag: "Message", from: "n1", message: { _tag: "Ack", view: 1, round: 1, at: 1 } })
+    const asked = Array.from({ length: 7 }, (_, i) => ({ counter: i + 1, request: put(`k${i}`, i + 1) }))
+    let { state } = after(led.state, { _tag: "Command", command: { _tag: "Ask", life: 1, floor: 1, asked } })
+    const counts = [state.waitingCount]
+    for (let at = 2; state.rounds.length > 0; at++) {
+      ;({ state } = after(state, { _tag: "Message", from: "n1", message: { _tag: "Ack", view: 1, round: at, at } }))
+      counts.push(state.waitingCount)
+    }
+    expect(counts).toEqual([5, 3, 1, 0, 0])
+    const fetched = after(state, { _tag: "Message", from: "n1", message: { _tag: "Fetch", view: 1, from: 1 } })
+    expect(fetched.actions).toMatchObject([{ message: { _tag: "Prepare", at: 1, batches: [{ before: 0 }] } }])
+    const pieces = [...protocol.durable!.compact!(state)!].filter(({ _tag }) => _tag === "Piece")
+    expect(pieces.length).toBe(8)
+  })
+
   it("refuses what is more than may wait, and says that nothing was changed", async () => {
     const { value } = await world({
       layer: { queue: 1, pipeline: 1 },

@@ -101,11 +101,10 @@ export const onFetch = (
   const dump =
     state.dump !== undefined && (piece === undefined || piece.at === state.dump.version.at)
       ? { ...state.dump, idle: 0 }
-      : { version: safe, atView: Log.viewAt(log, safe.at)!, updates: [...machine.dump(safe.state)], idle: 0 }
+      : { version: safe, atView: Log.viewAt(log, safe.at)!, pieces: piecesOf(machine, safe.state), idle: 0 }
   const part = piece?.at === dump.version.at ? piece.part : 0
-  const begin = part * Replica.pieceUpdates
-  const updates = dump.updates.slice(begin, begin + Replica.pieceUpdates)
-  const isEnd = begin + Replica.pieceUpdates >= dump.updates.length
+  const updates = dump.pieces[part] ?? []
+  const isEnd = part + 1 >= dump.pieces.length
   act.sendNow(to, {
     _tag: "Snapshot",
     view: state.view,
@@ -116,6 +115,10 @@ export const onFetch = (
   })
   return { ...state, dump }
 }
+
+const piecesOf = (machine: Machine.Any, state: unknown): ReadonlyArray<ReadonlyArray<unknown>> => [
+  ...Replica.inPieces(machine, state, (_part, updates) => updates)
+]
 
 export const onSnapshot = (
   machine: Machine.Any,

@@ -179,15 +179,16 @@ const remember = ({ answers, floor, life, top }: Known): Table.Client => ({
         ]
 })
 
-/** So many updates of a dump go into one piece. */
-export const pieceUpdates = 512
+/** So many updates of a dump go into one piece, or so many bytes and some. */
+const pieceUpdates = 512
+const pieceBytes = 256 * 1024
 
 /** All that is durable of a replica, as records. A snapshot that is coming in is not: see `durable.compact`. */
 export const compact = (machine: Machine.Any, replica: Replica, life: number, view: number): Iterable<Record> => {
   const version = safe(replica)
   const { at } = version
   const atView = Log.viewAt(replica.log, at)!
-  const snapshot = inPieces<Record>(machine.dump(version.state), (part, updates, isLast) => ({
+  const snapshot = inPieces<Record>(machine, version.state, (part, updates, isLast) => ({
     _tag: "Piece",
     piece: { at, atView, part, updates, ...(isLast ? { end: endOf(version) } : {}) }
   }))
@@ -200,22 +201,25 @@ export const compact = (machine: Machine.Any, replica: Replica, life: number, vi
 }
 
 /** Takes updates as they are asked for; the last piece may have none. */
-const inPieces = <A>(
-  updates: Iterable<unknown>,
+export const inPieces = <A>(
+  machine: Machine.Any,
+  state: unknown,
   make: (part: number, updates: ReadonlyArray<unknown>, isLast: boolean) => A
 ): Iterable<A> => ({
   [Symbol.iterator]: () => {
-    const source = updates[Symbol.iterator]()
+    const source: Iterator<unknown> = machine.dump(state)[Symbol.iterator]()
     let part = 0
     let isOver = false
     return {
       next: () => {
         if (isOver) return { done: true, value: undefined }
         const taken: Array<unknown> = []
-        while (taken.length < pieceUpdates) {
+        let bytes = 0
+        while (taken.length < pieceUpdates && bytes < pieceBytes) {
           const { done, value } = source.next()
           if ((isOver = done === true)) break
           taken.push(value)
+          bytes += sizeOfEntry(machine, { response: undefined, updates: [value] })
         }
         return { done: false, value: make(part++, taken, isOver) }
       }

@@ -121,7 +121,7 @@ export interface State {
 export interface Dump {
   readonly version: Replica.Version
   readonly atView: number
-  readonly updates: ReadonlyArray<unknown>
+  readonly pieces: ReadonlyArray<ReadonlyArray<unknown>>
   readonly idle: number
 }
 
