@@ -112,12 +112,12 @@ const up = ({ ids, nodes }: Household.Household): ReadonlyArray<Node.Node> => id
 
 /** A connection to each of the nodes that are up, in turn. */
 const dial =
-  ({ addresses, nodes }: Household.Household) =>
+  (household: Household.Household) =>
   (turn: number): Effect.Effect<Connection.Ask, unknown, Scope.Scope> =>
     Effect.suspend((): Effect.Effect<Connection.Ask, unknown, Scope.Scope> => {
-      const up = [...nodes.keys()]
-      const address = addresses.get(up[turn % up.length] ?? "")
-      return address === undefined ? Effect.fail("nobody is up") : Connection.open(address)
+      const nodes = up(household)
+      const node = nodes[turn % nodes.length]
+      return node === undefined ? Effect.fail("nobody is up") : Connection.open(node.server)
     })
 
 // ------------------------------------------------------------------------------------------------------- what befalls

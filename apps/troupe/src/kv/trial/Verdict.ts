@@ -42,6 +42,7 @@ export const collect = (
     }
     // What is in doubt may take place even now: whether it has is asked at the same moment as what the accounts hold.
     const ids = [...inDoubt.keys()]
+    yield* ask("RESET")
     yield* ask("MULTI")
     yield* ask("MGET", ...accountKeys(work))
     if (ids.length > 0) yield* ask("MGET", ...ids.map(receipt))
