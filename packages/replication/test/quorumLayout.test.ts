@@ -3,8 +3,9 @@ import { Codec } from "@troupe/transport"
 import { Schema } from "effect"
 import { describe, expect, it } from "vitest"
 import { none } from "../src/internal/quorum/ballots.ts"
+import { bundles } from "../src/internal/quorum/bundles.ts"
 import { codecs } from "../src/internal/quorum/layout.ts"
-import { type Message, type Record, schemas } from "../src/internal/quorum/messages.ts"
+import { type Ask, type Message, type Record, schemas } from "../src/internal/quorum/messages.ts"
 
 const texts: Machine.Machine<string, string, string, string> = {
   name: "texts",
@@ -117,5 +118,29 @@ describe("what quorums say and write, as bytes", () => {
     const updates: Codec.Codec<ReadonlyArray<string>> = { ...Codec.binary(Schema.Array(Schema.String)), name: "lines" }
     const response = Codec.binary(Schema.String)
     expect(codecs({ ...texts, layout: { updates, response } }).message.name).toBe("quorum-1 lines")
+  })
+})
+
+describe("what goes to a node together", () => {
+  const mebibyte = 1024 * 1024
+  const accept = (key: string, size: number): Ask => ({
+    _tag: "Accept",
+    round: 1,
+    key,
+    copy: { ...copy, value: [{ text: "x".repeat(size / 2), bytes: new Uint8Array(size / 2) }] }
+  })
+
+  it("is in messages of about four mebibytes, in its order, and what is larger goes alone", () => {
+    const sizes = [1, 2, 2, 9, 1, 1, 1].map((each) => each * mebibyte)
+    const asks = sizes.map((size, index) => accept(`${index}`, size))
+    const keysOf = (all: ReadonlyArray<ReadonlyArray<Ask>>) => all.map((each) => each.map(({ key }) => key).join(""))
+    expect(keysOf(bundles(asks))).toEqual(["01", "2", "3", "456"])
+    expect(keysOf(bundles(asks.slice(3, 4)))).toEqual(["3"])
+  })
+
+  it("is one message where it is small, or nothing", () => {
+    const reads: ReadonlyArray<Ask> = Array.from({ length: 1000 }, () => ({ _tag: "Read", round: 1, key, have: none }))
+    expect(bundles(reads)).toEqual([reads])
+    expect(bundles([])).toEqual([[]])
   })
 })

@@ -6,6 +6,7 @@ import type { NodeId } from "@troupe/transport"
 import type * as Machine from "../../Machine.ts"
 import * as Trie from "../../Trie.ts"
 import * as Homes from "./homes.ts"
+import { bundles } from "./bundles.ts"
 import type { Ask, Vote } from "./messages.ts"
 import * as Registers from "./registers.ts"
 import { vote } from "./replica.ts"
@@ -148,13 +149,19 @@ export class Turn {
     const { act, entries, life } = this
     // It asks for promises and gives none: who counts the votes has this node's own from its disk, like any other.
     if (this.toAll.length > 0) {
-      const message = { _tag: "Asks", life, asks: this.toAll } as const
-      for (const peer of this.self.peers) act.sendNow(peer, message)
+      for (const asks of bundles(this.toAll)) {
+        const message = { _tag: "Asks", life, asks } as const
+        for (const peer of this.self.peers) act.sendNow(peer, message)
+      }
     }
-    for (const [rank, asks] of this.toSome) act.sendNow(this.self.nodes[rank]!, { _tag: "Asks", life, asks })
+    for (const [rank, all] of this.toSome) {
+      for (const asks of bundles(all)) act.sendNow(this.self.nodes[rank]!, { _tag: "Asks", life, asks })
+    }
     if (entries.length > 0) act.persist(entries)
     if (entries.length > 0 && this.self.options.isCompared) this.tell()
-    if (votes !== undefined) act.send(votes.to, { _tag: "Votes", life: votes.life, votes: votes.votes })
+    if (votes !== undefined) {
+      for (const each of bundles(votes.votes)) act.send(votes.to, { _tag: "Votes", life: votes.life, votes: each })
+    }
     if (this.ownVotes.length > 0) act.send(this.self.id, { _tag: "Votes", life, votes: this.ownVotes })
     // A quorum has it on disk.
     if (this.answers.length > 0) act.emitNow({ _tag: "Answered", answers: this.answers })
