@@ -16,10 +16,11 @@ const systems: Readonly<Record<string, Given>> = {
     requests: { n1: [1], n2: [0, 0] },
     counters: 5
   },
-  "three replicas: an update, and a read at each of the others": {
+  "three replicas: an update, and a read at each of the others, six messages in flight": {
     nodes: three,
     requests: { n1: [1], n2: [0], n3: [0] },
-    counters: 2
+    counters: 2,
+    flying: 6
   },
   "three replicas: two updates, ballots up to 2": { nodes: three, requests: { n1: [1], n2: [2] }, counters: 2 },
   "two replicas: two updates after one another, beside a third": {
@@ -27,12 +28,12 @@ const systems: Readonly<Record<string, Given>> = {
     requests: { n1: [1, 2], n2: [4] },
     counters: 5
   },
-  "two replicas: a key is deleted, and forgotten, while another update is made": {
+  "two replicas: a key is deleted, and forgotten, while another update is made: 20,000 random walks": {
     nodes: two,
     requests: { n1: [1, -1], n2: [2] },
-    counters: 4,
-    flying: 4,
-    ticks: { n1: 1, n2: 1 }
+    counters: 8,
+    ticks: { n1: 2, n2: 2 },
+    walks: 20_000
   },
   "three replicas: an update, a read, and a crash that loses what was not on disk": {
     nodes: three,

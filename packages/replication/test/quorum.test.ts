@@ -271,6 +271,25 @@ describe("keys that are gone", () => {
     expect(sizes(all)).toEqual([0, 0, 0])
   })
 
+  it("leave who was adopted, and asks after they were forgotten, in doubt: it does not execute again", () => {
+    const all = new Nodes(numbers, three)
+    all.passes = ({ from, message, to }) =>
+      from === to || message._tag === "Votes" || message.asks[0]?._tag === "Prepare"
+    all.ask("n1", [add("x", 1)])
+    all.passes = () => true
+    all.ask("n2", [get("x"), put("x", 0)])
+    for (let i = 0; i < 3; i++) all.tick(["n2"])
+    expect([all.answers, sizes(all)]).toEqual([
+      [1, 0],
+      [0, 0, 0]
+    ])
+    for (let i = 0; i < 2; i++) all.tick(["n1"])
+    all.step("n1", { _tag: "Timeout", timer: "back-off 1" })
+    all.settle()
+    all.ask("n3", [get("x")])
+    expect([all.answers, all.lost]).toEqual([[1, 0, 0], 1])
+  })
+
   it("come back from the disk as forgotten: from the log, and from fewer records", () => {
     const protocol = Quorum.protocol(numbers)
     const all = new Nodes(numbers, three)

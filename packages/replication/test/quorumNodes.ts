@@ -12,6 +12,8 @@ interface Sent {
 export class Nodes {
   readonly states = new Map<string, Quorum.State>()
   readonly answers: Array<unknown> = []
+  /** Of which it cannot be found out whether they were executed. */
+  lost = 0
   readonly nodes: ReadonlyArray<string>
   /** All that was delivered. */
   readonly delivered: Array<Sent> = []
@@ -46,7 +48,7 @@ export class Nodes {
       if (action._tag === "Send") this.queue.push({ from: node, to: action.to, message: action.message })
       else if (action._tag === "Emit" && action.event._tag === "Answered") {
         this.answers.push(...action.event.answers.map(({ response }) => response))
-      }
+      } else if (action._tag === "Emit" && action.event._tag === "Lost") this.lost += action.event.ids.length
     }
     return actions
   }
@@ -61,9 +63,9 @@ export class Nodes {
     return this.delivered.length - before
   }
 
-  /** The clock of each ticks once. */
-  tick(): void {
-    for (const node of this.nodes) this.step(node, { _tag: "Timeout", timer: "tick" })
+  /** The clock of each ticks once, or of those. */
+  tick(nodes = this.nodes): void {
+    for (const node of nodes) this.step(node, { _tag: "Timeout", timer: "tick" })
     this.settle()
   }
 
