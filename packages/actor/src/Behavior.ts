@@ -47,6 +47,8 @@ export interface Self<in out D extends Definition> {
   /** Each of the two fails when the other one fails for good. */
   readonly link: (ref: ActorRef<any>) => void
   readonly unlink: (ref: ActorRef<any>) => void
+  /** Hands this message on, to several where the first answer counts: who has asked is answered by them. */
+  readonly forward: (...to: ReadonlyArray<ActorRef<D>>) => Later
   /** Puts this message aside, until `unstash`. */
   readonly stash: () => Later
   /** All that were put aside come next, in their order. */
@@ -159,7 +161,7 @@ export interface SpawnOptions<in _D extends Definition = any> {
 }
 
 /** Of a mailbox that says nothing else. */
-const capacity = 65_536
+export const capacity = 65_536
 
 const tableOf = (messages: Messages<any>, on: Record<string, Table[string]["handle"]>): Table => {
   const table: Record<string, Table[string]> = Object.create(null)

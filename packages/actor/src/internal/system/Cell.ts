@@ -134,6 +134,10 @@ export class Cell implements ActorRef<any> {
     })
   }
 
+  get waiting(): number {
+    return this.mailbox?.size ?? 0
+  }
+
   get isFull(): boolean {
     return this.mailbox !== undefined && this.mailbox.size >= this.behavior.capacity
   }
@@ -392,6 +396,10 @@ export class Cell implements ActorRef<any> {
 
   unlink(ref: ActorRef<any>): void {
     Facilities.unlink(this, ref)
+  }
+
+  forward(...to: ReadonlyArray<ActorRef<any>>): Later {
+    return Facilities.forward(this, to)
   }
 
   stash(): Later {

@@ -1,10 +1,10 @@
 /** What a handler can ask for besides messages: to watch, to put aside, to be told later. */
-import { Cause, Duration, Exit } from "effect"
+import { Cause, Duration, Effect, Exit } from "effect"
 import type { ActorRef, Reason } from "../../ActorRef.ts"
 import type { Answer, Later } from "../../Behavior.ts"
 import { Timers } from "../Timers.ts"
 import type { Cell, Message } from "./Cell.ts"
-import { Terminated, Tick } from "./envelopes.ts"
+import { type Question, Terminated, Tick } from "./envelopes.ts"
 import { AnsweredTwice, LinkBroken, StashFull } from "./failures.ts"
 import * as Living from "./Living.ts"
 import type { Rare } from "./Rare.ts"
@@ -65,6 +65,27 @@ export const unlinkedFrom = (cell: Cell, other: Cell, reason: Reason): void => {
   cell.log(`"${cell.path}" is linked to one that failed`, broken)
   if (cell.status === "running") cell.ending = { _tag: "Failed", cause: broken }
   else Living.terminate(cell, { _tag: "Failed", cause: broken })
+}
+
+export const forward = (cell: Cell, to: ReadonlyArray<ActorRef<any>>): Later => {
+  const { current, question } = cell
+  cell.question = undefined
+  for (const ref of to) {
+    if (question === undefined) ref.tell(current as never)
+    else if (ref instanceof RemoteRef) {
+      cell.system.fork(Effect.map(Effect.exit(ref.ask(question.message as never)), (exit) => question.end(exit)))
+    } else hand(ref as Cell, question)
+  }
+  return later
+}
+
+/** Who cannot take it answers so. */
+const hand = (cell: Cell, question: Question): void => {
+  try {
+    cell.tell(question)
+  } catch (full) {
+    question.end(Exit.fail(full))
+  }
 }
 
 export const stash = (cell: Cell): Later => {
