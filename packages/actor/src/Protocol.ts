@@ -95,6 +95,8 @@ export interface Durable<in out State, in out Persisted, in Options = unknown> {
   readonly record: Codec.MessageSchema<Persisted>
   /** How records become bytes. Default: `Codec.binary` of `record`. */
   readonly codec?: Codec.Codec<Persisted>
+  /** A record as the bytes that `codec` writes, where it is known to have been encoded before. Nobody may change them. */
+  readonly encoded?: (record: Persisted) => Uint8Array
   /** What a node knows that comes back: `init`, with each record in turn. */
   restore(state: State, record: Persisted, self: Self<Options>): State
   /**

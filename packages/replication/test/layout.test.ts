@@ -113,6 +113,25 @@ describe("entries", () => {
   })
 })
 
+describe("a record", () => {
+  it("is one array of bytes for all replicas of a process that append the same, and another for those that do not", () => {
+    const { encoded, record } = codecs(byHand)
+    const batches = [batch]
+    const append = { _tag: "Append", at: 5, commit: 4, batches } as const
+    const bytes = encoded(append)
+    expect(encoded({ ...append })).toBe(bytes)
+    expect(bytes).toEqual(Codec.encode(record, append))
+    for (const other of [
+      { ...append, commit: 3 },
+      { ...append, at: 6 },
+      { ...append, batches: [batch, batch] },
+      { _tag: "Life", life: 1, view: 1 } as const
+    ]) {
+      expect(Codec.decode(record, encoded(other))).toEqual(other)
+    }
+  })
+})
+
 describe("what a batch makes of a state", () => {
   const version = Replica.latest(Replica.init(byHand, 3))
 

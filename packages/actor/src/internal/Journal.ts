@@ -29,6 +29,7 @@ export class Journal<State, Persisted> {
   private readonly durable: Durable<State, Persisted>
   private readonly log: Log
   private readonly codec: Codec.Codec<Persisted>
+  private readonly encode: (record: Persisted) => Uint8Array
   private readonly compactAbove: number
   private held: Array<Held> = []
   private heldFrom = 0
@@ -49,7 +50,8 @@ export class Journal<State, Persisted> {
   constructor(durable: Durable<State, Persisted>, log: Log, compactAbove = compactAboveDefault) {
     this.durable = durable
     this.log = log
-    this.codec = durable.codec ?? Codec.binary(durable.record)
+    const codec = (this.codec = durable.codec ?? Codec.binary(durable.record))
+    this.encode = durable.encoded ?? ((record) => Codec.encode(codec, record))
     this.compactAbove = compactAbove
     this.appended = this.durableUpTo = log.next
   }
@@ -103,7 +105,7 @@ export class Journal<State, Persisted> {
   holds(action: Action<any, any, any, any>): boolean {
     switch (action._tag) {
       case "Persist":
-        this.log.append(Codec.encode(this.codec, action.record))
+        this.log.append(this.encode(action.record))
         this.appended++
         this.dirty = true
         return true

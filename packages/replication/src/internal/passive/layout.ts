@@ -11,11 +11,15 @@ import { type Batch, type Entry, type Message, type Piece, type Record, schemas 
 /** Raised with each change of what follows it. */
 const version = 1
 
+/** So many of the latest that were encoded are remembered: more than there are under way at a time. */
+const remembered = 16
+
 const kinds = { other: 0, prepare: 1, ack: 2, append: 3, piece: 4 } as const
 
 export interface Codecs {
   readonly message: Codec.Codec<Message>
   readonly record: Codec.Codec<Record>
+  readonly encoded: (record: Record) => Uint8Array
 }
 
 const made = new WeakMap<Machine.Any, Codecs>()
@@ -33,11 +37,35 @@ const make = (machine: Machine.Any): Codecs => {
   const batches = batchesOf(encodedOnce(layout === undefined ? Codec.binary(entries) : entriesOf(layout)))
   const pieces = piecesOf(layout === undefined ? Codec.binary(updates) : layout.updates, Codec.binary(end))
   const name = `passive-${version} ${layout === undefined ? "binary" : `${layout.updates.name} ${layout.response.name}`}`
+  const records = recordsOf(name, Codec.binary(record), batches, pieces)
   return {
     message: messagesOf(name, Codec.binary(message), batches, pieces),
-    record: recordsOf(name, Codec.binary(record), batches, pieces)
+    record: records,
+    encoded: sharing(records)
   }
 }
+
+/** Replicas in one process that take the same batches write the same record: one array of bytes for all their logs. */
+const sharing = (codec: Codec.Codec<Record>): ((record: Record) => Uint8Array) => {
+  const records: Array<Record | undefined> = Array.from({ length: remembered }, () => undefined)
+  const encoded: Array<Uint8Array> = []
+  let next = 0
+  return (record) => {
+    for (let i = 0; i < remembered; i++) if (isSame(records[i], record)) return encoded[i]!
+    const bytes = Codec.encode(codec, record)
+    records[next] = record
+    encoded[next] = bytes
+    next = (next + 1) % remembered
+    return bytes
+  }
+}
+
+const isSame = (one: Record | undefined, other: Record): boolean =>
+  one?._tag === "Append" &&
+  other._tag === "Append" &&
+  one.batches === other.batches &&
+  one.at === other.at &&
+  one.commit === other.commit
 
 // ------------------------------------------------------------------------------------------------- messages and records
 
@@ -179,9 +207,6 @@ const batchesOf = (entries: Part<ReadonlyArray<Entry>>): Part<ReadonlyArray<Batc
     return batches
   }
 })
-
-/** So many of the latest are remembered: more than there are under way at a time. */
-const remembered = 16
 
 /** Values that are told apart by identity, and never changed. */
 const encodedOnce = <A extends object>(codec: Codec.Codec<A>): Part<A> => {

@@ -31,13 +31,15 @@ export const replicating = (
   card: Card.Card<State>
 ): Protocol.Protocol<State, Message, Command, Event, Timer, Options, Record> => {
   const { message, record } = schemas(machine)
+  const { encoded, record: codec } = codecs(machine)
   return {
     name,
     card,
     message,
     durable: {
       record,
-      codec: codecs(machine).record,
+      codec,
+      encoded,
       restore: (state, record, { options: { kept } }) => {
         switch (record._tag) {
           case "Life":
