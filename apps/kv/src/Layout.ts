@@ -37,8 +37,10 @@ const listOf = <A>(
   },
   read: (bytes, start, end) => {
     const from = new Reader(bytes, start, end)
-    const list: Array<A> = []
-    for (let left = from.natural(); left > 0; left--) list.push(read(from.byte(), from))
+    const count = from.natural()
+    // Where keys are kept each for itself, there is such a list for each: one that grows has room to spare.
+    const list = count > 0 ? [read(from.byte(), from)] : []
+    for (let left = count - 1; left > 0; left--) list.push(read(from.byte(), from))
     from.finish()
     return list
   }

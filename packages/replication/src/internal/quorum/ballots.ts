@@ -24,5 +24,15 @@ export const isSame = (a: Ballot, b: Ballot): boolean => compare(a, b) === 0
 export const isBelow = (a: Ballot, b: Ballot): boolean => compare(a, b) < 0
 export const highest = (a: Ballot, b: Ballot): Ballot => (isBelow(a, b) ? b : a)
 
+/** Made lately. Most keys have ballots that other keys have too, and a register keeps two of them. */
+const shared: Array<Ballot> = Array.from({ length: 1024 }, () => none)
+
+export const make = (counter: number, node: number, life: number): Ballot => {
+  const at = (counter * 31 + node) & (shared.length - 1)
+  const known = shared[at]!
+  if (known.counter === counter && known.node === node && known.life === life) return known
+  return (shared[at] = { counter, node, life })
+}
+
 /** The next one of the same node and life. */
-export const after = ({ counter, life, node }: Ballot): Ballot => ({ counter: counter + 1, node, life })
+export const after = ({ counter, life, node }: Ballot): Ballot => make(counter + 1, node, life)

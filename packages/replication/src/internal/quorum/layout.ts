@@ -5,7 +5,7 @@
 import { Codec, Reader, type Writer } from "@troupe/transport"
 import { Schema } from "effect"
 import type * as Machine from "../../Machine.ts"
-import { type Ballot, none } from "./ballots.ts"
+import { type Ballot, make } from "./ballots.ts"
 import type { Ask, Message, Record, Vote } from "./messages.ts"
 import type { Copy, Entry } from "./registers.ts"
 
@@ -21,12 +21,12 @@ const made = new WeakMap<Machine.Any, Codecs>()
 
 /** One pair a machine: what is derived from its schemas is derived once. */
 export const codecs = (machine: Machine.Any): Codecs => {
-  const known = made.get(machine) ?? make(machine)
+  const known = made.get(machine) ?? codecsOf(machine)
   made.set(machine, known)
   return known
 }
 
-const make = ({ layout, update }: Machine.Any): Codecs => {
+const codecsOf = ({ layout, update }: Machine.Any): Codecs => {
   const updates = layout?.updates ?? (Codec.binary(Schema.Array(update)) as Codec.Codec<ReadonlyArray<unknown>>)
   const name = `quorum-${version} ${updates.name}`
   const copy = copies(updates)
@@ -90,9 +90,14 @@ const writeAll = <A>({ write }: Part<A>, all: ReadonlyArray<A>, into: Writer): v
   for (let i = 0; i < all.length; i++) write(all[i]!, into)
 }
 
+const nothing: ReadonlyArray<never> = []
+
 const readAll = <A>({ read }: Part<A>, from: Reader): ReadonlyArray<A> => {
-  const all: Array<A> = []
-  for (let left = from.natural(); left > 0; left--) all.push(read(from))
+  const count = from.natural()
+  // Of most copies nothing is in the past, and each would have a list of its own.
+  if (count === 0) return nothing
+  const all = [read(from)]
+  for (let left = count - 1; left > 0; left--) all.push(read(from))
   return all
 }
 
@@ -108,8 +113,7 @@ const ballots: Part<Ballot> = {
   read: (from) => {
     const counter = from.natural()
     const node = from.natural() - 1
-    const life = from.natural()
-    return counter === 0 && node === -1 && life === 0 ? none : { counter, node, life }
+    return make(counter, node, from.natural())
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type * as Machine from "../../Machine.ts"
 import * as Trie from "../../Trie.ts"
-import { after, type Ballot, highest, isSame, none } from "./ballots.ts"
+import { after, type Ballot, highest, isSame, none, make } from "./ballots.ts"
 import type { Held, Vote } from "./messages.ts"
 import * as Registers from "./registers.ts"
 import { holders, type Pending, possible, type Proposal, voters } from "./state.ts"
@@ -84,7 +84,7 @@ const prepare = (turn: Turn, proposal: Proposal): void => {
   // Another's changes may follow each other so fast that a ballot is too low when it arrives: who was refused aims higher.
   const ahead = 2 ** Math.max(0, levelOf(proposal) - 1)
   const counter = Math.max(highest(promised, proposal.above).counter, least) + ahead
-  const ballot = { counter, node: turn.rank, life: turn.life }
+  const ballot = make(counter, turn.rank, turn.life)
   const round = ++turn.round
   const votes = turn.noVotes(key)
   put(turn, { ...proposal, phase: "prepare", round, ballot, newest: copy, votes, isFresh: true })
