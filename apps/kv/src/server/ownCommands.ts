@@ -121,26 +121,23 @@ const config = ({ environment }: Conversation, words: ReadonlyArray<string>): Re
 }
 
 /** First key, last key, and the step between keys. */
-const keyPositions: Readonly<Record<string, readonly [number, number, number]>> = {
-  MGET: [1, -1, 1],
-  DEL: [1, -1, 1],
-  EXISTS: [1, -1, 1],
-  WATCH: [1, -1, 1],
-  MSET: [1, -1, 2]
+const positionsOf = (name: string): ReadonlyArray<number> => {
+  const scope = commands.get(name)?.scope
+  if (name === "WATCH") return [1, -1, 1]
+  if (scope?._tag === "Each") return [1, -1, scope.width]
+  return scope?._tag === "Key" || scope?._tag === "Lock" ? [1, 1, 1] : [0, 0, 0]
 }
-const keyless = new Set(["DBSIZE", "SCAN", "KEYS", "FLUSHDB", "EVAL", "EVALSHA"])
 
 const describe = (name: string): Reply.Reply => {
   const onKeys = commands.get(name)
   const arity = onKeys?.arity ?? own.get(name)?.arity
   if (arity === undefined) return Reply.noArray
   const flags = onKeys === undefined ? [] : [Reply.simple(onKeys.writes ? "write" : "readonly")]
-  const positions = keyPositions[name] ?? (onKeys === undefined || keyless.has(name) ? [0, 0, 0] : [1, 1, 1])
   return Reply.multiple([
     Reply.bulk(name.toLowerCase()),
     Reply.integer(arity),
     Reply.multiple(flags),
-    ...positions.map(Reply.integer)
+    ...positionsOf(name).map(Reply.integer)
   ])
 }
 
