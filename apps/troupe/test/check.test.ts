@@ -180,12 +180,18 @@ describe("troupe check", () => {
     expect(stderr).toMatch(reason)
   })
 
-  it("prints what it has explored when it is interrupted", async () => {
-    const child = start("check", "mutex/ricart-agrawala", "--nodes", "5", "--entries", "3", "--json")
-    // It answers a signal once it runs.
-    const timer = setTimeout(() => child.kill("SIGINT"), 3_000)
-    const { code, stderr, stdout } = await ended(child)
-    clearTimeout(timer)
+  it("prints what it has explored when it is interrupted", { timeout: 120_000 }, async () => {
+    const interrupted = async (afterMillis: number) => {
+      const child = start("check", "mutex/ricart-agrawala", "--nodes", "5", "--entries", "3", "--json")
+      const timer = setTimeout(() => child.kill("SIGINT"), afterMillis)
+      const all = await ended(child)
+      clearTimeout(timer)
+      return all
+    }
+    // It answers a signal once it runs, which takes a busy machine longer.
+    let run = await interrupted(3_000)
+    for (const millis of [10_000, 30_000]) if (run.code === null) run = await interrupted(millis)
+    const { code, stderr, stdout } = run
     expect({ code, stderr }).toEqual({ code: 130, stderr: "" })
     const value = JSON.parse(stdout)
     expect(value).toMatchObject({ complete: false, ended: "interrupted" })
