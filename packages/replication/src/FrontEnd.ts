@@ -114,7 +114,7 @@ export class FrontEnd {
     this.actor = actor
     actor.subscribe(this.hear)
     // What it said while it was made nobody has heard.
-    this.start(actor.state().life)
+    actor.tell({ _tag: "Begin" })
     return Effect.gen({ self: this }, function* () {
       yield* Effect.addFinalizer(() => Effect.sync(() => this.stop("it is shutting down")))
       yield* Effect.forkScoped(

@@ -91,6 +91,10 @@ export const replicating = (
 
     onCommand: (state, command, act) => {
       switch (command._tag) {
+        case "Begin":
+          // After all that was persisted: a crash that undid this life would let another one have its number.
+          act.emit({ _tag: "Started", life: state.life })
+          return state
         case "Ask":
           return command.life === state.life ? ask(machine, state, command, act) : state
         case "Suspect":

@@ -8,6 +8,8 @@ import type { Answer, Asked, Message, Record, Refusal } from "./messages.ts"
 import * as Replica from "./replica.ts"
 
 export type Command =
+  /** The front end is there: it is to be told of the life that it may ask in. */
+  | { readonly _tag: "Begin" }
   /** Of this node's front end: these are to be executed, once. Again, where no answer came. */
   | { readonly _tag: "Ask"; readonly life: number; readonly floor: number; readonly asked: ReadonlyArray<Asked> }
   /** What a failure detector thinks. */
