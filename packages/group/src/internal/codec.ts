@@ -121,7 +121,8 @@ export const kernelCodec = <Payload>(
         throw error
       }
       last = message
-      lastBytes = into.buffer.slice(start, into.length)
+      // Of a Node buffer `slice` is a view, and what it shows is written over.
+      lastBytes = Uint8Array.prototype.slice.call(into.buffer, start, into.length)
     },
     read
   }
