@@ -107,7 +107,12 @@ const make = (name: string) =>
   Effect.gen(function* () {
     const context = yield* Effect.context<never>()
     const system = new System(name, context, yield* Scheduler.Scheduler, yield* Clock.Clock, yield* Random.Random)
-    yield* Effect.addFinalizer(() => Living.end(system.root, false))
+    yield* Effect.addFinalizer(() =>
+      Effect.andThen(
+        Living.end(system.root, false),
+        Effect.sync(() => system.close())
+      )
+    )
     return system
   })
 

@@ -136,6 +136,42 @@ describe("asking", () => {
     )
   )
 
+  it.effect("with ever another patience, each ends when it should", () =>
+    within(
+      Effect.gen(function* () {
+        const ref = yield* ActorSystem.spawn(slow)
+        const asking = yield* Effect.forkChild(Effect.flip(ref.ask({ _tag: "Ask" }, { timeout: 10_000 })))
+        yield* settled
+        const account = yield* ActorSystem.spawn(plain)
+        for (let millis = 1; millis <= 3_000; millis++) {
+          yield* Effect.forkChild(Effect.ignore(ref.ask({ _tag: "Ask" }, { timeout: 20_000 + millis })))
+          yield* account.ask({ _tag: "Balance" }, { timeout: 40_000 + millis })
+        }
+        yield* settled
+        yield* TestClock.adjust("10 seconds")
+        expect(yield* Fiber.join(asking)).toMatchObject({ _tag: "AskTimeout", millis: 10_000 })
+      })
+    )
+  )
+
+  it.live("leaves nothing behind that keeps a program from ending", () =>
+    Effect.gen(function* () {
+      const timers = (): number => process.getActiveResourcesInfo().filter((each) => each === "Timeout").length
+      const before = timers()
+      yield* within(
+        Effect.gen(function* () {
+          const ref = yield* ActorSystem.spawn(slow)
+          const asking = yield* Effect.forkChild(ref.ask({ _tag: "Ask" }))
+          yield* settled
+          ref.tell({ _tag: "Answer", text: "yes" })
+          expect(yield* Fiber.join(asking)).toBe("yes")
+          expect(timers()).toBe(before + 1)
+        })
+      )
+      expect(timers()).toBe(before)
+    })
+  )
+
   it.effect("who does not wait any more is not answered, and nobody is the worse for it", () =>
     within(
       Effect.gen(function* () {

@@ -118,13 +118,28 @@ export class System {
     }
   }
 
+  /** When all actors have ended: what sleeps for their sake is woken. */
+  close(): void {
+    for (const patience of this.patiences.values()) patience.stop()
+    this.patiences.clear()
+  }
+
+  private forgetIdle(): void {
+    for (const [millis, patience] of this.patiences) {
+      if (!patience.isIdle) continue
+      patience.stop()
+      this.patiences.delete(millis)
+    }
+  }
+
   patience(millis: number): Patience {
     let patience = this.patiences.get(millis)
     if (patience === undefined) {
       // Who asks with ever another patience is not to fill this.
-      if (this.patiences.size >= 1024) this.patiences.clear()
+      if (this.patiences.size >= 1024) this.forgetIdle()
       patience = new Patience(millis, this.monotonicMillis, (left, then) => {
-        this.fork(Effect.andThen(this.clock.sleep(Duration.millis(left)), Effect.sync(then)))
+        const sleeper = this.fork(Effect.andThen(this.clock.sleep(Duration.millis(left)), Effect.sync(then)))
+        return () => sleeper.interruptUnsafe()
       })
       this.patiences.set(millis, patience)
     }

@@ -83,12 +83,13 @@ export class Terminated extends Envelope {
 export class Patience {
   private readonly millis: number
   private readonly nowMillis: () => number
-  private readonly sleep: (millis: number, then: () => void) => void
+  /** Returns how to wake up for good. */
+  private readonly sleep: (millis: number, then: () => void) => () => void
   private first: Question | undefined = undefined
   private last: Question | undefined = undefined
-  private isAsleep = false
+  private cancel: (() => void) | undefined = undefined
 
-  constructor(millis: number, nowMillis: () => number, sleep: (millis: number, then: () => void) => void) {
+  constructor(millis: number, nowMillis: () => number, sleep: (millis: number, then: () => void) => () => void) {
     this.millis = millis
     this.nowMillis = nowMillis
     this.sleep = sleep
@@ -101,7 +102,7 @@ export class Patience {
     if (this.last === undefined) this.first = question
     else this.last.after = question
     this.last = question
-    if (!this.isAsleep) this.sleepOn()
+    if (this.cancel === undefined) this.sleepOn()
   }
 
   remove(question: Question): void {
@@ -113,14 +114,23 @@ export class Patience {
     question.before = question.after = question.list = undefined
   }
 
+  get isIdle(): boolean {
+    return this.first === undefined
+  }
+
+  /** Nobody waits any more. */
+  stop(): void {
+    this.cancel?.()
+    this.cancel = undefined
+  }
+
   private sleepOn(): void {
     if (this.first === undefined) return
-    this.isAsleep = true
-    this.sleep(Math.max(0, this.first.deadlineMillis - this.nowMillis()), this.wake)
+    this.cancel = this.sleep(Math.max(0, this.first.deadlineMillis - this.nowMillis()), this.wake)
   }
 
   private readonly wake = (): void => {
-    this.isAsleep = false
+    this.cancel = undefined
     const now = this.nowMillis()
     while (this.first !== undefined && this.first.deadlineMillis <= now) {
       const question = this.first
