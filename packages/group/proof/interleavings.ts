@@ -38,15 +38,21 @@ const table: Array<object> = []
 for (const name of order as ReadonlyArray<Name>) {
   for (const [what, bounds] of rows) {
     if (!what.includes(only)) continue
-    // Where timers run out at any time there may be too many runs: then only where nothing can arrive.
-    for (const timeouts of ["any", "synchronous"] as const) {
+    // Where there are too many runs when timers run out at any time: then only where nothing can arrive; and then of runs that
+    // differ in orders that come to the same, one each, which is asked at its end.
+    for (const { atEnds, states, timeouts } of [
+      { timeouts: "any", atEnds: false, states: Number(max) },
+      { timeouts: "synchronous", atEnds: false, states: Number(max) },
+      { timeouts: "synchronous", atEnds: true, states: 10 * Number(max) }
+    ] as const) {
       const start = performance.now()
-      const report = await interleave(name, { ...bounds, timeouts, search: { maxStates: Number(max) } })
+      const report = await interleave(name, { ...bounds, timeouts, atEnds, search: { maxStates: states } })
       const { broken: rules, complete } = broken(report)
       table.push({
         order: name,
         what,
         timers: timeouts,
+        asked: atEnds ? "at ends" : "always",
         states: report.uniqueStates,
         all: complete ? "yes" : "no",
         holds: rules.length === 0 ? "yes" : rules.join(),

@@ -33,6 +33,11 @@ export interface Bounds {
    * views, or the guarantees have one.
    */
   readonly ordered?: boolean
+  /**
+   * Whether the guarantees are asked at the ends of runs alone, so that orders of steps that come to the same are left out. A
+   * delivery is never taken back: what is broken on the way is broken at the end.
+   */
+  readonly atEnds?: boolean
   readonly search?: Checker.Options
 }
 
@@ -41,33 +46,45 @@ interface Mortal {
   /** In its next step it crashes, having sent so many messages. */
   readonly doom: number | undefined
   readonly dead: boolean
+  /** What is noted of it, where that is not noted of all in one place. */
+  readonly noted: ReadonlyArray<string>
 }
 
 type Command = { readonly _tag: "Doom"; readonly getAway: number } | { readonly _tag: string }
 
 /** `protocol`, which crashes in the step after it is told of its doom. */
-const mortal = (protocol: Protocol.Any): Protocol.Protocol<Mortal, any, Command, any, any, any> => {
+const mortal = (protocol: Protocol.Any, notes: boolean): Protocol.Protocol<Mortal, any, Command, any, any, any> => {
   type Act = Protocol.Actions<any, any, any, any>
   const live = (state: Mortal, act: Act, step: (inner: any, act: Act) => unknown): Mortal => {
     if (state.dead) return state
+    const noted = notes ? [...state.noted] : []
+    const noting = notes ? listening(act, noted) : act
+    const was = (before: ReadonlyArray<string>): ReadonlyArray<string> =>
+      noted.length === before.length ? before : noted
     if (state.doom === undefined) {
-      const inner = step(state.inner, act)
-      return inner === state.inner ? state : { ...state, inner }
+      const inner = step(state.inner, noting)
+      return inner === state.inner && was(state.noted) === state.noted
+        ? state
+        : { ...state, inner, noted: was(state.noted) }
     }
-    const inner = step(state.inner, dying(act, state.doom))
-    act.emit({ _tag: "Died" })
-    return { inner, doom: undefined, dead: true }
+    const inner = step(state.inner, dying(noting, state.doom))
+    noting.emit({ _tag: "Died" })
+    return { inner, doom: undefined, dead: true, noted: was(state.noted) }
   }
+  const sends = (state: Mortal, command: Command): Mortal =>
+    notes && !state.dead && command._tag === "Multicast"
+      ? { ...state, noted: [...state.noted, `send ${(command as unknown as { payload: string }).payload}`] }
+      : state
   return {
     ...protocol,
-    init: (self) => ({ inner: protocol.init(self), doom: undefined, dead: false }),
+    init: (self) => ({ inner: protocol.init(self), doom: undefined, dead: false, noted: [] }),
     onStart: (state, act) => live(state, act, (inner, act) => protocol.onStart?.(inner, act) ?? inner),
     onCommand: (state, command, act) =>
       command._tag === "Doom"
         ? state.dead
           ? state
           : { ...state, doom: (command as { readonly getAway: number }).getAway }
-        : live(state, act, (inner, act) => protocol.onCommand(inner, command, act)),
+        : live(sends(state, command), act, (inner, act) => protocol.onCommand(inner, command, act)),
     onMessage: (state, from, message, act) =>
       live(state, act, (inner, act) => protocol.onMessage(inner, from, message, act)),
     onTimeout: (state, timer, act) =>
@@ -75,6 +92,26 @@ const mortal = (protocol: Protocol.Any): Protocol.Protocol<Mortal, any, Command,
     onView: (state, view, act) => live(state, act, (inner, act) => protocol.onView?.(inner, view, act) ?? inner)
   }
 }
+
+/** What a handler may ask; what it tells its user is noted. */
+const listening = (
+  act: Protocol.Actions<any, any, any, any>,
+  noted: Array<string>
+): Protocol.Actions<any, any, any, any> => ({
+  self: act.self,
+  send: (to, message) => act.send(to, message),
+  sendAll: (to, message) => act.sendAll(to, message),
+  setTimer: (timer, delayMillis) => act.setTimer(timer, delayMillis),
+  clearTimer: (timer) => act.clearTimer(timer),
+  emit: (event) => {
+    const what = toldOf(event)
+    if (what !== undefined) noted.push(what)
+    act.emit(event)
+  },
+  now: () => act.now(),
+  monotonic: () => act.monotonic(),
+  random: () => act.random()
+})
 
 /** What a handler may ask, of which only the first `left` messages get away. */
 const dying = (act: Protocol.Actions<any, any, any, any>, left: number): Protocol.Actions<any, any, any, any> => {
@@ -105,10 +142,14 @@ const noteOf = (occurrence: System.Occurrence<any, any, any>): readonly [node: s
     return [occurrence.node, `send ${occurrence.command.payload}`]
   }
   if (occurrence._tag !== "Emitted") return undefined
-  const { event, node } = occurrence
-  if (event._tag === "Delivered") return [node, `deliver ${event.payload} ${event.view}`]
-  if (event._tag === "Viewed") return [node, `view ${event.view.number} ${event.view.members.join(" ")}`]
-  return event._tag === "Died" ? [node, "crash"] : undefined
+  const what = toldOf(occurrence.event)
+  return what === undefined ? undefined : [occurrence.node, what]
+}
+
+const toldOf = (event: any): string | undefined => {
+  if (event._tag === "Delivered") return `deliver ${event.payload} ${event.view}`
+  if (event._tag === "Viewed") return `view ${event.view.number} ${event.view.members.join(" ")}`
+  return event._tag === "Died" ? "crash" : undefined
 }
 
 const record = (nodes: ReadonlyArray<string>, ordered: boolean, hasViews: boolean) => ({
@@ -147,7 +188,7 @@ export const exhaust = (
   guarantees: ReadonlyArray<Multicast.Guarantee>,
   bounds: Bounds = {}
 ): Promise<Checker.Report> => {
-  const { always = () => true, messages = [2, 2], mortal: mortals = [], views = [] } = bounds
+  const { always = () => true, atEnds = false, messages = [2, 2], mortal: mortals = [], views = [] } = bounds
   const nodes = Array.from({ length: bounds.nodes ?? 3 }, (_, i) => `n${i + 1}`)
   const ordered =
     bounds.ordered ??
@@ -163,9 +204,16 @@ export const exhaust = (
     }
     return verdict
   }
+  const notedBy = (all: System.View<Mortal, History>["nodes"]): History =>
+    Object.fromEntries(
+      all.map(({ node, state }) => [
+        node,
+        views.length > 0 ? [`view 0 ${nodes.join(" ")}`, ...state.noted] : state.noted
+      ])
+    )
   const system = System.make<Mortal, any, any, any, any, Memo, History>({
     name: protocol.name,
-    members: System.members(mortal(protocol as Protocol.Any), nodes, options as never),
+    members: System.members(mortal(protocol as Protocol.Any, atEnds), nodes, options as never),
     ...(bounds.network === undefined ? {} : { network: bounds.network }),
     ...(bounds.timeouts === undefined ? {} : { timeouts: bounds.timeouts }),
     user: {
@@ -191,27 +239,31 @@ export const exhaust = (
         return moves
       }
     },
-    record: record(nodes, ordered, views.length > 0),
+    ...(atEnds ? {} : { record: record(nodes, ordered, views.length > 0) }),
     ...(bounds.within === undefined
       ? {}
       : {
           within: ({ nodes }: System.View<Mortal, History>) => nodes.every(({ state }) => bounds.within!(state.inner))
         }),
     properties: [
-      Property.always(
-        guaranteed,
-        ({ history, nodes }: System.View<Mortal, History>) =>
-          holds(history, false) && always(nodes.map(({ state }) => state.inner))
-      ),
+      ...(atEnds
+        ? []
+        : [
+            Property.always(
+              guaranteed,
+              ({ history, nodes }: System.View<Mortal, History>) =>
+                holds(history, false) && always(nodes.map(({ state }) => state.inner))
+            )
+          ]),
       Property.atTheEnd(
         fulfilled,
         ({ history, nodes }: System.View<Mortal, History>) =>
           // Doomed and not struck: it is as good as up.
-          nodes.some(({ state }) => state.doom !== undefined) || holds(history, true)
+          nodes.some(({ state }) => state.doom !== undefined) || holds(atEnds ? notedBy(nodes) : history, true)
       )
     ]
   })
-  return Effect.runPromise(Checker.check(system, { stopAtViolation: true, ...bounds.search }))
+  return Effect.runPromise(Checker.check(system, { stopAtViolation: true, partialOrder: atEnds, ...bounds.search }))
 }
 
 /** What is broken, and whether all was seen: a search ends at what is broken. */
