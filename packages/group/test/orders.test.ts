@@ -88,6 +88,10 @@ describe("a planted fault is found", () => {
     expect(await inChaos(name, 5, { order: hasty[name] })).toContain("causal order")
     const report = await interleave(name, { messages: [1, 1] }, hasty[name])
     expect(broken(report).broken).toEqual(["guarantees"])
+    // Also where runs are asked at their ends alone, and not all orders of steps are gone.
+    const atEnds = await interleave(name, { messages: [1, 1], atEnds: true }, hasty[name])
+    expect(broken(atEnds).broken).toEqual(["guarantees at the end"])
+    expect(broken(await interleave(name, { messages: [1, 1], atEnds: true }))).toEqual(nothing)
   })
 
   it("a sequencer announces a message that it does not have", async () => {
