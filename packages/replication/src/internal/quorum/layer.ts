@@ -51,7 +51,10 @@ export interface LayerOptions {
   readonly compareEvery?: Duration.Input
   /** After so long a request ends without an answer. Default: 5 seconds. */
   readonly timeout?: Duration.Input
-  /** What a proposal that met another waits for, on the average, at first; each time twice as long. Default: 4 ms. */
+  /**
+   * What a proposal that met another waits for, on the average, at first: a round, and so long at the most; each time twice
+   * as long. Default: 4 ms.
+   */
   readonly backOff?: Duration.Input
 }
 

@@ -31,6 +31,7 @@ const begun = (turn: Turn, key: string, waiting: ReadonlyArray<Pending>): Propos
   attempts: [],
   round: 0,
   ballot: none,
+  sinceMillis: 0,
   newest: Registers.get(turn.registers, key).copy,
   votes: [],
   above: none,
@@ -69,6 +70,9 @@ export const confirm = (turn: Turn, key: string): void => {
 
 // -------------------------------------------------------------------------------------------------------- first round
 
+/** As a power of two: nobody makes so many changes in a round. */
+const furthest = 16
+
 const prepare = (turn: Turn, proposal: Proposal): void => {
   const { key } = proposal
   const { copy, promised } = Registers.get(turn.registers, key)
@@ -82,7 +86,7 @@ const prepare = (turn: Turn, proposal: Proposal): void => {
   }
   const least = copy.version.counter === 0 ? turn.least : 0
   // Another's changes may follow each other so fast that a ballot is too low when it arrives: who was refused aims higher.
-  const ahead = 2 ** Math.max(0, levelOf(proposal) - 1)
+  const ahead = 2 ** Math.min(Math.max(0, proposal.refusals - 1), furthest)
   const counter = Math.max(highest(promised, proposal.above).counter, least) + ahead
   const ballot = make(counter, turn.rank, turn.life)
   const round = ++turn.round
@@ -128,6 +132,7 @@ const accept = (turn: Turn, proposal: Proposal, { now, responses, value }: Outco
     ...proposal,
     phase: "accept",
     round,
+    sinceMillis: turn.act.monotonic(),
     newest: copy,
     attempts: [...attempts, { ballot, responses }],
     votes,
@@ -170,9 +175,16 @@ export const onAccepted = (turn: Turn, rank: number, { key, round }: Vote): bool
   if (count < turn.self.options.writeQuorum) put(turn, { ...proposal, votes })
   else {
     if (count >= turn.self.options.readQuorum) lease(turn, proposal)
+    measure(turn, proposal)
     answer(turn, proposal, proposal.attempts.at(-1)!.responses)
   }
   return true
+}
+
+/** Of the latest rounds, those before them count ever less. */
+const measure = (turn: Turn, { sinceMillis }: Proposal): void => {
+  const took = turn.act.monotonic() - sinceMillis
+  turn.roundMillis = turn.roundMillis === 0 ? took : 0.875 * turn.roundMillis + 0.125 * took
 }
 
 /** So many are remembered. When there are more, all are forgotten: the next update of each has two rounds again. */
@@ -224,27 +236,27 @@ export const onRefused = (turn: Turn, rank: number, vote: Extract<Vote, { readon
   return true
 }
 
-/** More is no use: a round is over by then. */
-const longest = 5
+/** What was refused equally often waits together. A key has one proposal a node: as long as all of them take is long enough. */
+const levelOf = ({ refusals }: Proposal, { nodes }: Turn["self"]): number =>
+  Math.min(refusals, 33 - Math.clz32(nodes.length - 1))
 
-/** What was refused equally often waits together. */
-const levelOf = ({ refusals }: Proposal): number => Math.min(refusals, longest)
-
-/** Tries again with a higher ballot, after a random time that doubles: so that of several one gets through. */
+/** Tries again with a higher ballot, after a random time that doubles, a round at first: so that of several one gets through. */
 const backOff = (turn: Turn, proposal: Proposal): void => {
   const next: Proposal = { ...proposal, phase: "back-off", round: 0, votes: [], refusals: proposal.refusals + 1 }
-  const level = levelOf(next)
+  const level = levelOf(next, turn.self)
   put(turn, next)
   if ((turn.backOffs & (1 << level)) !== 0) return
   turn.backOffs |= 1 << level
-  const delayMillis = (0.5 + turn.act.random()) * turn.self.options.backOffMillis * 2 ** (level - 1)
+  const { backOffMillis } = turn.self.options
+  const firstMillis = turn.roundMillis === 0 ? backOffMillis : Math.min(backOffMillis, turn.roundMillis)
+  const delayMillis = (0.5 + turn.act.random()) * firstMillis * 2 ** (level - 1)
   turn.act.setTimer(`back-off ${level}`, delayMillis)
 }
 
 export const onBackOff = (turn: Turn, level: number): void => {
   turn.backOffs &= ~(1 << level)
   for (const proposal of Trie.from(turn.proposals)) {
-    if (proposal.phase === "back-off" && levelOf(proposal) === level) prepare(turn, proposal)
+    if (proposal.phase === "back-off" && levelOf(proposal, turn.self) === level) prepare(turn, proposal)
   }
 }
 

@@ -57,6 +57,7 @@ export const replicating = (
     cursor: 0,
     least: 0,
     backOffs: 0,
+    roundMillis: 0,
     silent: nodes.map(() => 0)
   }),
 

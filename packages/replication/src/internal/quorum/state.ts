@@ -24,7 +24,7 @@ export interface Options extends Quorums {
   readonly silentTicks: number
   /** Whether copies are compared with those of other nodes (anti-entropy). */
   readonly isCompared: boolean
-  /** The first back-off, on the average; each further one is twice as long. */
+  /** The first back-off, on the average and at the most; each further one is twice as long. */
   readonly backOffMillis: number
 }
 
@@ -93,6 +93,8 @@ export interface Proposal extends Operation {
   /** The ballots that replicas may have accepted, each with the responses to the first of those that wait. */
   readonly attempts: ReadonlyArray<Attempt>
   readonly ballot: Ballot
+  /** When its second round began, monotonic. */
+  readonly sinceMillis: number
   /** The highest promise that was in the way. */
   readonly above: Ballot
   readonly refusals: number
@@ -157,6 +159,8 @@ export interface State {
   readonly least: number
   /** The lengths of back-off that are running, as bits. */
   readonly backOffs: number
+  /** How long second rounds take, as of late; 0: none has ended. */
+  readonly roundMillis: number
   /** By rank: for how many ticks nothing was heard of it. */
   readonly silent: ReadonlyArray<number>
 }

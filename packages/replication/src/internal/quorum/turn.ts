@@ -32,6 +32,7 @@ export class Turn {
   least: number
   round: number
   backOffs: number
+  roundMillis: number
   readonly before: State
   private readonly entries: Array<Registers.Entry> = []
   private readonly toAll: Array<Ask> = []
@@ -62,6 +63,7 @@ export class Turn {
     this.least = state.least
     this.round = state.round
     this.backOffs = state.backOffs
+    this.roundMillis = state.roundMillis
   }
 
   /** Something that the replica is to remember. */
@@ -168,11 +170,11 @@ export class Turn {
     if (this.withdrawn.length > 0) act.emitNow({ _tag: "Withdrawn", ids: this.withdrawn })
     if (this.lost.length > 0) act.emitNow({ _tag: "Lost", ids: this.lost })
     const { backOffs, burials, cursor, handed, hints, hollow, kept, least, leases, proposals, readings } = this
-    const { registers, round } = this
+    const { registers, round, roundMillis } = this
     const { silent } = this.before
     return {
       ...{ registers, round, proposals, readings, leases, burials, hints },
-      ...{ handed, kept, hollow, cursor, least, backOffs, silent }
+      ...{ handed, kept, hollow, cursor, least, backOffs, roundMillis, silent }
     }
   }
 
