@@ -30,18 +30,33 @@
  *
  * console.log(await Effect.runPromise(program.pipe(Effect.provide(ActorSystem.layer())))) // 5
  */
-import { Clock, Context, Effect, Layer, Queue, Random, Scheduler, Schema, SchemaTransformation, Stream } from "effect"
+import {
+  Clock,
+  Context,
+  Effect,
+  Layer,
+  Queue,
+  Random,
+  Scheduler,
+  Schema,
+  SchemaTransformation,
+  type Scope,
+  Stream
+} from "effect"
 import { Channel, type ChannelInUse, type Codec, type NodeId, Transport } from "@troupe/transport"
 import type { ActorRef } from "./ActorRef.ts"
 import { type Behavior, provide, type SpawnOptions } from "./Behavior.ts"
 import type { NameTaken, NoSuchActor } from "./internal/system/failures.ts"
+import { register } from "./internal/observed/metrics.ts"
+import { Observation } from "./internal/observed/Observation.ts"
 import { Cell } from "./internal/system/Cell.ts"
 import * as Living from "./internal/system/Living.ts"
 import { codec } from "./internal/system/frames.ts"
 import { readingRemote, Remote } from "./internal/system/Remote.ts"
 import { RemoteRef } from "./internal/system/RemoteRef.ts"
-import { System } from "./internal/system/System.ts"
+import { known, System } from "./internal/system/System.ts"
 import type { Definition, Messages } from "./Messages.ts"
+import { Observed } from "./Observed.ts"
 
 export {
   AnsweredTwice,
@@ -67,6 +82,8 @@ export interface Counters {
   readonly processed: number
   readonly failures: number
   readonly restarts: number
+  /** Questions that were not answered in time. */
+  readonly askTimeouts: number
   readonly deadLetters: number
 }
 
@@ -107,6 +124,8 @@ const make = (name: string) =>
   Effect.gen(function* () {
     const context = yield* Effect.context<never>()
     const system = new System(name, context, yield* Scheduler.Scheduler, yield* Clock.Clock, yield* Random.Random)
+    const observed = yield* Observed
+    if (observed !== undefined) system.observation = new Observation(system, observed)
     yield* Effect.addFinalizer(() =>
       Effect.andThen(
         Living.end(system.root, false),
@@ -114,6 +133,18 @@ const make = (name: string) =>
       )
     )
     return system
+  })
+
+/** The system as others know it, and in the registry of metrics while it lasts. */
+const begun = (system: System): Effect.Effect<ActorSystem["Service"], never, Scope.Scope> =>
+  Effect.gen(function* () {
+    yield* Effect.acquireRelease(
+      Effect.sync(() => register(system)),
+      (undo) => Effect.sync(undo)
+    )
+    const service = serviceOf(system)
+    known.set(service, system)
+    return service
   })
 
 const serviceOf = (system: System): ActorSystem["Service"] => ({
@@ -138,7 +169,7 @@ const serviceOf = (system: System): ActorSystem["Service"] => ({
 
 /** A system that ends, with all its actors, when its scope does. */
 export const layer = (options: Options = {}): Layer.Layer<ActorSystem> =>
-  Layer.effect(ActorSystem, Effect.map(make(options.name ?? "system"), serviceOf))
+  Layer.effect(ActorSystem, Effect.flatMap(make(options.name ?? "system"), begun))
 
 export interface RemoteOptions<out E = never, out R = never> {
   /** Systems of other names have nothing to do with each other. Default: "system". */
@@ -164,7 +195,7 @@ export const remote = <E = never, R = never>(
       if (down !== undefined) {
         yield* Effect.forkScoped(Stream.runForEach(down, (node) => Effect.sync(() => there.down(node))))
       }
-      return serviceOf(system)
+      return yield* begun(system)
     })
   )
 

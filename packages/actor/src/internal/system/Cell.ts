@@ -109,20 +109,21 @@ export class Cell implements ActorRef<any> {
   }
 
   ask(message: any, options?: AskOptions): Effect.Effect<any, any> {
-    return Effect.suspend(() => {
-      const question = new Question(message, this)
-      if (this.ending !== undefined) return Effect.fail(new ActorStopped({ actor: this.path }))
-      try {
-        this.tell(question)
-      } catch (full) {
-        return Effect.fail(full)
-      }
-      this.system.hurry()
-      if (question.exit !== undefined) return question.exit
-      const millis = options?.timeout === undefined ? askMillis : Duration.toMillis(options.timeout)
-      if (millis < Infinity) this.system.patience(millis).add(question)
-      return awaited(question)
-    })
+    return Effect.suspend(() => this.put(new Question(message, this), options))
+  }
+
+  put(question: Question, options: AskOptions | undefined): Effect.Effect<any, any> {
+    if (this.ending !== undefined) return Effect.fail(new ActorStopped({ actor: this.path }))
+    try {
+      this.tell(question)
+    } catch (full) {
+      return Effect.fail(full)
+    }
+    this.system.hurry()
+    if (question.exit !== undefined) return question.exit
+    const millis = options?.timeout === undefined ? askMillis : Duration.toMillis(options.timeout)
+    if (millis < Infinity) this.system.patience(millis).add(question)
+    return awaited(question)
   }
 
   private room(): Effect.Effect<void> {

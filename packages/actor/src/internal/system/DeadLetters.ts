@@ -7,7 +7,7 @@ const loggedAtOnce = 10
 const logMillis = 10_000
 
 export class DeadLetters {
-  count = 0
+  readonly counts: Record<DeadLetter["reason"], number> = { stopped: 0, "mailbox full": 0, "not understood": 0 }
   private readonly listeners = new Set<(letter: DeadLetter) => void>()
   private readonly nowMillis: () => number
   private readonly fork: (effect: Effect.Effect<void>) => void
@@ -19,13 +19,17 @@ export class DeadLetters {
     this.fork = fork
   }
 
+  get count(): number {
+    return this.counts.stopped + this.counts["mailbox full"] + this.counts["not understood"]
+  }
+
   subscribe(listener: (letter: DeadLetter) => void): () => void {
     this.listeners.add(listener)
     return () => void this.listeners.delete(listener)
   }
 
   add(actor: { readonly path: string }, message: unknown, reason: DeadLetter["reason"]): void {
-    this.count++
+    this.counts[reason]++
     if (this.listeners.size > 0) {
       const letter = { actor: actor.path, message, reason }
       for (const listener of this.listeners) listener(letter)

@@ -2,6 +2,7 @@
 import { Cause, Duration, Effect, Exit } from "effect"
 import type { ActorRef, Reason } from "../../ActorRef.ts"
 import type { Answer, Later } from "../../Behavior.ts"
+import { within } from "../observed/Spans.ts"
 import { Timers } from "../Timers.ts"
 import type { Cell, Message } from "./Cell.ts"
 import { type Question, Terminated, Tick } from "./envelopes.ts"
@@ -73,7 +74,8 @@ export const forward = (cell: Cell, to: ReadonlyArray<ActorRef<any>>): Later => 
   for (const ref of to) {
     if (question === undefined) ref.tell(current as never)
     else if (ref instanceof RemoteRef) {
-      cell.system.fork(Effect.map(Effect.exit(ref.ask(question.message as never)), (exit) => question.end(exit)))
+      const asked = within(question, ref.ask(question.message as never))
+      cell.system.fork(Effect.map(Effect.exit(asked), (exit) => question.end(exit)))
     } else hand(ref as Cell, question)
   }
   return later

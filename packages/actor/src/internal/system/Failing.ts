@@ -60,6 +60,7 @@ const restart = (cell: Cell, options: Restart, cause: Cause.Cause<unknown>): voi
   rare.restartTimes = [...rare.restartTimes.filter((time) => time > now - Duration.toMillis(within)), now]
   if (rare.restartTimes.length > limit) return Living.terminate(cell, { _tag: "Failed", cause })
   cell.system.counters.restarts++
+  rare.restarts++
   const isKept = options.state === "kept" && cell.state !== undefined
   cell.status = "starting"
   if (!isKept) reset(cell, rare)

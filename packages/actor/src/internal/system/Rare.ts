@@ -24,6 +24,7 @@ export class Rare {
   generation = 0
   receive: { readonly afterMillis: number; readonly message: unknown; sinceMillis: number } | undefined = undefined
   restartTimes: Array<number> = []
+  restarts = 0
   backoff: ((now: number, cause: unknown) => Pull.Pull<[unknown, Duration.Duration], unknown, unknown>) | undefined =
     undefined
   scope: Scope.Closeable | undefined = undefined

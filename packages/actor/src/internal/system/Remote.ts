@@ -16,7 +16,8 @@ import type { Cell } from "./Cell.ts"
 import { answersOf, messageOf } from "./codecs.ts"
 import { awaited, Question } from "./envelopes.ts"
 import { RemoteRef } from "./RemoteRef.ts"
-import { type Body, type Frame, refusals, type Target } from "./frames.ts"
+import { traceOf } from "../observed/Spans.ts"
+import { type Body, type Frame, refusals, type Target, type Trace } from "./frames.ts"
 import type { System } from "./System.ts"
 
 interface Asked {
@@ -53,6 +54,7 @@ const read = (remote: Remote, codec: Codec.Codec<any>, body: Body): any => {
 export class Remote {
   readonly system: System
   readonly node: NodeId.NodeId
+  readonly counters = { framesSent: 0, framesReceived: 0 }
   private readonly life: number
   private transmit: Send<Frame> = () => {}
   private nextId = 1
@@ -74,6 +76,7 @@ export class Remote {
   }
 
   send(to: NodeId.NodeId, frame: Frame): void {
+    this.counters.framesSent++
     this.transmit(to, frame)
   }
 
@@ -101,6 +104,17 @@ export class Remote {
   // ------------------------------------------------------------------------------------------------------------ asking
 
   ask(ref: RemoteRef, message: { readonly _tag: string }, options?: AskOptions): Effect.Effect<any, any> {
+    const spans = this.system.observation?.spans
+    if (spans === undefined) return this.put(ref, message, options)
+    return spans.client(ref.messages.name, ref.path, message, (span) => this.put(ref, message, options, traceOf(span)))
+  }
+
+  private put(
+    ref: RemoteRef,
+    message: { readonly _tag: string },
+    options: AskOptions | undefined,
+    trace?: Trace
+  ): Effect.Effect<any, any> {
     return Effect.suspend(() => {
       const millis = options?.timeout === undefined ? 5_000 : Duration.toMillis(options.timeout)
       const question = new Question(message, ref)
@@ -111,7 +125,8 @@ export class Remote {
       try {
         const body = { codec: messageOf(messages), message }
         const most = Number.isFinite(millis) ? Math.ceil(millis) : 0
-        this.send(node, { kind: "Ask", id, millis: most, target, name: messages.name, body })
+        const frame: Frame = { kind: "Ask", id, millis: most, target, name: messages.name, body }
+        this.send(node, trace === undefined ? frame : { ...frame, trace })
       } catch (error) {
         this.asked.delete(id)
         return Effect.fail(new Misunderstood({ actor: ref.path, reason: String(error) }))
@@ -189,6 +204,7 @@ export class Remote {
   // ---------------------------------------------------------------------------------------------------------- arrivals
 
   readonly receive = (from: NodeId.NodeId, frame: Frame): void => {
+    this.counters.framesReceived++
     switch (frame.kind) {
       case "Tell":
         return this.onTell(frame.target, frame.name, frame.body)
@@ -229,14 +245,15 @@ export class Remote {
   }
 
   private onAsk(from: NodeId.NodeId, frame: Extract<Frame, { readonly kind: "Ask" }>): void {
-    const { body, id, millis, name, target } = frame
+    const { body, id, millis, name, target, trace } = frame
     const cell = this.find(target)
     const refuse = (refusal: typeof Refusable): void =>
       this.send(from, { kind: "Refusal", id, body: { codec: refusals, message: refusal } })
     if (cell === undefined) return refuse(new ActorStopped({ actor: pathOf(target) }))
     try {
       const message = this.understood(cell, name, body)
-      const question = new Question(message, cell)
+      const spans = trace === undefined ? undefined : this.system.observation?.spans
+      const question = spans === undefined ? new Question(message, cell) : spans.arrived(message, cell, trace!)
       question.resume = (exit) => this.answer(from, id, cell, message._tag, exit)
       if (millis > 0) this.system.patience(millis).add(question)
       cell.tell(question)

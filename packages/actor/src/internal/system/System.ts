@@ -9,12 +9,16 @@ import { DeadLetters } from "./DeadLetters.ts"
 import { Patience } from "./envelopes.ts"
 import { NoSuchActor } from "./failures.ts"
 import type { Remote } from "./Remote.ts"
+import type { Observation } from "../observed/Observation.ts"
 
 /** Messages of one actor before the next actor has its turn. */
 const turn = 64
 
 /** Messages before what else the process has to do has its turn. */
 const round = 8192
+
+/** By the services that they are to others. */
+export const known = new WeakMap<object, System>()
 
 export class System {
   readonly name: string
@@ -23,10 +27,12 @@ export class System {
   readonly context: Context.Context<never>
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   readonly deadLetters: DeadLetters
-  readonly counters = { spawned: 0, stopped: 0, processed: 0, failures: 0, restarts: 0 }
+  readonly counters = { spawned: 0, stopped: 0, processed: 0, failures: 0, restarts: 0, askTimeouts: 0 }
   readonly root: Cell
   /** Of a system that others reach. */
   remote: Remote | undefined = undefined
+  /** Of a system that is watched from when it began. */
+  observation: Observation | undefined = undefined
   private lastSerial = -1
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   private ready: Array<Cell> = []
@@ -76,7 +82,12 @@ export class System {
 
   spawn<D extends Definition>(parent: Cell, behavior: Behavior<D, any>, options: SpawnOptions<D>): Cell {
     this.counters.spawned++
-    return parent.add(new Cell(this, parent, behavior, options))
+    const { observation } = this
+    return parent.add(
+      observation === undefined
+        ? new Cell(this, parent, behavior, options)
+        : observation.make(this, parent, behavior, options)
+    )
   }
 
   /** The actor has something to do. */
@@ -132,15 +143,27 @@ export class System {
     }
   }
 
+  /** Questions that wait for their answers here: for each it goes through those of one patience. */
+  get asksOpen(): number {
+    let open = 0
+    for (const patience of this.patiences.values()) open += patience.count()
+    return open
+  }
+
   patience(millis: number): Patience {
     let patience = this.patiences.get(millis)
     if (patience === undefined) {
       // Who asks with ever another patience is not to fill this.
       if (this.patiences.size >= 1024) this.forgetIdle()
-      patience = new Patience(millis, this.monotonicMillis, (left, then) => {
-        const sleeper = this.fork(Effect.andThen(this.clock.sleep(Duration.millis(left)), Effect.sync(then)))
-        return () => sleeper.interruptUnsafe()
-      })
+      patience = new Patience(
+        millis,
+        this.monotonicMillis,
+        (left, then) => {
+          const sleeper = this.fork(Effect.andThen(this.clock.sleep(Duration.millis(left)), Effect.sync(then)))
+          return () => sleeper.interruptUnsafe()
+        },
+        () => void this.counters.askTimeouts++
+      )
       this.patiences.set(millis, patience)
     }
     return patience

@@ -85,14 +85,21 @@ export class Patience {
   private readonly nowMillis: () => number
   /** Returns how to wake up for good. */
   private readonly sleep: (millis: number, then: () => void) => () => void
+  private readonly onTimeout: () => void
   private first: Question | undefined = undefined
   private last: Question | undefined = undefined
   private cancel: (() => void) | undefined = undefined
 
-  constructor(millis: number, nowMillis: () => number, sleep: (millis: number, then: () => void) => () => void) {
+  constructor(
+    millis: number,
+    nowMillis: () => number,
+    sleep: (millis: number, then: () => void) => () => void,
+    onTimeout: () => void
+  ) {
     this.millis = millis
     this.nowMillis = nowMillis
     this.sleep = sleep
+    this.onTimeout = onTimeout
   }
 
   add(question: Question): void {
@@ -118,6 +125,12 @@ export class Patience {
     return this.first === undefined
   }
 
+  count(): number {
+    let count = 0
+    for (let question = this.first; question !== undefined; question = question.after) count++
+    return count
+  }
+
   /** Nobody waits any more. */
   stop(): void {
     this.cancel?.()
@@ -134,6 +147,7 @@ export class Patience {
     const now = this.nowMillis()
     while (this.first !== undefined && this.first.deadlineMillis <= now) {
       const question = this.first
+      this.onTimeout()
       question.end(
         Exit.fail(new AskTimeout({ actor: question.actor.path, question: question.message._tag, millis: this.millis }))
       )

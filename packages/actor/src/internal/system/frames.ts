@@ -10,6 +10,12 @@ export interface Target {
   readonly path: string
 }
 
+/** Of a chain of questions: in which span this one is asked. Both are empty where the chain is not traced. */
+export interface Trace {
+  readonly traceId: string
+  readonly spanId: string
+}
+
 export type Frame =
   /** `name`: of what the teller takes it to understand. */
   | { readonly kind: "Tell"; readonly target: Target; readonly name: string; readonly body: Body }
@@ -20,6 +26,8 @@ export type Frame =
       readonly target: Target
       readonly name: string
       readonly body: Body
+      /** Where it was decided whether the chain is traced. */
+      readonly trace?: Trace
     }
   | { readonly kind: "Reply"; readonly id: number; readonly body: Body }
   | { readonly kind: "Failure"; readonly id: number; readonly body: Body }
@@ -35,7 +43,9 @@ export type Body = { readonly codec: Codec.Codec<any>; readonly message: unknown
 export const Refusal = Schema.Union([ActorStopped, HandlerFailed, MailboxFull, Misunderstood])
 export const refusals = Codec.binary(Refusal as unknown as Codec.MessageSchema<typeof Refusal.Type>)
 
-const kinds = ["Tell", "Ask", "Reply", "Failure", "Refusal", "Watch", "Unwatch", "Ended"] as const
+/** `Ask` stands at two places: the second has a trace before the body. */
+const kinds = ["Tell", "Ask", "Reply", "Failure", "Refusal", "Watch", "Unwatch", "Ended", "Ask"] as const
+const tracedAsk = 8
 
 const writeText = (text: string, into: Writer): void => {
   const begun = into.beginSized()
@@ -64,7 +74,7 @@ const writeBody = (body: Body, into: Writer): void => {
 export const codec: Codec.Codec<Frame> = {
   name: "actors",
   write: (frame, into) => {
-    into.natural(kinds.indexOf(frame.kind))
+    into.natural(frame.kind === "Ask" && frame.trace !== undefined ? tracedAsk : kinds.indexOf(frame.kind))
     switch (frame.kind) {
       case "Tell":
         writeTarget(frame.target, into)
@@ -75,6 +85,10 @@ export const codec: Codec.Codec<Frame> = {
         into.natural(frame.millis)
         writeTarget(frame.target, into)
         writeText(frame.name, into)
+        if (frame.trace !== undefined) {
+          writeText(frame.trace.traceId, into)
+          writeText(frame.trace.spanId, into)
+        }
         return writeBody(frame.body, into)
       case "Reply":
       case "Failure":
@@ -93,7 +107,8 @@ export const codec: Codec.Codec<Frame> = {
   },
   read: (bytes, start, end) => {
     const reader = new Reader(bytes, start, end)
-    const kind = kinds[reader.natural()]
+    const number = reader.natural()
+    const kind = kinds[number]
     const rest = (): Body => ({ bytes: reader.copy(end - reader.at) })
     switch (kind) {
       case "Tell":
@@ -101,7 +116,9 @@ export const codec: Codec.Codec<Frame> = {
       case "Ask":
         return {
           ...{ kind, id: reader.natural(), millis: reader.natural(), target: readTarget(reader) },
-          ...{ name: readText(reader), body: rest() }
+          name: readText(reader),
+          ...(number === tracedAsk ? { trace: { traceId: readText(reader), spanId: readText(reader) } } : {}),
+          body: rest()
         }
       case "Reply":
       case "Failure":
