@@ -189,7 +189,7 @@ export const remote = <E = never, R = never>(
       const transport = yield* Transport
       const system = yield* make(name)
       const life = yield* Random.nextIntBetween(1, 2 ** 48)
-      const there = new Remote(system, transport.self, life)
+      const there = new Remote(system, transport.self, life, transport.nodes)
       system.remote = there
       there.start(yield* transport.open(Channel.fromCodec(`actors/${name}`, codec), there.receive))
       if (down !== undefined) {

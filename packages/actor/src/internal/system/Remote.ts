@@ -54,6 +54,8 @@ const read = (remote: Remote, codec: Codec.Codec<any>, body: Body): any => {
 export class Remote {
   readonly system: System
   readonly node: NodeId.NodeId
+  /** All that may have such a system, this one included. */
+  readonly nodes: ReadonlyArray<NodeId.NodeId>
   readonly counters = { framesSent: 0, framesReceived: 0 }
   private readonly life: number
   private transmit: Send<Frame> = () => {}
@@ -65,9 +67,12 @@ export class Remote {
   /** Actors that others have references to. */
   private readonly exported = new Map<number, Cell>()
 
-  constructor(system: System, node: NodeId.NodeId, life: number) {
+  private readonly downListeners = new Set<(node: NodeId.NodeId) => void>()
+
+  constructor(system: System, node: NodeId.NodeId, life: number, nodes: ReadonlyArray<NodeId.NodeId>) {
     this.system = system
     this.node = node
+    this.nodes = nodes
     this.life = life
   }
 
@@ -150,8 +155,15 @@ export class Remote {
     }
   }
 
+  /** Calls `listener` when a node is taken for dead. Returns how to end that. */
+  onDown(listener: (node: NodeId.NodeId) => void): () => void {
+    this.downListeners.add(listener)
+    return () => void this.downListeners.delete(listener)
+  }
+
   /** Nobody at that node is heard of any more. */
   down(node: NodeId.NodeId): void {
+    for (const listener of this.downListeners) listener(node)
     for (const { question, ref } of [...this.asked.values()]) {
       if (ref.node === node) question.end(Exit.fail(new Unreachable({ actor: ref.path, node })))
     }
