@@ -20,7 +20,7 @@ import * as Living from "./Living.ts"
 import { Rare } from "./Rare.ts"
 import type { Answer, Behavior, Later, SpawnOptions, Table } from "../../Behavior.ts"
 import type { Definition } from "../../Messages.ts"
-import { awaited, Envelope, Fault, Question, Terminated, Tick } from "./envelopes.ts"
+import { awaited, Envelope, Fault, Mark, Question, Terminated, Tick } from "./envelopes.ts"
 import { Fifo, Heap, type Mailbox } from "./Mailbox.ts"
 import type { System } from "./System.ts"
 
@@ -156,7 +156,9 @@ export class Cell implements ActorRef<any> {
       message instanceof Question
         ? priority(message.message as never)
         : message instanceof Envelope
-          ? -Infinity
+          ? message instanceof Mark
+            ? Infinity
+            : -Infinity
           : priority(message as never)
     )
   }
@@ -250,6 +252,10 @@ export class Cell implements ActorRef<any> {
       return taken.told(taken.reason) as Message
     }
     if (taken instanceof Fault) throw taken
+    if (taken instanceof Mark) {
+      taken.reached()
+      return undefined
+    }
     this.ending = Living.stopped
     return undefined
   }
@@ -336,9 +342,11 @@ export class Cell implements ActorRef<any> {
 
   // ------------------------------------------------------------------------------------------------------- its failures
 
-  /** It fails in its turn, for a reason outside its handlers. */
-  fault(cause: Cause.Cause<unknown>): void {
-    this.deliver(new Fault(cause))
+  /** It fails before its next message, for a reason outside the handler that runs. */
+  fault(cause: Cause.Cause<unknown>, at?: string): void {
+    if (this.ending !== undefined) return
+    this.box.unshift([new Fault(cause, at)])
+    if (this.status === "idle") this.beReady()
   }
 
   fail(cause: Cause.Cause<unknown>): void {

@@ -40,7 +40,7 @@ export const readingRemote = (): Remote => {
   )
 }
 
-const read = (remote: Remote, codec: Codec.Codec<any>, body: Body): any => {
+export const read = (remote: Remote, codec: Codec.Codec<any>, body: Body): any => {
   const before = reading
   reading = remote
   try {

@@ -41,13 +41,26 @@ export class Question extends Envelope {
 /** Stops the actor in its turn. */
 export class Poison extends Envelope {}
 
+/** Says that all before it is handled. */
+export class Mark extends Envelope {
+  readonly reached: () => void
+
+  constructor(reached: () => void) {
+    super()
+    this.reached = reached
+  }
+}
+
 /** The actor fails in its turn. */
 export class Fault extends Envelope {
   readonly cause: Cause.Cause<unknown>
+  /** The tag of the message that it failed at, where there is one. */
+  readonly _tag: string | undefined
 
-  constructor(cause: Cause.Cause<unknown>) {
+  constructor(cause: Cause.Cause<unknown>, at?: string) {
     super()
     this.cause = cause
+    this._tag = at
   }
 }
 
