@@ -1,0 +1,2 @@
+/** For tests of actors. */
+export * as TestKit from "./internal/testing/TestKit.ts"
