@@ -114,6 +114,11 @@ export type EffectHandlers<D extends Definition, State, R> = {
     : (state: State, message: MessageOf<D, Tag>, self: Self<D>) => Effect.Effect<State, unknown, R>
 }
 
+/** What handlers need from the environment, all together. */
+type NeedsOf<H> = {
+  readonly [Tag in keyof H]: H[Tag] extends (...given: any) => Effect.Effect<any, any, infer R> ? R : never
+}[keyof H]
+
 /** How many messages wait for an actor, and what becomes of one more. */
 export interface Mailbox<in out D extends Definition> {
   /** From 1 to 16,777,216. Default: 65,536. */
@@ -145,6 +150,8 @@ export interface Behavior<in out D extends Definition, out R = never> extends Sh
   /** Of Effect handlers: where they run. */
   readonly context: Context.Context<never> | undefined
   readonly handlerMillis: number | undefined
+  /** Of a server: when nothing is under way. What is, and its state, outlives that it starts again. */
+  readonly drained?: (state: any) => Effect.Effect<void>
   readonly "~R": R | undefined
 }
 
@@ -197,16 +204,16 @@ export const make = <D extends Definition, State>(
  * Handlers that are Effects: one at a time, the next message waits until they are done. `init` has a scope that ends with the
  * actor, or when it starts again.
  */
-export const effect = <D extends Definition, State, R = never, R2 = never>(
+export const effect = <D extends Definition, State, H extends EffectHandlers<D, State, any>, R = never>(
   messages: Messages<D>,
   given: {
     readonly init: (self: Self<D>) => Effect.Effect<State, unknown, R>
-    readonly on: EffectHandlers<D, NoInfer<State>, R2>
+    readonly on: H
     /** A handler that takes longer has failed. Default: none has. */
     readonly handlerTimeout?: Duration.Input
     readonly onStop?: (state: NoInfer<State>) => void
   } & Omit<Shared<D>, "onStop">
-): Behavior<D, Exclude<R, Scope.Scope> | R2> => {
+): Behavior<D, Exclude<R, Scope.Scope> | NeedsOf<H>> => {
   const { handlerTimeout, on, ...rest } = given
   return {
     ...rest,
