@@ -13,7 +13,10 @@ export const take = (cell: Cell, mailbox: Mailbox): boolean => {
     cell.current = mailbox.shift()
     try {
       const message = cell.open(cell.current)
-      if (message === undefined) continue
+      if (message === undefined) {
+        if (cell.ending !== undefined && drain(cell)) return true
+        continue
+      }
       const entry = cell.table[message._tag]
       if (entry === undefined) {
         cell.notUnderstood(message)
@@ -38,6 +41,19 @@ export const take = (cell: Cell, mailbox: Mailbox): boolean => {
     }
   }
   return false
+}
+
+/** What it has under way is waited for before it ends. */
+const drain = (cell: Cell): boolean => {
+  const { drained } = cell.behavior
+  if (drained === undefined) return false
+  cell.ending = undefined
+  cell.isAsked = false
+  cell.effect = Effect.map(drained(cell.state), () => {
+    cell.ending = Living.stopped
+    return cell.state
+  })
+  return true
 }
 
 export const settle = (cell: Cell, result: any): void => {

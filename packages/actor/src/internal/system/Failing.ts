@@ -61,7 +61,9 @@ const restart = (cell: Cell, options: Restart, cause: Cause.Cause<unknown>): voi
   if (rare.restartTimes.length > limit) return Living.terminate(cell, { _tag: "Failed", cause })
   cell.system.counters.restarts++
   rare.restarts++
-  const isKept = options.state === "kept" && cell.state !== undefined
+  const isKept = (options.state === "kept" || cell.behavior.drained !== undefined) && cell.state !== undefined
+  // A handler is under way that did not fail: it goes on, as its state does.
+  if (isKept && cell.status === "busy") return
   cell.status = "starting"
   if (!isKept) reset(cell, rare)
   if (backoff === undefined) return isKept ? cell.goOn() : Living.advance(cell)

@@ -1,0 +1,13 @@
+/** What a server and its threads say to each other. */
+import { Codec } from "@troupe/transport"
+import { Schema } from "effect"
+
+/** Handle this message; or, without one, stop handling it. */
+export type Request = readonly [id: number, message: Uint8Array | undefined]
+
+/** `defect`: it failed with none of its typed failures. `interrupted`: as it was asked to. */
+export type Outcome = "reply" | "failure" | "told" | "defect" | "interrupted"
+
+export type Answer = readonly [id: number, outcome: Outcome, bytes: Uint8Array | undefined]
+
+export const defects = Codec.json(Schema.Defect() as unknown as Codec.MessageSchema<unknown>)
