@@ -2,12 +2,11 @@
  * The timers of one actor, over Effect's `Clock`: a heap of deadlines and one sleeper for the earliest.
  */
 import { type Clock, Duration, Effect, type Fiber } from "effect"
+import { pop, push, type Ranked } from "./Heap.ts"
 
-interface Entry {
+/** Its rank is its deadline, in nanoseconds. */
+interface Entry extends Ranked {
   readonly timer: string
-  readonly deadlineNanos: number
-  /** Breaks ties in the order of setting, so that runs repeat. */
-  readonly sequence: number
 }
 
 export class Timers {
@@ -33,7 +32,7 @@ export class Timers {
 
   set(timer: string, delayMillis: number): void {
     const deadlineNanos = this.nowNanos() + Math.max(0, Math.round(delayMillis * 1e6))
-    const entry = { timer, deadlineNanos, sequence: this.sequence++ }
+    const entry = { timer, rank: deadlineNanos, sequence: this.sequence++ }
     this.running.set(timer, entry)
     // Stale entries are dropped when they surface; a timer that is set anew and anew must not pile them up.
     if (this.heap.length > 32 && this.heap.length > 4 * this.running.size) this.rebuild()
@@ -43,6 +42,12 @@ export class Timers {
 
   clear(timer: string): void {
     this.running.delete(timer)
+  }
+
+  /** How long it still has, if it runs. */
+  leftMillis(timer: string): number | undefined {
+    const entry = this.running.get(timer)
+    return entry && Math.max(0, entry.rank - this.nowNanos()) / 1e6
   }
 
   /** Stops every timer. */
@@ -83,8 +88,8 @@ export class Timers {
       const first = this.heap[0]
       if (first === undefined) return
       const stale = this.running.get(first.timer) !== first
-      if (!stale && (first.deadlineNanos > now || first.sequence >= limit)) {
-        if (first.deadlineNanos < this.wakesAtNanos) this.sleepUntil(first.deadlineNanos)
+      if (!stale && (first.rank > now || first.sequence >= limit)) {
+        if (first.rank < this.wakesAtNanos) this.sleepUntil(first.rank)
         return
       }
       pop(this.heap)
@@ -93,34 +98,4 @@ export class Timers {
       this.onTimeout(first.timer)
     }
   }
-}
-
-const before = (a: Entry, b: Entry): boolean =>
-  a.deadlineNanos < b.deadlineNanos || (a.deadlineNanos === b.deadlineNanos && a.sequence < b.sequence)
-
-const push = (heap: Array<Entry>, entry: Entry): void => {
-  let at = heap.length
-  heap.push(entry)
-  while (at > 0) {
-    const parent = (at - 1) >> 1
-    if (before(heap[parent]!, entry)) break
-    heap[at] = heap[parent]!
-    at = parent
-  }
-  heap[at] = entry
-}
-
-const pop = (heap: Array<Entry>): void => {
-  const last = heap.pop()!
-  if (heap.length === 0) return
-  let at = 0
-  for (;;) {
-    let child = 2 * at + 1
-    if (child >= heap.length) break
-    if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child++
-    if (before(last, heap[child]!)) break
-    heap[at] = heap[child]!
-    at = child
-  }
-  heap[at] = last
 }

@@ -1,4 +1,5 @@
 /** What waits for an actor: a queue, or a heap where some messages come first. */
+import { pop, push, type Ranked } from "../Heap.ts"
 
 export interface Mailbox {
   readonly size: number
@@ -9,52 +10,77 @@ export interface Mailbox {
   unshift(messages: ReadonlyArray<unknown>): void
 }
 
-export class Fifo implements Mailbox {
-  /** What came since `taken` was taken up, and what is left of that: from `next` on. */
-  private come: Array<unknown> = []
-  private taken: Array<unknown> = none
-  private next = 0
+/** Messages, and in the last slot the chunk that follows: so what waits is never copied. */
+type Chunk = Array<unknown>
 
-  get size(): number {
-    return this.come.length + this.taken.length - this.next
-  }
+const chunk = (slots: number): Chunk => {
+  const chunk: Chunk = new Array(slots + 1)
+  chunk[slots] = undefined
+  return chunk
+}
+
+const fewestSlots = 8
+const mostSlots = 128
+
+export class Fifo implements Mailbox {
+  size = 0
+  private first = chunk(fewestSlots)
+  private last = this.first
+  /** Where the first chunk is read, and where the last one is written. */
+  private head = 0
+  private tail = 0
 
   push(message: unknown): void {
-    this.come.push(message)
+    const { last, tail } = this
+    this.size++
+    if (tail === last.length - 1) return this.grow(message)
+    last[tail] = message
+    this.tail = tail + 1
+  }
+
+  private grow(message: unknown): void {
+    const { last, tail } = this
+    const next = chunk(Math.min(2 * tail, mostSlots))
+    next[0] = message
+    last[tail] = next
+    this.last = next
+    this.tail = 1
   }
 
   shift(): unknown {
-    if (this.next === this.taken.length) {
-      this.taken = this.come
-      this.come = []
-      this.next = 0
-    }
-    const message = this.taken[this.next]
-    this.taken[this.next++] = undefined
-    if (this.next === this.taken.length) {
-      this.taken = none
-      this.next = 0
-    }
+    const { first, head } = this
+    const message = first[head]
+    first[head] = undefined
+    if (--this.size === 0) this.clear()
+    else if (head + 2 === first.length) {
+      this.first = first[head + 1] as Chunk
+      this.head = 0
+    } else this.head = head + 1
     return message
   }
 
+  /** Who had much to do once keeps no room for it. */
+  private clear(): void {
+    if (this.last.length > 2 * fewestSlots + 1) this.last = chunk(fewestSlots)
+    this.first = this.last
+    this.head = this.tail = 0
+  }
+
   unshift(messages: ReadonlyArray<unknown>): void {
-    this.taken = [...messages, ...this.taken.slice(this.next)]
-    this.next = 0
+    let left = messages.length
+    while (left > 0 && this.head > 0) this.first[--this.head] = messages[--left]
+    if (left > 0) this.first = [...messages.slice(0, left), this.first]
+    this.size += messages.length
   }
 }
 
-const none: Array<unknown> = []
-
-interface Ranked {
+interface Waiting extends Ranked {
   readonly message: unknown
-  readonly rank: number
-  readonly sequence: number
 }
 
 export class Heap implements Mailbox {
   private readonly rankOf: (message: unknown) => number
-  private readonly heap: Array<Ranked> = []
+  private readonly heap: Array<Waiting> = []
   private last = 0
   private first = 0
 
@@ -67,44 +93,17 @@ export class Heap implements Mailbox {
   }
 
   push(message: unknown): void {
-    this.add({ message, rank: this.rankOf(message), sequence: ++this.last })
+    push(this.heap, { message, rank: this.rankOf(message), sequence: ++this.last })
   }
 
   shift(): unknown {
-    const { heap } = this
-    const { message } = heap[0]!
-    const last = heap.pop()!
-    if (heap.length === 0) return message
-    let at = 0
-    for (;;) {
-      let child = 2 * at + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child++
-      if (before(last, heap[child]!)) break
-      heap[at] = heap[child]!
-      at = child
-    }
-    heap[at] = last
-    return message
+    return pop(this.heap).message
   }
 
   unshift(messages: ReadonlyArray<unknown>): void {
     this.first -= messages.length
-    for (const [at, message] of messages.entries()) this.add({ message, rank: -Infinity, sequence: this.first + at })
-  }
-
-  private add(ranked: Ranked): void {
-    const { heap } = this
-    let at = heap.length
-    heap.push(ranked)
-    while (at > 0) {
-      const parent = (at - 1) >> 1
-      if (before(heap[parent]!, ranked)) break
-      heap[at] = heap[parent]!
-      at = parent
+    for (const [at, message] of messages.entries()) {
+      push(this.heap, { message, rank: -Infinity, sequence: this.first + at })
     }
-    heap[at] = ranked
   }
 }
-
-const before = (a: Ranked, b: Ranked): boolean => a.rank < b.rank || (a.rank === b.rank && a.sequence < b.sequence)

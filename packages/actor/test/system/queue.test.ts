@@ -1,0 +1,55 @@
+/** What waits for an actor, beside a plain list. */
+import { describe, expect, it } from "vitest"
+import { Fifo, Heap, type Mailbox } from "../../src/internal/system/Mailbox.ts"
+
+/** A small generator, so that the same runs are made every time. */
+const chance = (seed: number) => (below: number) => {
+  seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0
+  return Math.floor((seed / 2 ** 32) * below)
+}
+
+/** Pushes, shifts and unshifts by chance, of more or less at once; `place` says where the list takes a message. */
+const run = (mailbox: Mailbox, seed: number, place: (list: Array<number>, message: number) => void): void => {
+  const below = chance(seed)
+  const list: Array<number> = []
+  let next = 0
+  for (let step = 0; step < 500; step++) {
+    const count = below([2, 12, 400][below(3)]!)
+    switch (below(5)) {
+      case 0: {
+        const ahead = Array.from({ length: count }, () => -++next)
+        mailbox.unshift(ahead)
+        list.unshift(...ahead)
+        break
+      }
+      case 1:
+      case 2:
+        for (let i = 0; i < count; i++) {
+          mailbox.push(++next)
+          place(list, next)
+        }
+        break
+      default: {
+        const expected = list.splice(0, 2 * count)
+        expect(expected.map(() => mailbox.shift())).toEqual(expected)
+      }
+    }
+    expect(mailbox.size).toBe(list.length)
+  }
+}
+
+describe("what waits for an actor", () => {
+  it("comes in its order, what was put ahead of it first", () => {
+    for (let seed = 1; seed <= 10; seed++) run(new Fifo(), seed, (list, message) => list.push(message))
+  })
+
+  it("comes by its rank, what was put ahead of all first", () => {
+    const rankOf = (message: unknown): number => ((message as number) < 0 ? -Infinity : (message as number) % 3)
+    for (let seed = 1; seed <= 3; seed++) {
+      run(new Heap(rankOf), seed, (list, message) => {
+        const at = list.findIndex((other) => rankOf(other) > rankOf(message))
+        list.splice(at < 0 ? list.length : at, 0, message)
+      })
+    }
+  })
+})
