@@ -17,6 +17,7 @@ import * as Facilities from "./Facilities.ts"
 import * as Failing from "./Failing.ts"
 import { NameTaken } from "./failures.ts"
 import * as Living from "./Living.ts"
+import * as Moving from "./Moving.ts"
 import { Rare } from "./Rare.ts"
 import type { Answer, Behavior, Later, SpawnOptions, Table } from "../../Behavior.ts"
 import type { Definition } from "../../Messages.ts"
@@ -28,16 +29,17 @@ export type Message = { readonly _tag: string }
 
 /**
  * `idle`: it waits for messages. `ready`: it stands in the queue. `running`: a handler runs. `busy`: an Effect does.
- * `starting`: it starts, first or again. `stopping`: its children do.
+ * `starting`: it starts, first or again. `stopping`: its children do. `frozen`: it is about to move. `moved`: it is elsewhere.
  */
-type Status = "idle" | "ready" | "running" | "busy" | "starting" | "stopping" | "stopped"
+type Status = "idle" | "ready" | "running" | "busy" | "starting" | "stopping" | "stopped" | "frozen" | "moved"
 
 const askMillis = 5_000
 
 export class Cell implements ActorRef<any> {
   readonly system: System
   readonly parent: Cell | undefined
-  readonly behavior: Behavior<any, any>
+  /** Another one with the same handlers, where it comes to from elsewhere. */
+  behavior: Behavior<any, any>
   readonly table: Table
   readonly options: SpawnOptions
   readonly id: number
@@ -100,7 +102,7 @@ export class Cell implements ActorRef<any> {
 
   send(message: unknown): Effect.Effect<void, MailboxFull | ActorStopped> {
     return Effect.suspend(() => {
-      if (this.ending !== undefined) return Effect.fail(new ActorStopped({ actor: this.path }))
+      if (this.isEnded) return Effect.fail(new ActorStopped({ actor: this.path }))
       if (this.behavior.mailbox?.onFull !== "suspend" || (this.mailbox?.size ?? 0) < this.behavior.capacity) {
         return Effect.try({ try: () => this.tell(message), catch: (full) => full as MailboxFull })
       }
@@ -113,7 +115,7 @@ export class Cell implements ActorRef<any> {
   }
 
   put(question: Question, options: AskOptions | undefined): Effect.Effect<any, any> {
-    if (this.ending !== undefined) return Effect.fail(new ActorStopped({ actor: this.path }))
+    if (this.isEnded) return Effect.fail(new ActorStopped({ actor: this.path }))
     try {
       this.tell(question)
     } catch (full) {
@@ -137,6 +139,11 @@ export class Cell implements ActorRef<any> {
 
   get waiting(): number {
     return this.mailbox?.size ?? 0
+  }
+
+  /** It takes no more messages, here or elsewhere. */
+  get isEnded(): boolean {
+    return this.ending !== undefined && this.status !== "moved"
   }
 
   get isFull(): boolean {
@@ -178,6 +185,7 @@ export class Cell implements ActorRef<any> {
   }
 
   dead(message: unknown, reason: "stopped" | "mailbox full" | "not understood"): void {
+    if (this.status === "moved") return this.rare!.away!.tell(message)
     if (message instanceof Question) {
       message.end(Exit.fail(new ActorStopped({ actor: this.path })))
       this.system.deadLetters.add(this, message.message, reason)
@@ -226,6 +234,7 @@ export class Cell implements ActorRef<any> {
   /** Ready again, if there is anything. */
   goOn(): void {
     if (this.ending !== undefined) return Living.terminate(this, this.ending)
+    if (this.rare?.freeze !== undefined) return Moving.frozen(this)
     this.status = "idle"
     if (this.mailbox !== undefined && this.mailbox.size > 0) this.beReady()
   }

@@ -8,13 +8,14 @@ import type { Cell, Message } from "./Cell.ts"
 import { type Question, Terminated, Tick } from "./envelopes.ts"
 import { AnsweredTwice, LinkBroken, StashFull } from "./failures.ts"
 import * as Living from "./Living.ts"
+import type { Receive as StillReceive, Timer as StillTimer } from "./Moving.ts"
 import type { Rare } from "./Rare.ts"
 import { RemoteRef } from "./RemoteRef.ts"
 
 const later = {} as Later
 
 /** None that an actor could name. */
-const receiveTimer = "\0receive"
+export const receiveTimer = "\0receive"
 
 export const watch = (cell: Cell, ref: ActorRef<any>, told: (reason: Reason) => unknown): void => {
   unwatch(cell, ref)
@@ -157,6 +158,19 @@ const ticked = (cell: Cell, timer: string): void => {
   if (tick.waits) return
   tick.waits = true
   cell.deliver(new Tick(timer, tick.generation, tick.message))
+}
+
+/** Those that run have so long left, of an actor that was put aside. */
+export const goOn = (cell: Cell, timers: ReadonlyArray<StillTimer>, receive: StillReceive | undefined): void => {
+  const rare = cell.rarely()
+  for (const { everyMillis, generation, leftMillis, message, timer, waits } of timers) {
+    rare.ticks.set(timer, { everyMillis, generation, message, waits })
+    if (leftMillis !== undefined) timersOf(cell, rare).set(timer, leftMillis)
+  }
+  if (receive === undefined) return
+  const { afterMillis, idleMillis, message } = receive
+  rare.receive = { afterMillis, message, sinceMillis: cell.system.monotonicMillis() - idleMillis }
+  timersOf(cell, rare).set(receiveTimer, Math.max(0, afterMillis - idleMillis))
 }
 
 export const setReceiveTimeout = (cell: Cell, after: Duration.Input | undefined, message?: unknown): void => {

@@ -117,6 +117,7 @@ export const end = (cell: Cell, drain: boolean): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (cell.status === "stopped") return resume(Effect.void)
     cell.rarely().gone.push(() => resume(Effect.void))
+    if (cell.rare!.away !== undefined) return cell.rare!.away.stop(drain)
     if (drain) cell.deliver(new Poison())
     else if (cell.status === "running") cell.ending ??= stopped
     else terminate(cell, stopped)

@@ -9,6 +9,13 @@ export interface Watched {
   readonly undo: () => void
 }
 
+/** Takes what is for an actor that is moving, or has moved. */
+export interface Away {
+  /** Once it has moved. */
+  readonly tell: (message: unknown) => void
+  readonly stop: (drain: boolean) => void
+}
+
 /** What few actors need. */
 export class Rare {
   /** Who is told of its end. */
@@ -31,6 +38,9 @@ export class Rare {
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   /** Who waits for room in the mailbox. */
   room: Array<() => void> = []
+  /** What is done when the handler under way is done, in place of going on. */
+  freeze: (() => void) | undefined = undefined
+  away: Away | undefined = undefined
   /** Who waits for its end. */
   gone: Array<() => void> = []
 }

@@ -17,7 +17,7 @@ import { answersOf, messageOf } from "./codecs.ts"
 import { awaited, Question } from "./envelopes.ts"
 import { RemoteRef } from "./RemoteRef.ts"
 import { traceOf } from "../observed/Spans.ts"
-import { type Body, type Frame, refusals, type Target, type Trace } from "./frames.ts"
+import { type Body, type Frame, Refusal, refusals, type Target, type Trace } from "./frames.ts"
 import type { System } from "./System.ts"
 
 interface Asked {
@@ -278,24 +278,30 @@ export class Remote {
   }
 
   private answer(to: NodeId.NodeId, id: number, cell: Cell, tag: string, exit: Exit.Exit<any, any>): void {
-    const { messages } = cell.behavior
-    if (Exit.isSuccess(exit)) {
-      return this.send(to, { kind: "Reply", id, body: { codec: answersOf(messages, tag).reply, message: exit.value } })
-    }
-    const failure = Option.getOrUndefined(Cause.findErrorOption(exit.cause)) as AskError | undefined
-    // Who asked has had enough by itself.
-    if (failure?._tag === "AskTimeout") return
-    const refusal = isRefusal(failure) ? failure : undefined
-    if (refusal === undefined && isAsk(messages.definition[tag] as Ask)) {
-      const { failure: codec } = answersOf(messages, tag)
-      return this.send(to, { kind: "Failure", id, body: { codec, message: failure } })
-    }
-    this.send(to, { kind: "Refusal", id, body: { codec: refusals, message: refusal } })
+    const answer = answerOf(cell.behavior.messages, tag, exit)
+    if (answer !== undefined) this.send(to, { ...answer, id })
   }
+}
+
+/** What is answered, as others are to read it; nothing where who asked has had enough by itself. */
+export const answerOf = (
+  messages: Messages<any>,
+  tag: string,
+  exit: Exit.Exit<any, any>
+): { readonly kind: "Reply" | "Failure" | "Refusal"; readonly body: Body } | undefined => {
+  if (Exit.isSuccess(exit)) {
+    return { kind: "Reply", body: { codec: answersOf(messages, tag).reply, message: exit.value } }
+  }
+  const failure = Option.getOrUndefined(Cause.findErrorOption(exit.cause)) as AskError | undefined
+  if (failure?._tag === "AskTimeout") return undefined
+  const refusal = isRefusal(failure) ? failure : undefined
+  return refusal === undefined && isAsk(messages.definition[tag] as Ask)
+    ? { kind: "Failure", body: { codec: answersOf(messages, tag).failure, message: failure } }
+    : { kind: "Refusal", body: { codec: refusals, message: refusal } }
 }
 
 declare const Refusable: ActorStopped | HandlerFailed | Misunderstood
 
-const isRefusal = Schema.is(Schema.Union([ActorStopped, HandlerFailed, Misunderstood]))
+const isRefusal = Schema.is(Refusal)
 
 const pathOf = ({ path, serial }: Target): string => (serial === 0 ? path : `$${serial.toString(36)}`)

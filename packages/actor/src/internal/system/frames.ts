@@ -1,7 +1,7 @@
 /** What systems of actors say to each other. */
 import { Codec, Reader, type Writer } from "@troupe/transport"
 import { Schema } from "effect"
-import { ActorStopped, HandlerFailed, MailboxFull, Misunderstood } from "../../ActorRef.ts"
+import { ActorStopped, HandlerFailed, MailboxFull, Misunderstood, Unreachable } from "../../ActorRef.ts"
 
 /** Where an actor is: by its number in one life of a system or, where that is 0, by its path. */
 export interface Target {
@@ -40,7 +40,7 @@ export type Frame =
 /** To be written, or as it was read. */
 export type Body = { readonly codec: Codec.Codec<any>; readonly message: unknown } | { readonly bytes: Uint8Array }
 
-export const Refusal = Schema.Union([ActorStopped, HandlerFailed, MailboxFull, Misunderstood])
+export const Refusal = Schema.Union([ActorStopped, HandlerFailed, MailboxFull, Misunderstood, Unreachable])
 export const refusals = Codec.binary(Refusal as unknown as Codec.MessageSchema<typeof Refusal.Type>)
 
 /** `Ask` stands at two places: the second has a trace before the body. */
