@@ -117,7 +117,7 @@ const setRange = <E extends Entry>(
   end: number,
   shift: number
 ): Branch<E> => {
-  const copy = branch.slice()
+  let copy = branch.slice()
   let i = start
   while (i < end) {
     const h = Math.floor(order[i]! / indexes)
@@ -128,8 +128,7 @@ const setRange = <E extends Entry>(
     const at = indexOf(bitmap, bit)
     if ((bitmap & bit) === 0) {
       added++
-      copy[0] = bitmap | bit
-      copy.splice(at, 0, entries[order[i]! % indexes]!)
+      copy = grown(copy, bitmap | bit, at, entries[order[i]! % indexes]!)
       i++
     }
     const child = copy[at] as Node<E>
@@ -157,15 +156,20 @@ const setIn = <E extends Entry>(branch: Branch<E>, entry: E, h: number, shift: n
   const bitmap = bitmapOf(branch)
   const bit = bitOf(h, shift)
   const at = indexOf(bitmap, bit)
-  const copy = branch.slice()
   if ((bitmap & bit) === 0) {
     added++
-    copy[0] = bitmap | bit
-    copy.splice(at, 0, entry)
-  } else {
-    const child = branch[at] as Node<E>
-    copy[at] = isBranch(child) ? setIn(child, entry, h, shift + bits) : setAt(child, entry, h, shift + bits)
+    return grown(branch, bitmap | bit, at, entry)
   }
+  const copy = branch.slice()
+  const child = branch[at] as Node<E>
+  copy[at] = isBranch(child) ? setIn(child, entry, h, shift + bits) : setAt(child, entry, h, shift + bits)
+  return copy
+}
+
+/** Exactly as long as it has to be: to an array that grows in place, room to spare is given. */
+const grown = <E extends Entry>(branch: Branch<E>, bitmap: number, at: number, entry: E): Array<number | Node<E>> => {
+  const copy = branch.toSpliced(at, 0, entry)
+  copy[0] = bitmap
   return copy
 }
 

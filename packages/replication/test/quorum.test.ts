@@ -213,7 +213,7 @@ describe("a coordinator", () => {
     all.ask("n1", [put("x", 7)])
     all.passes = () => true
     all.ask("n2", [get("x")])
-    expect(Trie.get(all.states.get("n3")!.registers.byKey, "x")!.copy.value).toEqual([{ key: "x", value: 7 }])
+    expect(Trie.get(all.states.get("n3")!.registers.byKey, "x")!.copy.first).toEqual({ key: "x", value: 7 })
   })
 
   it("answers a read when a write quorum holds it (Attiya, Bar-Noy, Dolev 1995): R = 2 is not enough where W = 4", () => {

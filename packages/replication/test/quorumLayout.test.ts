@@ -24,9 +24,10 @@ const copy = {
   version: ballot,
   past: [none, { counter: 2 ** 40, node: -1, life: 0 }],
   now: 1.7e12 + 0.5,
-  value: ["ä✓"]
+  first: "ä✓",
+  rest: []
 }
-const gone = { version: none, past: [], now: 0, value: [] }
+const gone = { version: none, past: [], now: 0, first: undefined, rest: [] }
 const [key, other] = ["key\u0000\u00ff", "\u0100✓𝄞"]
 
 const messages: ReadonlyArray<Message> = [
@@ -127,7 +128,7 @@ describe("what goes to a node together", () => {
     _tag: "Accept",
     round: 1,
     key,
-    copy: { ...copy, value: [{ text: "x".repeat(size / 2), bytes: new Uint8Array(size / 2) }] }
+    copy: { ...copy, first: { text: "x".repeat(size / 2), bytes: new Uint8Array(size / 2) } }
   })
 
   it("is in messages of about four mebibytes, in its order, and what is larger goes alone", () => {

@@ -25,7 +25,7 @@ export const isBelow = (a: Ballot, b: Ballot): boolean => compare(a, b) < 0
 export const highest = (a: Ballot, b: Ballot): Ballot => (isBelow(a, b) ? b : a)
 
 /** Made lately. Most keys have ballots that other keys have too, and a register keeps two of them. */
-const shared: Array<Ballot> = Array.from({ length: 1024 }, () => none)
+const shared: Array<Ballot> = Array.from({ length: 16_384 }, () => none)
 
 export const make = (counter: number, node: number, life: number): Ballot => {
   const at = (counter * 31 + node) & (shared.length - 1)

@@ -23,7 +23,9 @@ export const bundles = <A extends Ask | Vote>(all: ReadonlyArray<A>): ReadonlyAr
 }
 
 const sizeOf = (each: Ask | Vote): number =>
-  64 + each.key.length + ("copy" in each && each.copy !== undefined ? weightOf(each.copy.value) : 0)
+  64 +
+  each.key.length +
+  ("copy" in each && each.copy !== undefined ? weightOf(each.copy.first) + weightOf(each.copy.rest) : 0)
 
 /** Of plain data: what its texts and bytes take, and a little for all else. */
 const weightOf = (value: unknown): number => {

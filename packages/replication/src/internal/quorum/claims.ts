@@ -4,6 +4,7 @@
 import type { Card } from "@troupe/actor"
 import * as Trie from "../../Trie.ts"
 import { isBelow } from "./ballots.ts"
+import { updatesOf } from "./registers.ts"
 import type { State } from "./state.ts"
 
 export const assumes: Card.Card["assumes"] = {
@@ -24,7 +25,7 @@ export const guarantees: Card.Card<State>["guarantees"] = [
         for (const { copy, key } of Trie.from(state.registers.byKey)) {
           const { counter, life, node } = copy.version
           const version = JSON.stringify([key, counter, node, life])
-          const value = JSON.stringify(copy.value)
+          const value = JSON.stringify(updatesOf(copy))
           if ((values.get(version) ?? value) !== value) return false
           values.set(version, value)
         }

@@ -281,7 +281,7 @@ export class FrontEnd {
       get: (key) => stateOf(machine, Registers.get(registers, key).copy),
       *from(hash) {
         for (const { copy, key } of Trie.from(registers.byKey, hash)) {
-          if (copy.value.length > 0) yield [key, stateOf(machine, copy)] as const
+          if (!Registers.isNothing(copy)) yield [key, stateOf(machine, copy)] as const
         }
       }
     }

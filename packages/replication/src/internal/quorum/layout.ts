@@ -7,7 +7,7 @@ import { Schema } from "effect"
 import type * as Machine from "../../Machine.ts"
 import { type Ballot, make } from "./ballots.ts"
 import type { Ask, Message, Record, Vote } from "./messages.ts"
-import type { Copy, Entry } from "./registers.ts"
+import { type Copy, dumpOf, type Entry, updatesOf } from "./registers.ts"
 
 /** Raised with each change of what follows it. */
 const version = 1
@@ -147,15 +147,16 @@ const copies = (updates: Codec.Codec<ReadonlyArray<unknown>>): Part<Copy> => ({
     writeAll(ballots, copy.past, into)
     into.float(copy.now)
     const begun = into.beginSized()
-    updates.write(copy.value, into)
+    updates.write(updatesOf(copy), into)
     into.endSized(begun)
   },
-  read: (from) => ({
-    version: ballots.read(from),
-    past: readAll(ballots, from),
-    now: from.float(),
-    value: from.sized(updates)
-  })
+  read: (from) => {
+    const version = ballots.read(from)
+    const past = readAll(ballots, from)
+    const now = from.float()
+    const { first, rest } = dumpOf(from.sized(updates))
+    return { version, past, now, first, rest }
+  }
 })
 
 // ------------------------------------------------------------------------------------------------- asks, votes, entries

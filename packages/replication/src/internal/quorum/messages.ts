@@ -67,7 +67,13 @@ export type Record = ReadonlyArray<Entry>
 
 /** A copy, of a machine. */
 export const copyOf = ({ update }: Machine.Any) =>
-  Schema.Struct({ version: Ballot, past: Schema.Array(Ballot), now: Schema.Finite, value: Schema.Array(update) })
+  Schema.Struct({
+    version: Ballot,
+    past: Schema.Array(Ballot),
+    now: Schema.Finite,
+    first: Schema.optional(update),
+    rest: Schema.Array(update)
+  })
 
 export const schemas = (
   machine: Machine.Any

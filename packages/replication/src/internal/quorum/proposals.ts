@@ -54,7 +54,7 @@ export const keepHouse = (turn: Turn): void => {
   for (const { copy, key } of Trie.from(turn.registers.byKey, turn.kept)) {
     if (left-- === 0) return
     turn.kept = Trie.hash(key) + 1
-    if (!turn.isInCharge(key, copy) || copy.value.length === 0) continue
+    if (!turn.isInCharge(key, copy) || Registers.isNothing(copy)) continue
     const at = { now: Math.max(now, copy.now), random: () => act.random() }
     if (machine.housekeeping!.due(stateOf(machine, copy), at).length === 0) continue
     if (Trie.get(turn.proposals, key) === undefined)
@@ -111,8 +111,11 @@ const decide = (turn: Turn, proposal: Proposal): void => {
   if (adopted === undefined && attempts.some((attempt) => Registers.mayContain(newest, attempt.ballot))) {
     return lose(turn, proposal)
   }
-  const outcome = adopted === undefined ? execute(turn, newest, waiting) : { ...newest, responses: adopted.responses }
-  if (outcome.value === newest.value && holders(votes, newest.version, turn.self) >= turn.self.options.writeQuorum) {
+  const outcome =
+    adopted === undefined
+      ? execute(turn, newest, waiting)
+      : { responses: adopted.responses, now: newest.now, isChanged: false, dump: newest }
+  if (!outcome.isChanged && holders(votes, newest.version, turn.self) >= turn.self.options.writeQuorum) {
     answer(turn, proposal, outcome.responses)
   } else accept(turn, proposal, outcome)
 }
@@ -120,12 +123,14 @@ const decide = (turn: Turn, proposal: Proposal): void => {
 interface Outcome {
   readonly now: number
   readonly responses: ReadonlyArray<unknown>
-  readonly value: ReadonlyArray<unknown>
+  readonly isChanged: boolean
+  readonly dump: Registers.Dump
 }
 
-const accept = (turn: Turn, proposal: Proposal, { now, responses, value }: Outcome): void => {
+const accept = (turn: Turn, proposal: Proposal, { dump, now, responses }: Outcome): void => {
   const { attempts, ballot, key, newest } = proposal
-  const copy = { version: ballot, past: Registers.pastOf(newest, ballot), now, value }
+  const { first, rest } = dump
+  const copy = { version: ballot, past: Registers.pastOf(newest, ballot), now, first, rest }
   const round = ++turn.round
   const votes = turn.noVotes(key)
   put(turn, {
@@ -155,13 +160,14 @@ const execute = (turn: Turn, newest: Registers.Copy, waiting: ReadonlyArray<Pend
     for (const update of updates) state = machine.apply(state, update)
     isChanged ||= updates.length > 0
   }
-  return { responses, now: at.now, value: isChanged ? [...machine.dump(state)] : newest.value }
+  return { responses, now: at.now, isChanged, dump: isChanged ? Registers.dumpOf([...machine.dump(state)]) : newest }
 }
 
 /** The state of a key's machine. */
-export const stateOf = (machine: Machine.Any, { value }: Registers.Copy): unknown => {
-  let state = machine.init
-  for (const update of value) state = machine.apply(state, update)
+export const stateOf = (machine: Machine.Any, { first, rest }: Registers.Dump): unknown => {
+  if (first === undefined) return machine.init
+  let state = machine.apply(machine.init, first)
+  for (let i = 0; i < rest.length; i++) state = machine.apply(state, rest[i])
   return state
 }
 

@@ -6,8 +6,16 @@
 import * as Trie from "../../Trie.ts"
 import { type Ballot, highest, isBelow, isSame, none } from "./ballots.ts"
 
-/** The state of a key's machine, as the updates that `dump` makes of it: none, and the key is gone. */
-export interface Copy {
+/**
+ * The state of a key's machine, as the updates that `dump` makes of it. Most are of one update, which takes half the room
+ * outside a list. Of none, the key is gone.
+ */
+export interface Dump {
+  readonly first?: unknown
+  readonly rest: ReadonlyArray<unknown>
+}
+
+export interface Copy extends Dump {
   readonly version: Ballot
   /**
    * Of each other node the latest of its changes that this one builds on. An entry of node -1: what builds on forgotten
@@ -16,7 +24,6 @@ export interface Copy {
   readonly past: ReadonlyArray<Ballot>
   /** The latest time of day that it was executed at. */
   readonly now: number
-  readonly value: ReadonlyArray<unknown>
 }
 
 export interface Register {
@@ -47,6 +54,8 @@ export type Entry =
   /** These hold nothing, and so do they everywhere, or nothing was ever held. */
   | { readonly _tag: "Forgotten"; readonly keys: ReadonlyArray<string>; readonly floor: Ballot }
 
+const nothing: ReadonlyArray<never> = []
+
 export const empty: Registers = { life: 0, byKey: Trie.empty, floor: none, gone: Trie.empty, accepted: 0 }
 
 /** The copy of a key that is not there. */
@@ -54,13 +63,14 @@ export const absent = (floor: Ballot): Copy => ({
   version: none,
   past: floor.counter === 0 ? [] : [{ counter: floor.counter, node: -1, life: 0 }],
   now: 0,
-  value: []
+  first: undefined,
+  rest: nothing
 })
 
 export const get = ({ byKey, floor }: Registers, key: string): Register =>
   Trie.get(byKey, key) ?? { key, promised: floor, copy: absent(floor) }
 
-const isGone = ({ copy }: Register): boolean => copy.value.length === 0
+const isGone = ({ copy }: Register): boolean => isNothing(copy)
 
 /** How many keys hold something. */
 export const held = ({ byKey, gone }: Registers): number => byKey.size - gone.size
@@ -128,6 +138,16 @@ const entryOf = ({ copy, key, promised }: Register): Entry => {
 }
 
 // ------------------------------------------------------------------------------------------------------------- copies
+
+export const isNothing = ({ first }: Dump): boolean => first === undefined
+
+export const updatesOf = ({ first, rest }: Dump): ReadonlyArray<unknown> =>
+  first === undefined ? nothing : rest.length === 0 ? [first] : [first, ...rest]
+
+export const dumpOf = (updates: ReadonlyArray<unknown>): Dump => ({
+  first: updates[0],
+  rest: updates.length > 1 ? updates.slice(1) : nothing
+})
 
 /** Whether a copy is of a change, or builds on it. */
 export const contains = ({ past, version }: Copy, change: Ballot): boolean =>

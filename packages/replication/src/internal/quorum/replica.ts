@@ -51,7 +51,7 @@ const accept = (
   const next = ahead ? after(version) : version
   if (before === undefined || !isSame(before.copy.version, version)) {
     // What was forgotten as gone does not come back: the floor is its version at least.
-    const isForgotten = before === undefined && copy.value.length === 0 && isSame(version, promised)
+    const isForgotten = before === undefined && Registers.isNothing(copy) && isSame(version, promised)
     if (isBelow(version, promised) || isForgotten) {
       if (round === 0) return undefined
       return { _tag: "Refused", round, key, promised, ...(before === undefined ? { absent: true } : {}) }
