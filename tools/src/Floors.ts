@@ -17,7 +17,7 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
 ]
 
 /** Apps that others start, above all packages and below the other apps. */
-export const startedApps: ReadonlySet<string> = new Set(["kv"])
+export const startedApps: ReadonlySet<string> = new Set(["kv", "chat"])
 
 /** Imported by tests, benchmarks and apps alone; so is every `@troupe/x/testing`. */
 export const verification: ReadonlySet<string> = new Set(["consistency", "simulation", "model-checker"])

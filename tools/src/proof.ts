@@ -1,7 +1,7 @@
 /**
  * The long proof of a package, seed by seed in simulated worlds: `npm run proof -- mutex --seeds 2000`.
  *
- * Each `packages/<package>/proof/*.proof.ts` exports as default the worlds that it holds its algorithms to. Seeds are
+ * Each `proof/*.proof.ts` of a package, or an app, exports as default the worlds that it holds its algorithms to. Seeds are
  * shared out among threads; what they come to does not depend on how. Prints a table, or with `--json` the same as JSON,
  * and exits with 1 where a run broke a guarantee or took longer to go on than its bound.
  */
@@ -95,7 +95,7 @@ export const table = (rows: ReadonlyArray<Row>): string => {
 }
 
 const proofsOf = async (room: string): Promise<ReadonlyArray<Proof>> => {
-  const files = globSync(`packages/${room}/proof/*.proof.ts`, { cwd: root }).toSorted()
+  const files = globSync(`{packages,apps}/${room}/proof/*.proof.ts`, { cwd: root }).toSorted()
   const loaded = await Promise.all(files.map((file) => import(pathToFileURL(join(root, file)).href)))
   return loaded.flatMap((each: { readonly default: ReadonlyArray<Proof> }) => each.default)
 }
@@ -179,9 +179,7 @@ const main = async (): Promise<number> => {
   )
   if (chosen.length === 0 || ![seeds, first, jobs].every((each) => Number.isSafeInteger(each) && each >= 1)) {
     const known = [...new Set(all.map(({ algorithm }) => algorithm))].join(", ")
-    console.error(
-      known === "" ? `${usage}. There is no packages/${room}/proof/*.proof.ts.` : `${usage}\nThere are ${known}.`
-    )
+    console.error(known === "" ? `${usage}. There is no proof/*.proof.ts of ${room}.` : `${usage}\nThere are ${known}.`)
     return 1
   }
   const shares = chosen.flatMap((proof) =>

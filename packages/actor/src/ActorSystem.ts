@@ -43,7 +43,7 @@ import {
   type Scope,
   Stream
 } from "effect"
-import { Channel, type ChannelInUse, type Codec, type NodeId, Transport } from "@troupe/transport"
+import { Channel, type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import type { ActorRef } from "./ActorRef.ts"
 import { type Behavior, provide, type SpawnOptions } from "./Behavior.ts"
 import type { NameTaken, NoSuchActor } from "./internal/system/failures.ts"
@@ -205,7 +205,7 @@ const Address = Schema.Struct({ node: Schema.String, life: Schema.Int, serial: S
  * References to actors as parts of messages. One that is sent to another node is a reference to the same actor there, in
  * this life of it: not to one that is spawned in its place later.
  */
-export const Ref = <D extends Definition>(messages: Messages<D>): Codec.MessageSchema<ActorRef<D>> =>
+export const Ref = <D extends Definition>(messages: Messages<D>): Schema.Codec<ActorRef<D>, any> =>
   Address.pipe(
     Schema.decodeTo(
       Schema.declare((value: unknown): value is ActorRef<D> => value instanceof Cell || value instanceof RemoteRef),

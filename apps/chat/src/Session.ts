@@ -1,0 +1,148 @@
+/**
+ * A user's session: takes the lines that the user types, and shows what happens in the room that the user is in.
+ *
+ * It is an actor, so that lines are taken one after the other, and what the room tells comes in between, never within. When
+ * its connection ends it is stopped, and whoever watches it, such as its room, is told.
+ */
+import { type ActorRef, ActorSystem, Behavior } from "@troupe/actor"
+import { Effect } from "effect"
+import { type History, isName, type Person, type Post, type Room, Rooms, type Screen, Session } from "./Words.ts"
+
+interface Entered {
+  readonly name: string
+  readonly room: ActorRef<typeof Room.definition>
+  readonly history: ActorRef<typeof History.definition>
+}
+
+interface State {
+  readonly entered: Entered | undefined
+}
+
+type Self = Behavior.Self<typeof Session.definition>
+
+const help = [
+  "* /join <room>   enter a room, and leave the one before",
+  "* /who           who is in it, and on which node",
+  "* /history [n]   the last n posts of it, 20 by default",
+  "* /leave, /quit",
+  "* Anything else is a post. It is shown, with its number, when it is on disk."
+]
+
+/** Characters of a post. */
+export const longest = 2_000
+
+/** Lines that wait for it; of more, the oldest are left out. */
+const capacity = 10_000
+
+export const postLine = ({ node, text, time, user }: Post): string => `[${time} ${node}] ${user}: ${text}`
+
+const personLine = ({ node, user }: Person): string => `${user}@${node}`
+
+export const session = (
+  user: string,
+  screen: Screen
+): Behavior.Behavior<typeof Session.definition, ActorSystem.ActorSystem> => {
+  const { show } = screen
+
+  const join = (state: State, name: string, self: Self) =>
+    Effect.gen(function* () {
+      if (!isName(name)) {
+        show([`! "${name}" is no name of a room: up to 32 letters, digits, - and _`])
+        return state
+      }
+      const system = yield* ActorSystem.ActorSystem
+      const rooms = yield* system.at(Rooms, "rooms")
+      const room = yield* rooms.ask({ _tag: "Open", room: name })
+      leave(state, self)
+      const history = yield* room.ask({ _tag: "Enter", user, session: self.ref })
+      show([`* You are in ${name}. /help tells what you can do.`])
+      const next = { entered: { name, room, history } }
+      return yield* who(next)
+    })
+
+  const leave = ({ entered }: State, self: Self): State => {
+    entered?.room.tell({ _tag: "Leave", user, session: self.ref })
+    return { entered: undefined }
+  }
+
+  const inRoom = <E, R>(state: State, then: (entered: Entered) => Effect.Effect<ReadonlyArray<string>, E, R>) =>
+    Effect.gen(function* () {
+      show(state.entered === undefined ? ["! You are in no room. /join one"] : yield* then(state.entered))
+      return state
+    })
+
+  const who = (state: State) =>
+    inRoom(state, ({ name, room }) =>
+      Effect.map(room.ask({ _tag: "Who" }), (people) => [`* In ${name}: ${people.map(personLine).join(", ")}`])
+    )
+
+  const read = (state: State, words: string) =>
+    inRoom(state, ({ history, name }) => {
+      const last = words === "" ? 20 : Number(words)
+      if (!Number.isSafeInteger(last) || last < 1) return Effect.succeed([`! /history takes a number, not "${words}"`])
+      return Effect.map(history.ask({ _tag: "Read", last }), (posts) => [
+        ...posts.map(postLine),
+        `* ${posts.length} posts of ${name}`
+      ])
+    })
+
+  /** Its room shows it, once it is on disk. */
+  const say = (state: State, text: string) =>
+    inRoom(state, ({ history }) =>
+      text.length > longest
+        ? Effect.succeed([`! A post has up to ${longest} characters`])
+        : Effect.as(history.ask({ _tag: "Add", user, text }), [])
+    )
+
+  const obey = (state: State, line: string, self: Self) => {
+    const [, command, words = ""] = /^\/(\S+)\s*(.*)$/.exec(line) ?? []
+    switch (command) {
+      case undefined:
+        return line === "" ? Effect.succeed(state) : say(state, line)
+      case "join":
+        return join(state, words.trim(), self)
+      case "who":
+        return who(state)
+      case "history":
+        return read(state, words.trim())
+      case "leave":
+        return Effect.sync(() => leave(state, self))
+      case "quit":
+        return Effect.sync(() => (self.stop(), state))
+      case "help":
+        return Effect.sync(() => (show(help), state))
+      default:
+        return Effect.sync(() => (show([`! There is no /${command}. /help tells what there is`]), state))
+    }
+  }
+
+  return Behavior.effect(Session, {
+    mailbox: { capacity, onFull: "drop-oldest" },
+    init: () => Effect.succeed<State>({ entered: undefined }),
+    on: {
+      // What a user asked for in vain ends nothing. What was not answered in time may have been done.
+      Typed: (state, { line }, self) =>
+        Effect.catch(obey(state, line.trim(), self), ({ message }) =>
+          Effect.sync(() => (show([`! ${message}`]), state))
+        ),
+
+      Said: (state, { posts, room }) =>
+        Effect.sync(() => {
+          if (state.entered?.name === room) show(posts.map(postLine))
+          return state
+        }),
+
+      Moved: (state, { came, gone, room }) =>
+        Effect.sync(() => {
+          if (state.entered?.name !== room) return state
+          const others = came.filter((person) => person.user !== user)
+          show([
+            ...others.map((person) => `* ${personLine(person)} is here`),
+            ...gone.map((person) => `* ${personLine(person)} is gone`)
+          ])
+          return state
+        })
+    },
+    onStop: () => screen.end()
+  })
+}
