@@ -16,7 +16,6 @@ const execArgv = ["--conditions=@troupe/source"]
 
 interface Options {
   readonly handlerTimeout?: number
-  readonly deaths?: number
   readonly supervision?: Supervision.Supervision
 }
 
@@ -33,11 +32,10 @@ const inThreads = (threads: number, { deaths, supervision, ...options }: Options
     started.push(worker)
     return worker
   }
-  const dispatcher = Server.multiThreaded({ threads, spawn, ...(deaths === undefined ? {} : { deaths }) })
-  return ActorSystem.spawn(Server.make(Kitchen, { dispatcher, ...options }), {
-    name: "kitchen",
-    ...(supervision === undefined ? {} : { supervision })
-  }).pipe(Effect.provide(NodeWorker.layerPlatform))
+  const dispatcher = Server.multiThreaded({ threads, spawn })
+  return ActorSystem.spawn(Server.make(Kitchen, { dispatcher, ...options }), { name: "kitchen" }).pipe(
+    Effect.provide(NodeWorker.layerPlatform)
+  )
 }
 
 const dispatchers = {
@@ -286,19 +284,29 @@ describe("a server, multi-threaded", () => {
     })
   )
 
+  const threadsOf = (script: string, deaths: number) =>
+    Effect.gen(function* () {
+      const spawn = (): Worker => new Worker(script, { eval: true })
+      const dispatcher = Server.multiThreaded({ threads: 1, spawn, deaths })
+      return yield* ActorSystem.spawn(Server.make(Kitchen, { dispatcher }), {
+        name: "kitchen",
+        supervision: Supervision.resume
+      })
+    }).pipe(Effect.provide(NodeWorker.layerPlatform))
+
   it.live("a thread that dies is replaced, but not for ever: then the server has failed", () =>
     within(
       Effect.gen(function* () {
-        const started: Array<Worker> = []
-        const kitchen = yield* inThreads(1, { deaths: 1, supervision: Supervision.resume }, started)
-        const quits = Effect.flip(kitchen.ask({ _tag: "Quit" }, { timeout: Infinity }))
-        const failed = yield* quits
-        expect(failed).toMatchObject({ _tag: "HandlerFailed", cause: { _tag: "ThreadDied" } })
-        expect(failed.message).toContain("exited with code: 3")
-        expect(yield* cook(kitchen, "rice")).toBe("rice, cooked")
-        expect(yield* quits).toMatchObject({ _tag: "HandlerFailed" })
+        const script = `const { parentPort } = require("node:worker_threads")
+          parentPort.on("message", () => process.exit(3))
+          parentPort.postMessage([0])`
+        const kitchen = yield* threadsOf(script, 1)
+        for (let i = 0; i < 2; i++) {
+          const failed = yield* Effect.flip(cook(kitchen, "rice"))
+          expect(failed).toMatchObject({ _tag: "HandlerFailed", cause: { _tag: "ThreadDied", actor: "kitchen" } })
+          expect(failed.message).toContain("exited with code: 3")
+        }
         expect(yield* Effect.flip(cook(kitchen, "rice"))).toMatchObject({ _tag: "ActorStopped" })
-        expect(started.length).toBe(2)
       })
     )
   )
@@ -306,11 +314,7 @@ describe("a server, multi-threaded", () => {
   it.live("a thread that cannot start has died", () =>
     within(
       Effect.gen(function* () {
-        const spawn = () => new Worker("throw new Error('no oven')", { eval: true })
-        const dispatcher = Server.multiThreaded({ threads: 1, spawn, deaths: 0 })
-        const kitchen = yield* ActorSystem.spawn(Server.make(Kitchen, { dispatcher })).pipe(
-          Effect.provide(NodeWorker.layerPlatform)
-        )
+        const kitchen = yield* threadsOf("throw new Error('no oven')", 0)
         const failed = yield* Effect.flip(cook(kitchen, "rice"))
         expect(failed).toMatchObject({ _tag: "HandlerFailed", cause: { _tag: "ThreadDied" } })
         expect(failed.message).toContain("no oven")

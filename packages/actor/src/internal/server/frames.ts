@@ -10,4 +10,4 @@ export type Outcome = "reply" | "failure" | "told" | "defect" | "interrupted"
 
 export type Answer = readonly [id: number, outcome: Outcome, bytes: Uint8Array | undefined]
 
-export const defects = Codec.json(Schema.Defect() as unknown as Codec.MessageSchema<unknown>)
+export const defects = Codec.json(Schema.Defect({ includeStack: true }) as unknown as Codec.MessageSchema<unknown>)

@@ -8,14 +8,10 @@ export const Kitchen = Messages.make("kitchen", {
   Cook: Messages.ask({ dish: Schema.String }, { reply: Schema.String, failure: Burnt }),
   /** Answers after so long. */
   Wait: Messages.ask({ millis: Schema.Int }, { reply: Schema.Int }),
-  /** Computes for so long. */
-  Chop: Messages.ask({ millis: Schema.Int }, { reply: Schema.Int }),
   /** Never gives the thread back. */
   Loop: Messages.ask({}, { reply: Schema.Int }),
   Break: Messages.ask({ why: Schema.String }, { reply: Schema.Int }),
   Drop: Messages.tell({ why: Schema.String }),
-  /** Ends the thread that it runs on. */
-  Quit: Messages.ask({}, { reply: Schema.Int }),
   /** Answers with what is none of the reply's. */
   Lie: Messages.ask({}, { reply: Schema.Int }),
   /** How many of the waits were interrupted on this thread. */
@@ -28,18 +24,12 @@ export const handlers: Server.Handlers<typeof Kitchen.definition> = {
   Cook: ({ dish }) => (dish === "toast" ? Effect.fail(new Burnt({ dish })) : Effect.succeed(`${dish}, cooked`)),
   Wait: ({ millis }) =>
     Effect.onInterrupt(Effect.delay(Effect.succeed(millis), millis), () => Effect.sync(() => void interrupted++)),
-  Chop: ({ millis }) =>
-    Effect.sync(() => {
-      for (const end = performance.now() + millis; performance.now() < end;);
-      return millis
-    }),
   Loop: () =>
     Effect.sync(() => {
       for (;;);
     }),
   Break: ({ why }) => Effect.die(new Error(why)),
   Drop: ({ why }) => Effect.fail(why),
-  Quit: () => Effect.sync(() => process.exit(3)),
   Lie: () => Effect.succeed("four" as never),
   Interrupted: () => Effect.sync(() => interrupted)
 }
