@@ -29,10 +29,11 @@ export class TracedQuestion extends Question {
 
   override end(exit: Exit.Exit<any, any>): void {
     if (this.exit !== undefined) return
-    super.end(exit)
     const { open } = this
     this.open = none
+    // Who waits for it goes on at once.
     for (const span of open) this.onEnd(span, exit)
+    super.end(exit)
   }
 }
 
