@@ -22,6 +22,9 @@ export const startedApps: ReadonlySet<string> = new Set(["kv", "chat"])
 /** Imported by tests, benchmarks and apps alone; so is every `@troupe/x/testing`. */
 export const verification: ReadonlySet<string> = new Set(["consistency", "simulation", "model-checker"])
 
+/** Verification stands on it, and tries whole systems of it. */
+export const beneathVerification = "actor"
+
 /** What an algorithm takes of `@troupe/transport`: the seam, not what carries the messages. */
 export const transportSeam: ReadonlySet<string> = new Set([
   "Channel",
