@@ -26,7 +26,7 @@ const here = (dispatcher: Server.Here, { supervision, ...options }: Options = {}
   })
 
 /** Notes each thread that is started. */
-const inThreads = (threads: number, { deaths, supervision, ...options }: Options = {}, started: Array<Worker> = []) => {
+const inThreads = (threads: number, options: Pick<Options, "handlerTimeout"> = {}, started: Array<Worker> = []) => {
   const spawn = (): Worker => {
     const worker = new Worker(module, { execArgv })
     started.push(worker)
