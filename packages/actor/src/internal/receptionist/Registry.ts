@@ -1,0 +1,281 @@
+/**
+ * Who is registered on each node, as one node knows it. A node owns its entries; others repeat what it said. They are told of
+ * its changes, and compare how many they have heard of again and again: what was lost is fetched.
+ *
+ * Each of these comparisons has a number, and carries the number that came from the other side last. So it is known of a
+ * message whether it was sent after another one was received: one that was under way when its node died, or in an earlier
+ * life of it, brings nothing back.
+ */
+import type { NodeId } from "@troupe/transport"
+import type { Cell } from "../system/Cell.ts"
+import type { Remote } from "../system/Remote.ts"
+import { type Key, type Listed, Listings } from "./Listings.ts"
+import { type Change, type Entry, mostAtOnce, mostEntries, type Said } from "./talk.ts"
+
+/** What is sent to the receptionist of another node. */
+export type Tell = (node: NodeId.NodeId, message: Said<"Compare" | "Changed" | "Fetch" | "Part">) => void
+
+interface Own extends Listed {
+  readonly cell: Cell
+  readonly entry: () => Entry
+  /** Nobody is to be told of its end any more. */
+  readonly release: () => void
+}
+
+/** What is known of another node. */
+class Peer {
+  readonly node: NodeId.NodeId
+  /** Of what is known: 0 where nothing is. */
+  life = 0
+  version = 0
+  entries = new Map<number, Listed>()
+  /** It is taken for dead: its entries are not listed. */
+  isHidden = false
+  /** What answers a later round than this is news, of whichever life. */
+  after = 0
+  /** The latest that came from it. */
+  heardLife = 0
+  heardRound = 0
+  /** What has come of its entries at one version. */
+  parts:
+    | { readonly life: number; readonly version: number; readonly byPart: Map<number, ReadonlyArray<Entry>> }
+    | undefined
+
+  constructor(node: NodeId.NodeId) {
+    this.node = node
+  }
+}
+
+export class Registry {
+  readonly listings: Listings
+  private readonly node: NodeId.NodeId
+  private readonly life: number
+  private readonly remote: Remote | undefined
+  private readonly tell: Tell
+  private readonly onNews: () => void
+  private readonly own = new Map<number, Own>()
+  private readonly owned = new Map<Cell, Map<string, Own>>()
+  private readonly peers = new Map<NodeId.NodeId, Peer>()
+  private lastId = 0
+  private version = 0
+  private round = 0
+  /** What others have not been told yet. */
+  private untold: Array<Change> = []
+
+  /** `onNews`: others are to be told, by `flush`. */
+  constructor(life: number, remote: Remote | undefined, tell: Tell, onNews: () => void) {
+    this.node = remote?.node ?? ""
+    this.life = life
+    this.remote = remote
+    this.tell = tell
+    this.onNews = onNews
+    this.listings = new Listings(this.node)
+    for (const node of remote?.nodes ?? []) if (node !== this.node) this.peers.set(node, new Peer(node))
+  }
+
+  // --------------------------------------------------------------------------------------------------- what is its own
+
+  get isFull(): boolean {
+    return this.own.size >= mostEntries
+  }
+
+  has(key: Key, cell: Cell): boolean {
+    return this.owned.get(cell)?.has(key.name) ?? false
+  }
+
+  register({ messages, name }: Key, cell: Cell): void {
+    const id = ++this.lastId
+    const told = (): void => {
+      for (const own of [...(this.owned.get(cell)?.values() ?? [])]) this.remove(own)
+      this.listings.tell()
+    }
+    const own: Own = {
+      ...{ node: this.node, id, key: name, messages: messages.name, cell },
+      refer: () => cell,
+      entry: () => {
+        const { life, path, serial } = this.remote!.export(cell)
+        return { id, key: name, messages: messages.name, life, path, serial }
+      },
+      release: () => cell.untold(told)
+    }
+    this.own.set(id, own)
+    const keys = this.owned.get(cell) ?? new Map<string, Own>()
+    this.owned.set(cell, keys.set(name, own))
+    this.changed(this.remote === undefined ? { id } : { id, entry: own.entry() })
+    this.listings.add(own)
+    this.listings.tell()
+    cell.onEnd(told)
+  }
+
+  deregister({ name }: Key, cell: Cell): void {
+    const own = this.owned.get(cell)?.get(name)
+    if (own === undefined) return
+    this.remove(own)
+    this.listings.tell()
+  }
+
+  private remove(own: Own): void {
+    own.release()
+    this.own.delete(own.id)
+    const keys = this.owned.get(own.cell)
+    keys?.delete(own.key)
+    if (keys?.size === 0) this.owned.delete(own.cell)
+    this.changed({ id: own.id })
+    this.listings.remove(own)
+  }
+
+  private changed(change: Change): void {
+    this.version++
+    if (this.peers.size > 0 && this.untold.push(change) === 1) this.onNews()
+  }
+
+  /** Everybody is told what has changed since. */
+  flush(): void {
+    const { node, life, untold } = this
+    this.untold = []
+    for (let at = 0; at < untold.length; at += mostAtOnce) {
+      const before = this.version - untold.length + at
+      const changes = untold.slice(at, at + mostAtOnce)
+      for (const peer of this.peers.keys()) this.tell(peer, { _tag: "Changed", node, life, before, changes })
+    }
+  }
+
+  /** Nobody is registered here any more. */
+  leave(): void {
+    for (const own of [...this.own.values()]) this.remove(own)
+    this.flush()
+  }
+
+  // --------------------------------------------------------------------------------------------------------- comparing
+
+  compareAll(asks: boolean): void {
+    for (const peer of this.peers.values()) this.compare(peer, asks)
+  }
+
+  private compare({ heardLife, heardRound, node: to }: Peer, asks: boolean): void {
+    // What others have not been told is not held against them.
+    this.flush()
+    const { node, life, version } = this
+    this.tell(to, { _tag: "Compare", node, life, version, round: ++this.round, heardLife, heardRound, asks })
+  }
+
+  onCompare({ asks, heardLife, heardRound, life, node, round, version }: Said<"Compare">): void {
+    const peer = this.peers.get(node)
+    if (peer === undefined) return
+    peer.heardLife = life
+    peer.heardRound = round
+    if (!this.counts(peer, life, heardLife === this.life ? heardRound : 0)) return this.compare(peer, true)
+    if (version > peer.version) this.fetch(peer)
+    if (asks) this.compare(peer, false)
+  }
+
+  /** Whether it is of the latest life of a node that is not taken for dead. */
+  private counts(peer: Peer, life: number, answered: number): boolean {
+    const isNews = answered > peer.after
+    if (!isNews && (peer.isHidden || (peer.life !== life && peer.life !== 0))) return false
+    if (peer.life !== life) this.begin(peer, life)
+    if (peer.isHidden) this.show(peer)
+    peer.after = Math.max(peer.after, answered)
+    return true
+  }
+
+  /** What an earlier life of it had is gone with that. */
+  private begin(peer: Peer, life: number): void {
+    this.replace(peer, 0, [])
+    peer.life = life
+  }
+
+  /** The node is taken for dead. It is heard of again when it answers what it is asked from now on. */
+  down(node: NodeId.NodeId): void {
+    const peer = this.peers.get(node)
+    if (peer === undefined) return
+    peer.after = this.round
+    peer.isHidden = true
+    for (const listed of peer.entries.values()) this.listings.remove(listed)
+    this.listings.tell()
+  }
+
+  private show(peer: Peer): void {
+    peer.isHidden = false
+    for (const listed of peer.entries.values()) this.listings.add(listed)
+    this.listings.tell()
+  }
+
+  // ------------------------------------------------------------------------------------------------ what others tell
+
+  private fetch({ life, node: to }: Peer): void {
+    this.tell(to, { _tag: "Fetch", node: this.node, life })
+  }
+
+  onFetch({ life, node: to }: Said<"Fetch">): void {
+    if (life !== this.life || !this.peers.has(to)) return
+    this.flush()
+    const { node, version } = this
+    const entries = Array.from(this.own.values(), (own) => own.entry())
+    const parts = Math.max(1, Math.ceil(entries.length / mostAtOnce))
+    for (let part = 0; part < parts; part++) {
+      const some = entries.slice(part * mostAtOnce, (part + 1) * mostAtOnce)
+      this.tell(to, { _tag: "Part", node, life, version, part, parts, entries: some })
+    }
+  }
+
+  onPart({ entries, life, node, part, parts, version }: Said<"Part">): void {
+    const peer = this.peers.get(node)
+    if (peer === undefined || life !== peer.life || version <= peer.version) return
+    if (parts > mostEntries / mostAtOnce || part >= parts) return
+    if (peer.parts?.version !== version || peer.parts.life !== life) {
+      peer.parts = { life, version, byPart: new Map() }
+    }
+    const { byPart } = peer.parts
+    byPart.set(part, entries)
+    if (byPart.size < parts) return
+    this.replace(peer, version, [...byPart.values()].flat())
+  }
+
+  onChanged({ before, changes, life, node }: Said<"Changed">): void {
+    const peer = this.peers.get(node)
+    if (peer === undefined || life !== peer.life || before !== peer.version) return
+    peer.version += changes.length
+    for (const { entry, id } of changes) {
+      if (entry === undefined) this.drop(peer, id)
+      else if (peer.entries.size < mostEntries) this.put(peer, entry)
+    }
+    this.listings.tell()
+  }
+
+  private replace(peer: Peer, version: number, entries: ReadonlyArray<Entry>): void {
+    peer.version = version
+    peer.parts = undefined
+    const ids = new Set(entries.map(({ id }) => id))
+    for (const id of [...peer.entries.keys()]) if (!ids.has(id)) this.drop(peer, id)
+    for (const entry of entries) this.put(peer, entry)
+    this.listings.tell()
+  }
+
+  private put(peer: Peer, entry: Entry): void {
+    // An entry stays what it was: who holds a reference made of it goes on with that one.
+    if (peer.entries.has(entry.id)) return
+    const listed = this.listed(peer.node, entry)
+    peer.entries.set(entry.id, listed)
+    if (!peer.isHidden) this.listings.add(listed)
+  }
+
+  private drop(peer: Peer, id: number): void {
+    const listed = peer.entries.get(id)
+    if (listed === undefined) return
+    peer.entries.delete(id)
+    this.listings.remove(listed)
+  }
+
+  private listed(node: NodeId.NodeId, { id, key, life, messages, path, serial }: Entry): Listed {
+    const made = new Map<unknown, ReturnType<Remote["refer"]>>()
+    return {
+      ...{ node, id, key, messages },
+      refer: (of) => {
+        let ref = made.get(of)
+        if (ref === undefined) made.set(of, (ref = this.remote!.refer(of, node, { life, path, serial })))
+        return ref
+      }
+    }
+  }
+}
