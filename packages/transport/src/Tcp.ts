@@ -26,6 +26,7 @@
 import { Clock, Duration, Effect, Layer, Option, PubSub, Random, Schema, type Scope, Stream } from "effect"
 import * as Tls from "node:tls"
 import type { Channel } from "./Channel.ts"
+import { dataHeaderBytes } from "./internal/frames.ts"
 import { ListenFailed } from "./internal/ListenFailed.ts"
 import * as Address from "./internal/tcp/address.ts"
 import { Node, type NodeOptions } from "./internal/tcp/Node.ts"
@@ -157,6 +158,7 @@ const expose = (node: Node, events: PubSub.PubSub<LinkEvent>): TcpTransport => (
   self: node.self,
   nodes: [node.self, ...node.peers.keys()].sort(Order),
   links: Stream.fromPubSub(events),
+  maxMessageBytes: node.options.maxFrameBytes - (dataHeaderBytes - 4),
   open: <Message>(channel: Channel<Message>, receive: Receive<Message>) =>
     Effect.map(
       Effect.acquireRelease(

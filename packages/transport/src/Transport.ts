@@ -43,6 +43,8 @@ export class Transport extends Context.Service<
     ) => Effect.Effect<Send<Message>, ChannelInUse, Scope.Scope>
     /** What happens to the links of this node, from the moment of subscription. A slow subscriber misses the oldest. */
     readonly links: Stream.Stream<LinkEvent>
+    /** The largest message that it carries, encoded, in bytes. Without: any. */
+    readonly maxMessageBytes?: number
   }
 >()("@troupe/transport/Transport") {}
 
