@@ -23,6 +23,7 @@ const commands = {
   draw: async () => (await import("./commands/draw.ts")).draw,
   bank: async () => (await import("./bank/Command.ts")).bankCommand,
   board: async () => (await import("./board/Command.ts")).boardCommand,
+  chat: async () => (await import("./chat/Command.ts")).chatCommand,
   kv: async () => (await import("./kv/Command.ts")).kvCommand,
   torture: async () => (await import("./commands/torture.ts")).torture
 }
@@ -50,6 +51,7 @@ const troupe = (subcommands: ReadonlyArray<Awaited<ReturnType<(typeof commands)[
       { command: "troupe check mutex/ricart-agrawala", description: "Every interleaving of a small system" },
       { command: "troupe verify history.edn", description: "Is what clients saw linearizable?" },
       { command: "troupe draw history.edn --svg history.svg", description: "A picture of it" },
+      { command: "troupe chat", description: "Rooms on three nodes; with --demo, one of them is killed" },
       { command: "troupe kv", description: "A replicated store for Redis clients; with --demo, one under kills" },
       {
         command: "troupe torture kv",

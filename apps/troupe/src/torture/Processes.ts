@@ -208,7 +208,7 @@ export const awaitAll = (cluster: Cluster, forMillis: number): Effect.Effect<Rea
   })
 
 /** None is of the range that the system hands to outgoing connections: a node that is down finds its port free. */
-const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
+export const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
   const found: Array<number> = []
   for (let port = 10_000 + ((process.pid * 64) % 20_000); found.length < count; port++) {
     if (await isFree(port)) found.push(port)
