@@ -56,55 +56,87 @@ const drain = (cell: Cell): boolean => {
   return true
 }
 
-export const settle = (cell: Cell, result: any): void => {
+const settle = (cell: Cell, result: any): void => {
   if (cell.isAsked) cell.answer(result)
   else cell.state = result
 }
 
-/** The handler that was taken, and those of the messages that follow, in one fiber. */
-export const runEffects = (cell: Cell, limit: number): void => {
-  cell.status = "busy"
-  let left = limit
-  let isFirst = true
-  const mailbox = cell.mailbox!
-  const loop = Effect.whileLoop({
-    while: () => {
-      if (isFirst) {
-        isFirst = false
-        return true
-      }
-      return left-- > 0 && cell.status === "busy" && take(cell, mailbox)
-    },
-    body: () => (cell.isAsked ? Effect.catchCause(cell.effect!, failed(cell)) : cell.effect!),
-    step: (result) => {
-      cell.system.counters.processed++
-      settle(cell, result)
-    }
-  })
-  const fiber = cell.runFork(loop)
-  const { rare } = cell
-  if (fiber.pollUnsafe() === undefined) cell.rarely().fiber = fiber
-  else if (rare !== undefined) rare.fiber = undefined
-  fiber.addObserver((exit) => afterEffects(cell, exit))
+/** A question's typed failure is its answer. */
+const answered = (cell: Cell, exit: Exit.Exit<any, any>): Exit.Exit<any, any> => {
+  if (Exit.isSuccess(exit) || !cell.isAsked) return exit
+  const failure = Cause.findErrorOption(exit.cause)
+  return Option.isSome(failure) ? Exit.succeed({ state: cell.state, failure: failure.value }) : exit
 }
 
-const failed =
-  (cell: Cell) =>
-  (cause: Cause.Cause<any>): Effect.Effect<any, any> => {
-    const failure = Cause.findErrorOption(cause)
-    return Option.isSome(failure)
-      ? Effect.succeed({ state: cell.state, failure: failure.value })
-      : Effect.failCause(cause)
+/** Takes so many messages at the most. Returns how many. */
+export const run = (cell: Cell, limit: number): number => {
+  const mailbox = cell.mailbox!
+  let taken = 0
+  while (taken < limit && cell.status === "running" && take(cell, mailbox)) {
+    taken++
+    const effect = cell.effect!
+    if (Exit.isExit(effect) && Exit.isSuccess(effect)) settle(cell, effect.value)
+    else if (mailbox.size === 0) runOne(cell, effect)
+    else taken += runSeveral(cell, mailbox, limit - taken)
   }
+  return taken
+}
 
-const afterEffects = (cell: Cell, exit: Exit.Exit<unknown, unknown>): void => {
+const runOne = (cell: Cell, effect: Effect.Effect<any, any>): void => {
+  cell.status = "busy"
+  const fiber = cell.runFork(effect)
+  const exit = fiber.pollUnsafe()
+  if (exit !== undefined) return over(cell, settled(cell, exit))
+  cell.rarely().fiber = fiber
+  fiber.addObserver((exit) => afterFiber(cell, settled(cell, exit)))
+}
+
+const settled = (cell: Cell, exit: Exit.Exit<any, any>): Exit.Exit<any, any> => {
+  const result = answered(cell, exit)
+  if (Exit.isSuccess(result)) settle(cell, result.value)
+  return result
+}
+
+/** The handler that was taken, and those of the messages that follow, in one fiber. Returns how many followed by now. */
+const runSeveral = (cell: Cell, mailbox: Mailbox, limit: number): number => {
+  cell.status = "busy"
+  let followed = -1
+  const loop = Effect.whileLoop({
+    while: () => {
+      if (followed >= 0 && (followed === limit || cell.status !== "busy" || !take(cell, mailbox))) return false
+      followed++
+      return true
+    },
+    body: () =>
+      cell.isAsked ? Effect.catchCause(cell.effect!, (cause) => answered(cell, Exit.failCause(cause))) : cell.effect!,
+    step: (result) => settle(cell, result)
+  })
+  const fiber = cell.runFork(loop)
+  const exit = fiber.pollUnsafe()
+  if (exit !== undefined) {
+    over(cell, exit)
+    return followed
+  }
+  cell.rarely().fiber = fiber
+  fiber.addObserver((exit) => {
+    cell.system.counters.processed += followed
+    afterFiber(cell, exit)
+  })
+  return 0
+}
+
+const afterFiber = (cell: Cell, exit: Exit.Exit<unknown, unknown>): void => {
   if (cell.rare !== undefined) {
     cell.rare.fiber = undefined
     cell.afterTurn(cell.rare)
   }
+  over(cell, exit)
+  if (cell.status === "running") cell.goOn()
+}
+
+const over = (cell: Cell, exit: Exit.Exit<unknown, unknown>): void => {
   if (cell.status === "stopping" || cell.status === "starting") return Living.advance(cell)
   if (cell.status !== "busy") return
   cell.status = "running"
   if (Exit.isFailure(exit)) Failing.fail(cell, exit.cause)
-  if (cell.status === "running") cell.goOn()
 }
