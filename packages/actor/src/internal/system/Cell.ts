@@ -208,26 +208,22 @@ export class Cell implements ActorRef<any> {
     // It may have stopped, or started again, since it was put into the queue.
     if (this.status !== "ready") return 1
     this.status = "running"
-    const mailbox = this.mailbox!
-    let taken = 0
-    if (this.behavior.kind === "plain") {
-      while (taken < limit && mailbox.size > 0 && this.status === "running") {
-        taken++
-        this.step(mailbox.shift())
-        if (this.ending !== undefined && this.status === "running") Living.terminate(this, this.ending)
-      }
-    } else {
-      while (taken < limit && this.status === "running" && Effects.take(this, mailbox)) {
-        taken++
-        const effect = this.effect!
-        if (Exit.isExit(effect) && Exit.isSuccess(effect)) Effects.settle(this, effect.value)
-        else Effects.runEffects(this, limit - taken)
-      }
-    }
+    const taken = this.behavior.kind === "plain" ? this.runPlain(limit) : Effects.run(this, limit)
     this.system.counters.processed += taken
     const { rare } = this
     if (rare !== undefined) this.afterTurn(rare)
     if (this.status === "running") this.goOn()
+    return taken
+  }
+
+  private runPlain(limit: number): number {
+    const mailbox = this.mailbox!
+    let taken = 0
+    while (taken < limit && mailbox.size > 0 && this.status === "running") {
+      taken++
+      this.step(mailbox.shift())
+      if (this.ending !== undefined && this.status === "running") Living.terminate(this, this.ending)
+    }
     return taken
   }
 
