@@ -1,4 +1,4 @@
-/** One node of a cluster of processes, as its configuration file says. Tells when its port is open. */
+/** One node of a cluster of processes, as its configuration file says. Tells when its port is open, and its heap when it is asked. */
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Logger } from "effect"
 import * as Cluster from "../src/Cluster.ts"
@@ -9,6 +9,10 @@ const [file, id] = process.argv.slice(2)
 const program = Effect.gen(function* () {
   const config = yield* Config.read(file!)
   yield* Cluster.startOne(config, yield* Config.find(file!, config, id!))
+  process.on("message", () => {
+    globalThis.gc?.()
+    process.send?.(process.memoryUsage().heapUsed)
+  })
   process.send?.("open")
   return yield* Effect.never
 })

@@ -56,7 +56,7 @@ export class View implements Listing {
   }
 
   put(key: string, value: string, expires: number): void {
-    this.version = this.version === 0 ? 1 + Math.floor(this.random() * 2 ** 47) : this.version + 1
+    this.version = this.version === 0 ? 1 + Math.floor(this.random() * 2 ** 30) : this.version + 1
     this.updates.push({ _tag: "Put", key, value, expires, version: this.version })
   }
 

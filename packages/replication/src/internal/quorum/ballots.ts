@@ -24,14 +24,24 @@ export const isSame = (a: Ballot, b: Ballot): boolean => compare(a, b) === 0
 export const isBelow = (a: Ballot, b: Ballot): boolean => compare(a, b) < 0
 export const highest = (a: Ballot, b: Ballot): Ballot => (isBelow(a, b) ? b : a)
 
-/** Made lately. Most keys have ballots that other keys have too, and a register keeps two of them. */
-const shared: Array<Ballot> = Array.from({ length: 16_384 }, () => none)
+/** Made lately, in lists of one. Most keys have ballots that other keys have too, and a register keeps two of them or more. */
+const shared: Array<readonly [Ballot]> = Array.from({ length: 16_384 }, () => [none] as const)
+
+const placeOf = (counter: number, node: number): number => (counter * 31 + node) & (shared.length - 1)
 
 export const make = (counter: number, node: number, life: number): Ballot => {
-  const at = (counter * 31 + node) & (shared.length - 1)
-  const known = shared[at]!
+  const at = placeOf(counter, node)
+  const known = shared[at]![0]
   if (known.counter === counter && known.node === node && known.life === life) return known
-  return (shared[at] = { counter, node, life })
+  const ballot = { counter, node, life }
+  shared[at] = [ballot]
+  return ballot
+}
+
+/** A list of one. */
+export const alone = (ballot: Ballot): readonly [Ballot] => {
+  const known = shared[placeOf(ballot.counter, ballot.node)]!
+  return known[0] === ballot ? known : [ballot]
 }
 
 /** The next one of the same node and life. */

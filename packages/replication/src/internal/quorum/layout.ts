@@ -5,7 +5,7 @@
 import { Codec, Reader, type Writer } from "@troupe/transport"
 import { Schema } from "effect"
 import type * as Machine from "../../Machine.ts"
-import { type Ballot, make } from "./ballots.ts"
+import { alone, type Ballot, make } from "./ballots.ts"
 import type { Ask, Message, Record, Vote } from "./messages.ts"
 import { type Copy, dumpOf, type Entry, updatesOf } from "./registers.ts"
 
@@ -117,6 +117,11 @@ const ballots: Part<Ballot> = {
   }
 }
 
+const readPast = (from: Reader): ReadonlyArray<Ballot> => {
+  const past = readAll(ballots, from)
+  return past.length === 1 ? alone(past[0]!) : past
+}
+
 const isLatin1 = (text: string): boolean => {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return false
   return true
@@ -152,7 +157,7 @@ const copies = (updates: Codec.Codec<ReadonlyArray<unknown>>): Part<Copy> => ({
   },
   read: (from) => {
     const version = ballots.read(from)
-    const past = readAll(ballots, from)
+    const past = readPast(from)
     const now = from.float()
     const { first, rest } = dumpOf(from.sized(updates))
     return { version, past, now, first, rest }

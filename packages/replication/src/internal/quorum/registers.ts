@@ -4,7 +4,7 @@
  * All changes are entries, which are also what is on disk: `apply` makes them, live and when a log is read.
  */
 import * as Trie from "../../Trie.ts"
-import { type Ballot, highest, isBelow, isSame, none } from "./ballots.ts"
+import { alone, type Ballot, highest, isBelow, isSame, make, none } from "./ballots.ts"
 
 /**
  * The state of a key's machine, as the updates that `dump` makes of it. Most are of one update, which takes half the room
@@ -61,7 +61,7 @@ export const empty: Registers = { life: 0, byKey: Trie.empty, floor: none, gone:
 /** The copy of a key that is not there. */
 export const absent = (floor: Ballot): Copy => ({
   version: none,
-  past: floor.counter === 0 ? [] : [{ counter: floor.counter, node: -1, life: 0 }],
+  past: floor.counter === 0 ? nothing : alone(make(floor.counter, -1, 0)),
   now: 0,
   first: undefined,
   rest: nothing
