@@ -152,11 +152,14 @@ export class Patience {
 
   private sleepOn(): void {
     if (this.first === undefined) return
-    this.cancel = this.sleep(Math.max(0, this.first.deadlineMillis - this.nowMillis()), this.wake)
+    // Whole nanoseconds: who sleeps for a part of one does not sleep at all.
+    const leftNanos = Math.ceil((this.first.deadlineMillis - this.nowMillis()) * 1e6)
+    this.cancel = this.sleep(Math.max(0, leftNanos) / 1e6, this.wake)
   }
 
   private readonly wake = (): void => {
-    this.cancel = undefined
+    // Who is told may ask again at once.
+    this.cancel = awake
     const now = this.nowMillis()
     while (this.first !== undefined && this.first.deadlineMillis <= now) {
       const question = this.first
@@ -165,9 +168,12 @@ export class Patience {
         Exit.fail(new AskTimeout({ actor: question.actor.path, question: question.message._tag, millis: this.millis }))
       )
     }
+    this.cancel = undefined
     this.sleepOn()
   }
 }
+
+const awake = (): void => {}
 
 /** Waits for the answer of a question that is under way. */
 export const awaited = (question: Question): Effect.Effect<any, any> =>
