@@ -1,0 +1,24 @@
+/** Reliable delivery, seed by seed: `npm run proof -- actor --only reliable --seeds 2000`. */
+import { Faults } from "@troupe/simulation"
+import { faults, run, type Subject } from "../test/reliable/worlds.ts"
+
+const { chaos, none } = Faults.presets
+const presets = { none, ...faults, chaos }
+
+const worlds: ReadonlyArray<readonly [Subject, ReadonlyArray<keyof typeof presets>]> = [
+  ["once", ["none", "lossy", "partition", "crash", "chaos"]],
+  ["least", ["lossy", "crash", "chaos"]],
+  ["durable", ["lossy", "partition", "crash", "chaos"]]
+]
+
+export default worlds.flatMap(([subject, kinds]) =>
+  kinds.map((preset) => ({
+    algorithm: `reliable, ${subject}`,
+    preset,
+    run: async (seed: number) => {
+      const { violations, worstMillis } = await run({ subject, seed, faults: presets[preset], seconds: 8 })
+      // From the calm to the last acknowledgement: the longest that a node is down, or a sender waits before it asks again.
+      return { violations, worstMillis, boundMillis: 2_400 }
+    }
+  }))
+)

@@ -1,0 +1,343 @@
+/** A sender: what it does with messages, with what the receiver says of them, and when nothing is heard. */
+import { Codec } from "@troupe/transport"
+import type { StorageError } from "@troupe/storage"
+import { Cause, Effect, Exit, Option } from "effect"
+import { type ActorRef, ActorStopped, MailboxFull, Misunderstood } from "../../ActorRef.ts"
+import { type Behavior, make } from "../../Behavior.ts"
+import type { Messages } from "../../Messages.ts"
+import type { Journal } from "../Journal.ts"
+import type { Cell } from "../system/Cell.ts"
+import { messageOf } from "../system/codecs.ts"
+import { RemoteRef } from "../system/RemoteRef.ts"
+import { type Kept, type Outbox, type Record, record } from "./Outbox.ts"
+import { Acks, type Inbox, MessageTooLarge, SessionForgotten, type Standing } from "./wire.ts"
+
+/** Why a sender sends no more. */
+export type Failure = ActorStopped | Misunderstood | SessionForgotten | StorageError
+
+export interface Settings {
+  readonly messages: Messages<any>
+  readonly to: ActorRef<Inbox>
+  readonly isOnce: boolean
+  readonly window: number
+  readonly maxBytes: number
+  readonly resendMillis: number
+  readonly resendMillisMax: number
+}
+
+export interface Disk {
+  readonly journal: Journal<Outbox, Record>
+  readonly write: (message: unknown) => string
+}
+
+/** A message as it goes out: encoded once, for another node. */
+export const bodyOf = (message: unknown, { maxBytes, messages, to }: Settings): unknown => {
+  if (!(to instanceof RemoteRef)) return message
+  const bytes = Codec.encode(messageOf(messages), message)
+  if (bytes.length > maxBytes) throw new MessageTooLarge({ receiver: to.path, bytes: bytes.length, maxBytes })
+  return bytes
+}
+
+/** Of a sender that keeps no session, how many are sent again at a time. */
+const burst = 64
+
+const opened = "\0opened"
+const due = "\0due"
+const timer = "\0resend"
+
+export class Sending {
+  readonly counters = { sent: 0, resent: 0, acknowledged: 0 }
+  failure: Failure | undefined = undefined
+  readonly outbox: Outbox
+  private readonly settings: Settings
+  private readonly disk: Disk | undefined
+  private cell: Cell | undefined = undefined
+  /** Whether anything was acknowledged since the timer was set. */
+  private progressed = false
+  private delayMillis: number
+  private isArmed = false
+  private isAsking = false
+  /** Below it they were sent again because some were said to be missing. */
+  private hinted = 1
+  private waiters: Array<{ readonly isOver: () => boolean; readonly resume: () => void }> = []
+
+  constructor(settings: Settings, outbox: Outbox, disk: Disk | undefined) {
+    this.settings = settings
+    this.outbox = outbox
+    this.disk = disk
+    this.delayMillis = settings.resendMillis
+    if (!settings.isOnce) outbox.limit = Infinity
+  }
+
+  get behavior(): Behavior<Acks> {
+    const behavior = make(Acks, {
+      init: (self) => this.start(self as unknown as Cell),
+      on: {
+        Done: (_, ack) => this.onDone(ack),
+        Took: (_, { number, session }) => {
+          if (session === this.outbox.session && this.outbox.took(number)) this.acknowledged(record("took", number), 1)
+        },
+        Refused: (_, { reason, session }) => {
+          if (session === this.outbox.session) this.fail(new Misunderstood({ actor: this.settings.to.path, reason }))
+        }
+      },
+      onStop: () => this.stop()
+    })
+    const own = {
+      [opened]: { isAsk: false, handle: (_: unknown, { exit }: any) => this.onOpened(exit) },
+      [due]: { isAsk: false, handle: () => this.onDue() }
+    }
+    return { ...behavior, table: { ...behavior.table, ...own } }
+  }
+
+  private start(cell: Cell): void {
+    this.cell = cell
+    this.isArmed = this.isAsking = false
+    if (this.settings.isOnce) this.open()
+    else this.pump()
+    this.arm()
+  }
+
+  // ----------------------------------------------------------------------------------------------------- from the user
+
+  get isFull(): boolean {
+    return this.outbox.entries.size >= this.settings.window
+  }
+
+  /** Takes a message over, and returns its number. Throws where it cannot. */
+  accept(message: unknown): number {
+    const { disk, outbox, settings } = this
+    if (this.failure !== undefined) throw this.failure
+    if (this.isFull) throw new MailboxFull({ actor: settings.to.path, capacity: settings.window })
+    const kept = this.keep(message)
+    this.counters.sent++
+    const number = outbox.add(kept)
+    if (disk === undefined) {
+      outbox.stored = outbox.next
+      this.pump()
+    } else {
+      disk.journal.holds({ _tag: "Persist", record: record("sent", number, kept.json) })
+      this.whenDurable(() => {
+        outbox.stored = number + 1
+        this.pump()
+        this.wake()
+      })
+      disk.journal.commit(outbox)
+    }
+    this.arm()
+    return number
+  }
+
+  private keep(message: unknown): Kept {
+    const { disk, settings } = this
+    try {
+      const json = disk === undefined ? "" : disk.write(message)
+      return { body: bodyOf(message, settings), json }
+    } catch (error) {
+      if (error instanceof MessageTooLarge) throw error
+      throw new Misunderstood({ actor: settings.to.path, reason: String(error) })
+    }
+  }
+
+  /** Waits until it is so, or fails as the sender does. */
+  until(isSo: () => boolean): Effect.Effect<void, Failure> {
+    const isOver = (): boolean => this.failure !== undefined || isSo()
+    const ended = Effect.suspend(() => (isSo() || this.failure === undefined ? Effect.void : Effect.fail(this.failure)))
+    const waited = Effect.callback<void>((resume) => {
+      if (isOver()) return resume(Effect.void)
+      const waiter = { isOver, resume: () => resume(Effect.void) }
+      this.waiters.push(waiter)
+      return Effect.sync(() => void (this.waiters = this.waiters.filter((each) => each !== waiter)))
+    })
+    return Effect.andThen(waited, ended)
+  }
+
+  private wake(): void {
+    if (this.waiters.length === 0) return
+    const over = this.waiters.filter(({ isOver }) => isOver())
+    if (over.length === 0) return
+    this.waiters = this.waiters.filter((each) => !over.includes(each))
+    for (const { resume } of over) resume()
+  }
+
+  // -------------------------------------------------------------------------------------------------- to the receiver
+
+  /** Sends what may go out and did not. */
+  private pump(): void {
+    const { outbox } = this
+    if (this.cell === undefined || this.failure !== undefined) return
+    if (this.settings.isOnce && outbox.life === 0) return
+    const end = Math.min(outbox.stored, outbox.limit)
+    while (outbox.sent < end) this.transmit(outbox.sent++)
+  }
+
+  private transmit(number: number): void {
+    const { outbox, settings } = this
+    const kept = outbox.entries.get(number)
+    if (kept === undefined) return
+    const { first, life, session } = outbox
+    const { body } = kept
+    try {
+      if (settings.isOnce) settings.to.tell({ _tag: "Deliver", session, life, first, number, body })
+      else settings.to.tell({ _tag: "Pass", session, number, sender: this.cell!, body })
+    } catch (error) {
+      // As if it were lost.
+      if (!(error instanceof MailboxFull)) throw error
+    }
+  }
+
+  private again(number: number): void {
+    if (!this.outbox.entries.has(number)) return
+    this.counters.resent++
+    this.transmit(number)
+  }
+
+  private open(): void {
+    const { cell, settings } = this
+    if (this.isAsking || cell === undefined) return
+    this.isAsking = true
+    const { first, life, session } = this.outbox
+    const timeout = this.delayMillis
+    const asked = settings.to.ask({ _tag: "Open", session, life, first, sender: cell }, { timeout })
+    cell.system.fork(
+      Effect.map(Effect.exit(asked), (exit) => cell.ending === undefined && cell.tell({ _tag: opened, exit }))
+    )
+  }
+
+  // ------------------------------------------------------------------------------------------------ from the receiver
+
+  private onOpened(exit: Exit.Exit<Standing, { readonly _tag: string }>): void {
+    this.isAsking = false
+    if (this.failure !== undefined) return
+    if (Exit.isSuccess(exit)) return this.onStanding(exit.value)
+    const failure = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+    const isGone = failure instanceof ActorStopped && !isPath(this.settings.to)
+    if (isGone || failure instanceof Misunderstood || failure instanceof SessionForgotten) return this.fail(failure)
+    this.arm()
+  }
+
+  private onStanding(standing: Standing): void {
+    const { disk, outbox } = this
+    if (standing.life === outbox.life) return this.stand(standing)
+    // Nothing is sent to it before it is sure that a later life of this sender knows that it was.
+    outbox.life = 0
+    const adopt = (): void => {
+      outbox.life = standing.life
+      outbox.sent = outbox.first
+      this.hinted = outbox.first
+      this.stand(standing)
+    }
+    if (disk === undefined) return adopt()
+    disk.journal.holds({ _tag: "Persist", record: record("life", standing.life) })
+    this.whenDurable(adopt)
+    disk.journal.commit(outbox)
+  }
+
+  private stand({ done, early, limit, taken }: Standing): void {
+    const { outbox } = this
+    this.doneBelow(done)
+    outbox.limit = limit
+    const has = new Set(early)
+    const before = this.counters.resent
+    const end = Math.min(outbox.sent, limit)
+    for (let number = Math.max(taken, outbox.first); number < end; number++) if (!has.has(number)) this.again(number)
+    if (this.counters.resent > before) this.delayMillis = this.settings.resendMillis
+    this.pump()
+    this.arm()
+  }
+
+  private onDone({
+    done,
+    life,
+    limit,
+    missing,
+    session
+  }: Omit<Standing, "early" | "taken"> & { missing: number; session: number }): void {
+    const { outbox } = this
+    if (session !== outbox.session || life !== outbox.life || done < outbox.first) return
+    this.doneBelow(done)
+    outbox.limit = limit
+    if (missing > done) {
+      for (let number = Math.max(done, this.hinted); number < Math.min(missing, outbox.sent); number++)
+        this.again(number)
+      this.hinted = Math.max(this.hinted, missing)
+    }
+    this.pump()
+  }
+
+  private doneBelow(number: number): void {
+    const count = this.outbox.done(number)
+    if (count > 0) this.acknowledged(record("done", number), count)
+  }
+
+  private acknowledged(durable: Record, count: number): void {
+    this.counters.acknowledged += count
+    this.progressed = true
+    if (this.disk !== undefined) {
+      this.disk.journal.holds({ _tag: "Persist", record: durable })
+      this.disk.journal.commit(this.outbox)
+    }
+    this.wake()
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- in time
+
+  private arm(): void {
+    const { cell, settings } = this
+    if (this.isArmed || this.isAsking || cell === undefined || this.failure !== undefined) return
+    if (this.outbox.entries.size === 0 && !(settings.isOnce && this.outbox.life === 0)) return
+    this.isArmed = true
+    // So that many who wait for one receiver don't come back together.
+    cell.setTimer(timer, this.delayMillis * (1 + cell.random() / 4), { _tag: due })
+  }
+
+  private onDue(): void {
+    this.isArmed = false
+    const { resendMillis, resendMillisMax } = this.settings
+    if (this.progressed) {
+      this.progressed = false
+      this.delayMillis = resendMillis
+      return this.arm()
+    }
+    if (this.settings.isOnce) this.open()
+    else {
+      let left = burst
+      for (const number of this.outbox.entries.keys()) {
+        if (number >= this.outbox.sent || left-- === 0) break
+        this.again(number)
+      }
+    }
+    this.delayMillis = Math.min(2 * this.delayMillis, resendMillisMax)
+    this.arm()
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- its end
+
+  private whenDurable(then: () => void): void {
+    const action = { _tag: "Emit", event: then } as const
+    if (!this.disk!.journal.holds(action)) then()
+  }
+
+  fail(failure: Failure): void {
+    this.failure ??= failure
+    this.cell?.clearTimer(timer)
+    this.wake()
+  }
+
+  /** A durable one goes on in a later life. */
+  private stop(): void {
+    const { outbox, settings } = this
+    if (settings.isOnce && this.disk === undefined && outbox.life !== 0) {
+      try {
+        settings.to.tell({ _tag: "Close", session: outbox.session })
+      } catch {
+        // The receiver forgets it in time.
+      }
+    }
+    this.fail(new ActorStopped({ actor: this.cell?.path ?? settings.to.path }))
+    this.cell = undefined
+  }
+}
+
+/** Whoever is at a path may be another one later. */
+const isPath = (ref: ActorRef<Inbox>): boolean => ref instanceof RemoteRef && ref.target.serial === 0
