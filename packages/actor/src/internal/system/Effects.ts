@@ -75,12 +75,16 @@ export const run = (cell: Cell, limit: number): number => {
   while (taken < limit && cell.status === "running" && take(cell, mailbox)) {
     taken++
     const effect = cell.effect!
-    if (Exit.isExit(effect) && Exit.isSuccess(effect)) settle(cell, effect.value)
+    if (isValue(effect)) settle(cell, effect.value)
     else if (mailbox.size === 0) runOne(cell, effect)
     else taken += runSeveral(cell, mailbox, limit - taken)
   }
   return taken
 }
+
+/** Most that are none are found out by their tag. */
+const isValue = (effect: Effect.Effect<any, any> & { readonly _tag?: unknown }): effect is Exit.Success<any> =>
+  effect._tag === "Success" && Exit.isExit(effect)
 
 const runOne = (cell: Cell, effect: Effect.Effect<any, any>): void => {
   cell.status = "busy"
