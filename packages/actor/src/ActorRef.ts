@@ -11,11 +11,11 @@ export interface ActorRef<in out D extends Definition> {
   readonly path: string
   /**
    * Puts a message into the mailbox. Never waits, and never runs the actor. Throws `MailboxFull` where the mailbox is full
-   * and is to say so.
+   * and is to say so; of an actor of another node, `MessageTooLarge` or `Misunderstood` where it cannot be sent.
    */
   tell(message: MessageOf<D>): void
   /** The same, and waits for room where the mailbox is to make tellers wait. */
-  send(message: MessageOf<D>): Effect.Effect<void, MailboxFull | ActorStopped>
+  send(message: MessageOf<D>): Effect.Effect<void, MailboxFull | ActorStopped | MessageTooLarge | Misunderstood>
   /** Asks, and waits for the answer. */
   ask<Tag extends AskTag<D>>(
     message: MessageOf<D, Tag> & { readonly _tag: Tag },
@@ -79,17 +79,37 @@ export class Misunderstood extends Schema.TaggedError<Misunderstood>()("Misunder
   }
 }
 
+/** The message, or the answer, is larger than what the transport carries. */
+export class MessageTooLarge extends Schema.TaggedError<MessageTooLarge>()("MessageTooLarge", {
+  actor: Schema.String,
+  /** The tag of the message, or of the question that was answered. */
+  what: Schema.String,
+  bytes: Schema.Int,
+  maxBytes: Schema.Int
+}) {
+  override get message(): string {
+    return `${this.what} of "${this.actor}" takes ${this.bytes} bytes, and its transport carries ${this.maxBytes}. Send it in parts, or raise the transport's limit`
+  }
+}
+
 /** Its node is not heard of any more. The question may have been taken. */
 export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
   actor: Schema.String,
   node: Schema.String
 }) {
   override get message(): string {
-    return `"${this.actor}" cannot be reached: node "${this.node}" is down`
+    return `"${this.actor}" cannot be reached: node "${this.node}" is down, or is none that the transport knows`
   }
 }
 
-export type AskError = AskTimeout | ActorStopped | HandlerFailed | MailboxFull | Misunderstood | Unreachable
+export type AskError =
+  | AskTimeout
+  | ActorStopped
+  | HandlerFailed
+  | MailboxFull
+  | MessageTooLarge
+  | Misunderstood
+  | Unreachable
 
 /** Why an actor is no more. */
 export type Reason =

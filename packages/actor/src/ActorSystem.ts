@@ -46,13 +46,13 @@ import {
 import { Channel, type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import type { ActorRef } from "./ActorRef.ts"
 import { type Behavior, provide, type SpawnOptions } from "./Behavior.ts"
-import type { NameTaken, NoSuchActor } from "./internal/system/failures.ts"
+import { NameTaken, type NoSuchActor } from "./internal/system/failures.ts"
 import { register } from "./internal/observed/metrics.ts"
 import { Observation } from "./internal/observed/Observation.ts"
 import { Cell } from "./internal/system/Cell.ts"
 import * as Living from "./internal/system/Living.ts"
-import { codec } from "./internal/system/frames.ts"
-import { readingRemote, Remote } from "./internal/system/Remote.ts"
+import { isForeign, readingRemote, Remote } from "./internal/system/Remote.ts"
+import { named } from "./internal/system/options.ts"
 import { RemoteRef } from "./internal/system/RemoteRef.ts"
 import { known, System } from "./internal/system/System.ts"
 import type { Definition, Messages } from "./Messages.ts"
@@ -66,6 +66,7 @@ export {
   NameTaken,
   StashFull
 } from "./internal/system/failures.ts"
+export { InvalidOption } from "./internal/system/options.ts"
 
 /** A message that no actor took. */
 export interface DeadLetter {
@@ -122,6 +123,7 @@ export interface Options {
 
 const make = (name: string) =>
   Effect.gen(function* () {
+    named(name, "a system of actors")
     const context = yield* Effect.context<never>()
     const system = new System(name, context, yield* Scheduler.Scheduler, yield* Clock.Clock, yield* Random.Random)
     const observed = yield* Observed
@@ -150,9 +152,12 @@ const begun = (system: System): Effect.Effect<ActorSystem["Service"], never, Sco
 const serviceOf = (system: System): ActorSystem["Service"] => ({
   name: system.name,
   spawn: <D extends Definition>(behavior: Behavior<D>, given: SpawnOptions<D> = {}) =>
-    Effect.try({
-      try: (): ActorRef<D> => system.spawn(system.root, behavior, given),
-      catch: (taken) => taken as NameTaken
+    Effect.suspend(() => {
+      try {
+        return Effect.succeed(system.spawn(system.root, behavior, given) as ActorRef<D>)
+      } catch (error) {
+        return error instanceof NameTaken ? Effect.fail(error) : Effect.die(error)
+      }
     }),
   stop: (ref, given) => Living.end(ref as Cell, given?.drain ?? false),
   at: (messages, path, node) => system.at(messages, path, node),
@@ -191,7 +196,14 @@ export const remote = <E = never, R = never>(
       const life = yield* Random.nextIntBetween(1, 2 ** 48)
       const there = new Remote(system, transport.self, life, transport.nodes)
       system.remote = there
+      const codec = there.codec(transport.maxMessageBytes)
       there.start(yield* transport.open(Channel.fromCodec(`actors/${name}`, codec), there.receive))
+      yield* Effect.forkScoped(
+        Stream.runForEach(transport.links, (event) => Effect.sync(() => there.heard(event))),
+        {
+          startImmediately: true
+        }
+      )
       if (down !== undefined) {
         yield* Effect.forkScoped(Stream.runForEach(down, (node) => Effect.sync(() => there.down(node))))
       }
@@ -217,10 +229,14 @@ export const Ref = <D extends Definition>(messages: Messages<D>): Schema.Codec<A
   )
 
 const addressOf = (ref: Cell | RemoteRef): typeof Address.Type => {
-  if (ref instanceof RemoteRef) return { node: ref.node, ...ref.target }
-  const { remote } = ref.system
-  if (remote !== undefined) return remote.export(ref)
-  throw new TypeError(`"${ref.path}" is of a system that others don't reach: make it by ActorSystem.remote`)
+  const remote = ref instanceof RemoteRef ? ref.remote : ref.system.remote
+  if (remote === undefined) {
+    throw new TypeError(`"${ref.path}" is of a system that others don't reach: make it by ActorSystem.remote`)
+  }
+  if (isForeign(remote)) {
+    throw new TypeError(`"${ref.path}" is of another system ("${remote.system.name}"): nobody here could reach it`)
+  }
+  return ref instanceof RemoteRef ? { node: ref.node, ...ref.target } : remote.export(ref)
 }
 
 /** Spawns an actor without a parent, whose handlers have the environment of here. */

@@ -19,7 +19,7 @@
  *   }
  * })
  */
-import { type Context, Duration, Effect, type Scope } from "effect"
+import { type Context, type Duration, Effect, type Scope } from "effect"
 import type { ActorRef, Reason } from "./ActorRef.ts"
 import {
   type Ask,
@@ -30,6 +30,7 @@ import {
   type Messages,
   type ReplyOf
 } from "./Messages.ts"
+import { duration, whole } from "./internal/system/options.ts"
 import type { Supervision } from "./Supervision.ts"
 
 // --------------------------------------------------------------------------------------------------- what handlers get
@@ -170,6 +171,9 @@ export interface SpawnOptions<in _D extends Definition = any> {
 /** Of a mailbox that says nothing else. */
 export const capacity = 65_536
 
+const capacityOf = ({ name }: Messages<any>, { capacity: given = capacity }: Mailbox<any> = {}): number =>
+  whole({ of: name, option: "mailbox.capacity", given, most: 16_777_216 })
+
 const tableOf = (messages: Messages<any>, on: Record<string, Table[string]["handle"]>): Table => {
   const table: Record<string, Table[string]> = Object.create(null)
   for (const [tag, entry] of Object.entries(messages.definition)) {
@@ -192,7 +196,7 @@ export const make = <D extends Definition, State>(
     ...rest,
     messages,
     kind: "plain",
-    capacity: given.mailbox?.capacity ?? capacity,
+    capacity: capacityOf(messages, given.mailbox),
     table: tableOf(messages, on as any),
     context: undefined,
     handlerMillis: undefined,
@@ -219,10 +223,13 @@ export const effect = <D extends Definition, State, H extends EffectHandlers<D, 
     ...rest,
     messages,
     kind: "effect",
-    capacity: given.mailbox?.capacity ?? capacity,
+    capacity: capacityOf(messages, given.mailbox),
     table: tableOf(messages, on as any),
     context: undefined,
-    handlerMillis: handlerTimeout === undefined ? undefined : Duration.toMillis(handlerTimeout),
+    handlerMillis:
+      handlerTimeout === undefined
+        ? undefined
+        : duration({ of: messages.name, option: "handlerTimeout", given: handlerTimeout }),
     "~R": undefined
   }
 }

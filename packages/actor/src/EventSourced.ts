@@ -43,6 +43,7 @@ import type { Codec } from "@troupe/transport"
 import { Cause, Effect, Schema, type Scope } from "effect"
 import { type Asked, type Behavior, effect, type Later, type Self } from "./Behavior.ts"
 import { Journal } from "./internal/Journal.ts"
+import { whole } from "./internal/system/options.ts"
 import type { Cell } from "./internal/system/Cell.ts"
 import {
   isAsk,
@@ -162,6 +163,9 @@ export const make = <D extends Definition, State, Event>(
   messages: Messages<D>,
   given: Given<D, State, Event>
 ): Behavior<D, Storage> => {
+  const of = `EventSourced "${given.log}"`
+  whole({ of, option: "version", given: given.version ?? 1 })
+  whole({ of, option: "snapshot.above", given: given.snapshot?.above ?? 1, least: 0 })
   const durable = durableOf(given)
   const decide = (tag: keyof D & string) => {
     const handle = given.on[tag] as (state: State, message: unknown, self: unknown) => Answered<Event, unknown, unknown>

@@ -14,6 +14,7 @@
  * })
  */
 import type { Cause, Duration, Schedule } from "effect"
+import { duration, whole } from "./internal/system/options.ts"
 
 /**
  * - `Restart`: it starts again, and goes on with the messages that wait for it; the one that it failed at is gone.
@@ -36,7 +37,7 @@ export interface Restart extends RestartOptions {
 }
 
 export interface RestartOptions {
-  /** Restarts within `within`; with one more it stops. Default: 10. */
+  /** Restarts within `within`; with one more it stops. A whole number from 0 on. Default: 10. */
   readonly limit?: number
   /** Default: 1 minute. */
   readonly within?: Duration.Input
@@ -46,7 +47,12 @@ export interface RestartOptions {
   readonly state?: "reset" | "kept"
 }
 
-export const restart = (options: RestartOptions = {}): Restart => ({ _tag: "Restart", ...options })
+export const restart = (options: RestartOptions = {}): Restart => {
+  const of = "Supervision.restart"
+  whole({ of, option: "limit", given: options.limit ?? 10, least: 0 })
+  duration({ of, option: "within", given: options.within ?? "1 minute" })
+  return { _tag: "Restart", ...options }
+}
 export const resume: Directive = { _tag: "Resume" }
 export const stop: Directive = { _tag: "Stop" }
 export const escalate: Directive = { _tag: "Escalate" }

@@ -23,6 +23,7 @@ import type { Answer, Behavior, Later, SpawnOptions, Table } from "../../Behavio
 import type { Definition } from "../../Messages.ts"
 import { awaited, Envelope, Fault, Mark, Question, Terminated, Tick } from "./envelopes.ts"
 import { Fifo, Heap, type Mailbox } from "./Mailbox.ts"
+import { named } from "./options.ts"
 import type { System } from "./System.ts"
 
 export type Message = { readonly _tag: string }
@@ -159,15 +160,19 @@ export class Cell implements ActorRef<any> {
     const { priority } = this.behavior.mailbox ?? {}
     if (priority === undefined) return new Fifo()
     // What is no message of the actor's own comes first.
-    return new Heap((message) =>
-      message instanceof Question
-        ? priority(message.message as never)
-        : message instanceof Envelope
-          ? message instanceof Mark
-            ? Infinity
-            : -Infinity
-          : priority(message as never)
-    )
+    return new Heap((message) => {
+      if (message instanceof Envelope && !(message instanceof Question)) {
+        return message instanceof Mark ? Infinity : -Infinity
+      }
+      try {
+        const rank = priority((message instanceof Question ? message.message : message) as never)
+        if (!Number.isNaN(rank)) return rank
+      } catch (defect) {
+        // A fault of this actor, not of who tells it something.
+        this.fault(Cause.die(defect))
+      }
+      return Infinity
+    })
   }
 
   /** Whether there is room for one more. */
@@ -313,6 +318,7 @@ export class Cell implements ActorRef<any> {
   add(child: Cell): Cell {
     const { name } = child.options
     if (name !== undefined) {
+      named(name, `an actor of "${this.path}"`)
       const names = (this.names ??= new Map())
       if (names.has(name)) throw new NameTaken({ name, parent: this.path })
       names.set(name, child)

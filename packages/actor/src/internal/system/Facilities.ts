@@ -1,5 +1,5 @@
 /** What a handler can ask for besides messages: to watch, to put aside, to be told later. */
-import { Cause, Duration, Effect, Exit } from "effect"
+import { Cause, type Duration, Effect, Exit } from "effect"
 import type { ActorRef, Reason } from "../../ActorRef.ts"
 import type { Answer, Later } from "../../Behavior.ts"
 import { within } from "../observed/Spans.ts"
@@ -8,6 +8,7 @@ import type { Cell, Message } from "./Cell.ts"
 import { type Question, Terminated, Tick } from "./envelopes.ts"
 import { AnsweredTwice, LinkBroken, StashFull } from "./failures.ts"
 import * as Living from "./Living.ts"
+import { duration } from "./options.ts"
 import type { Receive as StillReceive, Timer as StillTimer } from "./Moving.ts"
 import type { Rare } from "./Rare.ts"
 import { RemoteRef } from "./RemoteRef.ts"
@@ -73,13 +74,23 @@ export const forward = (cell: Cell, to: ReadonlyArray<ActorRef<any>>): Later => 
   const { current, question } = cell
   cell.question = undefined
   for (const ref of to) {
-    if (question === undefined) ref.tell(current as never)
+    if (question === undefined) pass(cell, ref, current)
     else if (ref instanceof RemoteRef) {
       const asked = within(question, ref.ask(question.message as never))
       cell.system.fork(Effect.map(Effect.exit(asked), (exit) => question.end(exit)))
     } else hand(ref as Cell, question)
   }
   return later
+}
+
+/** A message that cannot be passed on is no fault of who does. */
+const pass = (cell: Cell, ref: ActorRef<any>, message: unknown): void => {
+  try {
+    ref.tell(message as never)
+  } catch (error) {
+    const isFull = (error as { readonly _tag?: string })._tag === "MailboxFull"
+    cell.system.deadLetters.add(ref, message, isFull ? "mailbox full" : "not understood")
+  }
 }
 
 /** Who cannot take it answers so. */
@@ -124,12 +135,12 @@ export const defer = (cell: Cell): Answer<any, any> => {
 }
 
 export const setTimer = (cell: Cell, timer: string, after: Duration.Input, message: unknown): void => {
-  start(cell, timer, Duration.toMillis(after), -1, message)
+  const millis = duration({ of: cell.path, option: `the delay of timer ${timer}`, given: after, least: 0 })
+  start(cell, timer, millis, -1, message)
 }
 
 export const setInterval = (cell: Cell, timer: string, every: Duration.Input, message: unknown): void => {
-  const millis = Duration.toMillis(every)
-  if (!(millis > 0)) throw new RangeError(`an interval takes some time, and ${millis} ms is none`)
+  const millis = duration({ of: cell.path, option: `the interval of timer ${timer}`, given: every })
   start(cell, timer, millis, millis, message)
 }
 
@@ -139,7 +150,6 @@ export const clearTimer = (cell: Cell, timer: string): void => {
 }
 
 const start = (cell: Cell, timer: string, afterMillis: number, everyMillis: number, message: unknown): void => {
-  if (Number.isNaN(afterMillis)) throw new RangeError(`the delay of timer "${timer}" is not a number`)
   const rare = cell.rarely()
   rare.ticks.set(timer, { message, everyMillis, generation: ++rare.generation, waits: false })
   timersOf(cell, rare).set(timer, afterMillis)
@@ -179,7 +189,7 @@ export const setReceiveTimeout = (cell: Cell, after: Duration.Input | undefined,
     rare.receive = undefined
     return rare.timers?.clear(receiveTimer)
   }
-  const afterMillis = Duration.toMillis(after)
+  const afterMillis = duration({ of: cell.path, option: "setReceiveTimeout", given: after })
   rare.receive = { afterMillis, message, sinceMillis: cell.system.monotonicMillis() }
   timersOf(cell, rare).set(receiveTimer, afterMillis)
 }

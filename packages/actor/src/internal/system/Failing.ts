@@ -19,10 +19,24 @@ export const fail = (cell: Cell, cause: Cause.Cause<unknown>): void => {
   const { _tag: at = "its start" } = (question?.message ?? current ?? {}) as { readonly _tag?: string }
   cell.log(`"${cell.path}" failed at ${at}`, cause)
   const given = cell.options.supervision ?? defaultSupervision
-  const chosen = given._tag === "Decide" ? given.decide(cause) : given
+  const chosen = given._tag === "Decide" ? decided(cell, given.decide, cause) : given
   const siblings = chosen._tag === "Resume" || chosen._tag === "Escalate" ? [] : sharing(cell)
   become(cell, chosen, cause)
   for (const sibling of siblings) become(sibling, chosen, cause)
+}
+
+/** Who decides may fail at that. */
+const decided = (
+  cell: Cell,
+  decide: (cause: Cause.Cause<unknown>) => Directive,
+  cause: Cause.Cause<unknown>
+): Directive => {
+  try {
+    return decide(cause)
+  } catch (defect) {
+    cell.log(`the supervision of "${cell.path}" failed: it stops`, Cause.die(defect))
+    return { _tag: "Stop" }
+  }
 }
 
 /** Whom this child's fate befalls too. */

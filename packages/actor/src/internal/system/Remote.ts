@@ -1,12 +1,13 @@
 /** The part of a system that other nodes' systems speak with. */
-import { Codec, type NodeId, type Send } from "@troupe/transport"
+import { Codec, type LinkEvent, type NodeId, type Send } from "@troupe/transport"
 import { Cause, Duration, Effect, Exit, Option, Schema } from "effect"
+import type { HandlerFailed } from "../../ActorRef.ts"
 import {
   type ActorRef,
   ActorStopped,
   type AskError,
   type AskOptions,
-  HandlerFailed,
+  MessageTooLarge,
   Misunderstood,
   type Reason,
   Unreachable
@@ -17,7 +18,7 @@ import { answersOf, messageOf } from "./codecs.ts"
 import { awaited, Question } from "./envelopes.ts"
 import { RemoteRef } from "./RemoteRef.ts"
 import { traceOf } from "../observed/Spans.ts"
-import { type Body, type Frame, Refusal, refusals, type Target, type Trace } from "./frames.ts"
+import { type Body, type Frame, guarded, Refusal, refusals, type Target, TooLarge, type Trace } from "./frames.ts"
 import type { System } from "./System.ts"
 
 interface Asked {
@@ -32,6 +33,13 @@ interface Watching {
 
 /** Whose messages are being read: references in them are of this system. */
 let reading: Remote | undefined
+
+/** Whose messages are being written. */
+let writing: Remote | undefined
+
+/** Whether a reference of this one may be part of what is being written or read. */
+export const isForeign = (own: Remote): boolean =>
+  writing === undefined ? reading !== undefined && reading.system.name !== own.system.name : writing !== own
 
 export const readingRemote = (): Remote => {
   if (reading !== undefined) return reading
@@ -59,6 +67,7 @@ export class Remote {
   readonly counters = { framesSent: 0, framesReceived: 0 }
   private readonly life: number
   private transmit: Send<Frame> = () => {}
+  private unwritten: unknown = undefined
   private nextId = 1
   private readonly asked = new Map<number, Asked>()
   private readonly watching = new Map<number, Watching>()
@@ -80,9 +89,22 @@ export class Remote {
     this.transmit = send
   }
 
-  send(to: NodeId.NodeId, frame: Frame): void {
+  codec(maxBytes: number | undefined): Codec.Codec<Frame> {
+    return guarded(maxBytes ?? Infinity, (error) => void (this.unwritten = error))
+  }
+
+  /** Returns why it could not be written, where the transport finds that out at once. */
+  send(to: NodeId.NodeId, frame: Frame): unknown {
     this.counters.framesSent++
-    this.transmit(to, frame)
+    const before = writing
+    writing = this
+    this.unwritten = undefined
+    try {
+      this.transmit(to, frame)
+      return this.unwritten
+    } finally {
+      writing = before
+    }
   }
 
   // -------------------------------------------------------------------------------------------------------- references
@@ -101,7 +123,7 @@ export class Remote {
     return here?.behavior.messages.name === messages.name ? here : new RemoteRef(this, messages, node, target)
   }
 
-  private find({ life, path, serial }: Target): Cell | undefined {
+  find({ life, path, serial }: Target): Cell | undefined {
     if (serial !== 0) return life === this.life ? this.exported.get(serial) : undefined
     return this.system.find(path)
   }
@@ -131,10 +153,11 @@ export class Remote {
         const body = { codec: messageOf(messages), message }
         const most = Number.isFinite(millis) ? Math.ceil(millis) : 0
         const frame: Frame = { kind: "Ask", id, millis: most, target, name: messages.name, body }
-        this.send(node, trace === undefined ? frame : { ...frame, trace })
+        const unwritten = this.send(node, trace === undefined ? frame : { ...frame, trace })
+        if (unwritten !== undefined) throw unwritten
       } catch (error) {
         this.asked.delete(id)
-        return Effect.fail(new Misunderstood({ actor: ref.path, reason: String(error) }))
+        return Effect.fail(unsendable(ref.path, message._tag, error))
       }
       if (millis < Infinity) this.system.patience(millis).add(question)
       return awaited(question)
@@ -161,12 +184,21 @@ export class Remote {
     return () => void this.downListeners.delete(listener)
   }
 
-  /** Nobody at that node is heard of any more. */
-  down(node: NodeId.NodeId): void {
-    for (const listener of this.downListeners) listener(node)
+  /** Whom a transport does not know does not answer. */
+  heard(event: LinkEvent): void {
+    if (event._tag === "Dropped" && event.reason === "unknown-node") this.unanswered(event.peer)
+  }
+
+  private unanswered(node: NodeId.NodeId): void {
     for (const { question, ref } of [...this.asked.values()]) {
       if (ref.node === node) question.end(Exit.fail(new Unreachable({ actor: ref.path, node })))
     }
+  }
+
+  /** Nobody at that node is heard of any more. */
+  down(node: NodeId.NodeId): void {
+    for (const listener of this.downListeners) listener(node)
+    this.unanswered(node)
     for (const [id, { node: other, told }] of [...this.watching]) {
       if (other !== node) continue
       this.watching.delete(id)
@@ -260,7 +292,7 @@ export class Remote {
     const { body, id, millis, name, target, trace } = frame
     const cell = this.find(target)
     const refuse = (refusal: typeof Refusable): void =>
-      this.send(from, { kind: "Refusal", id, body: { codec: refusals, message: refusal } })
+      void this.send(from, { kind: "Refusal", id, body: { codec: refusals, message: refusal } })
     if (cell === undefined) return refuse(new ActorStopped({ actor: pathOf(target) }))
     try {
       const message = this.understood(cell, name, body)
@@ -279,8 +311,18 @@ export class Remote {
 
   private answer(to: NodeId.NodeId, id: number, cell: Cell, tag: string, exit: Exit.Exit<any, any>): void {
     const answer = answerOf(cell.behavior.messages, tag, exit)
-    if (answer !== undefined) this.send(to, { ...answer, id })
+    if (answer === undefined) return
+    const unwritten = this.send(to, { ...answer, id })
+    if (unwritten === undefined) return
+    const refusal = unsendable(cell.path, tag, unwritten)
+    this.send(to, { kind: "Refusal", id, body: { codec: refusals, message: refusal } })
   }
+}
+
+/** Why a message, or an answer, was not sent. */
+export const unsendable = (actor: string, what: string, error: unknown): MessageTooLarge | Misunderstood => {
+  if (!(error instanceof TooLarge)) return new Misunderstood({ actor, reason: `${what}: ${String(error)}` })
+  return new MessageTooLarge({ actor, what, bytes: error.bytes, maxBytes: error.maxBytes })
 }
 
 /** What is answered, as others are to read it; nothing where who asked has had enough by itself. */

@@ -1,10 +1,10 @@
 import type { NodeId } from "@troupe/transport"
 import { Effect } from "effect"
-import type { ActorRef, AskOptions } from "../../ActorRef.ts"
+import type { ActorRef, AskOptions, MessageTooLarge, Misunderstood } from "../../ActorRef.ts"
 import type { Messages } from "../../Messages.ts"
 import { messageOf } from "./codecs.ts"
 import type { Target } from "./frames.ts"
-import type { Remote } from "./Remote.ts"
+import { type Remote, unsendable } from "./Remote.ts"
 
 /** An actor of another node, or of an earlier life of one. */
 export class RemoteRef implements ActorRef<any> {
@@ -25,11 +25,15 @@ export class RemoteRef implements ActorRef<any> {
   tell(message: unknown): void {
     const { messages, target } = this
     const body = { codec: messageOf(messages), message }
-    this.remote.send(this.node, { kind: "Tell", target, name: messages.name, body })
+    const unwritten = this.remote.send(this.node, { kind: "Tell", target, name: messages.name, body })
+    if (unwritten !== undefined) throw unsendable(this.path, (message as { readonly _tag: string })._tag, unwritten)
   }
 
-  send(message: unknown): Effect.Effect<void> {
-    return Effect.sync(() => this.tell(message))
+  send(message: unknown): Effect.Effect<void, MessageTooLarge | Misunderstood> {
+    return Effect.try({
+      try: () => this.tell(message),
+      catch: (error) => error as MessageTooLarge | Misunderstood
+    })
   }
 
   ask(message: any, options?: AskOptions): Effect.Effect<any, any> {

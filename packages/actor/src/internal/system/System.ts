@@ -1,5 +1,5 @@
 /** The queue of actors that have something to do, and what they share. */
-import { type Clock, type Context, Duration, Effect, type Fiber, type Random, type Scheduler } from "effect"
+import { Cause, type Clock, type Context, Duration, Effect, type Fiber, type Random, type Scheduler } from "effect"
 import type { NodeId } from "@troupe/transport"
 import type { ActorRef } from "../../ActorRef.ts"
 import type { Definition, Messages } from "../../Messages.ts"
@@ -8,6 +8,7 @@ import { Cell } from "./Cell.ts"
 import { DeadLetters } from "./DeadLetters.ts"
 import { Patience } from "./envelopes.ts"
 import { NoSuchActor } from "./failures.ts"
+import * as Living from "./Living.ts"
 import type { Remote } from "./Remote.ts"
 import type { Observation } from "../observed/Observation.ts"
 
@@ -115,7 +116,13 @@ export class System {
     let next = 0
     while (left > 0 && next < this.ready.length) {
       const cell = this.ready[next++]!
-      left -= cell.run(turn)
+      try {
+        left -= cell.run(turn)
+      } catch (defect) {
+        // Of this house, not of the actor: others go on.
+        cell.log("its turn failed", Cause.die(defect))
+        Living.terminate(cell, { _tag: "Failed", cause: Cause.die(defect) })
+      }
       if (next >= 1024) {
         this.ready = this.ready.slice(next)
         next = 0

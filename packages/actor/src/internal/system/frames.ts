@@ -1,7 +1,14 @@
 /** What systems of actors say to each other. */
 import { Codec, Reader, type Writer } from "@troupe/transport"
 import { Schema } from "effect"
-import { ActorStopped, HandlerFailed, MailboxFull, Misunderstood, Unreachable } from "../../ActorRef.ts"
+import {
+  ActorStopped,
+  HandlerFailed,
+  MailboxFull,
+  MessageTooLarge,
+  Misunderstood,
+  Unreachable
+} from "../../ActorRef.ts"
 
 /** Where an actor is: by its number in one life of a system or, where that is 0, by its path. */
 export interface Target {
@@ -40,7 +47,14 @@ export type Frame =
 /** To be written, or as it was read. */
 export type Body = { readonly codec: Codec.Codec<any>; readonly message: unknown } | { readonly bytes: Uint8Array }
 
-export const Refusal = Schema.Union([ActorStopped, HandlerFailed, MailboxFull, Misunderstood, Unreachable])
+export const Refusal = Schema.Union([
+  ActorStopped,
+  HandlerFailed,
+  MailboxFull,
+  MessageTooLarge,
+  Misunderstood,
+  Unreachable
+])
 export const refusals = Codec.binary(Refusal as unknown as Codec.MessageSchema<typeof Refusal.Type>)
 
 /** `Ask` stands at two places: the second has a trace before the body. */
@@ -135,3 +149,30 @@ export const codec: Codec.Codec<Frame> = {
     }
   }
 }
+
+/** More than the transport carries. */
+export class TooLarge extends RangeError {
+  readonly bytes: number
+  readonly maxBytes: number
+
+  constructor(bytes: number, maxBytes: number) {
+    super(`${bytes} bytes, of ${maxBytes} at the most`)
+    this.bytes = bytes
+    this.maxBytes = maxBytes
+  }
+}
+
+/** The same; `unwritten` hears what a transport, which never fails, keeps to itself. */
+export const guarded = (maxBytes: number, unwritten: (error: unknown) => void): Codec.Codec<Frame> => ({
+  ...codec,
+  write: (frame, into) => {
+    const start = into.length
+    try {
+      codec.write(frame, into)
+      if (into.length - start > maxBytes) throw new TooLarge(into.length - start, maxBytes)
+    } catch (error) {
+      unwritten(error)
+      throw error
+    }
+  }
+})

@@ -33,13 +33,22 @@ export const whole = ({
   throw new InvalidOption({ ...what, given: String(given), allowed: `a whole number from ${shown(least)} ${upTo}` })
 }
 
-/** In milliseconds. Infinity is one. */
-export const duration = ({ given, ...what }: Given<Duration.Input>): number => {
-  const millis = isNumber(given) ? Duration.toMillis(given) : NaN
-  if (millis > 0) return millis
-  const allowed = 'a time above 0, such as "5 seconds"'
+/** In milliseconds, `least` or more: Infinity is one. Default: more than none. */
+export const duration = ({
+  given,
+  least,
+  ...what
+}: Given<Duration.Input> & { readonly least?: 0 | undefined }): number => {
+  // Effect takes what is no number for none.
+  const millis = Number.isNaN(given) ? NaN : Duration.toMillis(given)
+  if (millis > 0 || millis === least) return millis
+  const allowed = `a time ${least === undefined ? "above 0" : "from 0 on"}, such as "5 seconds"`
   throw new InvalidOption({ ...what, given: typeof given === "object" ? `${millis} ms` : String(given), allowed })
 }
 
-/** Effect takes what is no number for 0. */
-const isNumber = (given: Duration.Input): boolean => !Number.isNaN(given)
+/** Of an actor, as part of its path. */
+export const named = (given: string, of: string): void => {
+  if (given !== "" && given.length <= 255 && !given.includes("/")) return
+  const shown = given.length > 255 ? `${given.slice(0, 40)}…` : JSON.stringify(given)
+  throw new InvalidOption({ of, option: "name", given: shown, allowed: 'text of 1 to 255 characters without "/"' })
+}
