@@ -18,7 +18,7 @@ import { answersOf, messageOf } from "./codecs.ts"
 import { awaited, Question } from "./envelopes.ts"
 import { RemoteRef } from "./RemoteRef.ts"
 import { traceOf } from "../observed/Spans.ts"
-import { type Body, type Frame, guarded, Refusal, refusals, type Target, TooLarge, type Trace } from "./frames.ts"
+import { type Body, type Frame, guarded, Refusal, refusals, type Target, type Trace, unsendable } from "./frames.ts"
 import type { System } from "./System.ts"
 
 interface Asked {
@@ -317,12 +317,6 @@ export class Remote {
     const refusal = unsendable(cell.path, tag, unwritten)
     this.send(to, { kind: "Refusal", id, body: { codec: refusals, message: refusal } })
   }
-}
-
-/** Why a message, or an answer, was not sent. */
-export const unsendable = (actor: string, what: string, error: unknown): MessageTooLarge | Misunderstood => {
-  if (!(error instanceof TooLarge)) return new Misunderstood({ actor, reason: `${what}: ${String(error)}` })
-  return new MessageTooLarge({ actor, what, bytes: error.bytes, maxBytes: error.maxBytes })
 }
 
 /** What is answered, as others are to read it; nothing where who asked has had enough by itself. */

@@ -3,8 +3,8 @@ import { Effect } from "effect"
 import type { ActorRef, AskOptions, MessageTooLarge, Misunderstood } from "../../ActorRef.ts"
 import type { Messages } from "../../Messages.ts"
 import { messageOf } from "./codecs.ts"
-import type { Target } from "./frames.ts"
-import { type Remote, unsendable } from "./Remote.ts"
+import { type Target, unsendable } from "./frames.ts"
+import type { Remote } from "./Remote.ts"
 
 /** An actor of another node, or of an earlier life of one. */
 export class RemoteRef implements ActorRef<any> {

@@ -162,6 +162,12 @@ export class TooLarge extends RangeError {
   }
 }
 
+/** Why a message, or an answer, was not sent. */
+export const unsendable = (actor: string, what: string, error: unknown): MessageTooLarge | Misunderstood => {
+  if (!(error instanceof TooLarge)) return new Misunderstood({ actor, reason: `${what}: ${String(error)}` })
+  return new MessageTooLarge({ actor, what, bytes: error.bytes, maxBytes: error.maxBytes })
+}
+
 /** The same; `unwritten` hears what a transport, which never fails, keeps to itself. */
 export const guarded = (maxBytes: number, unwritten: (error: unknown) => void): Codec.Codec<Frame> => ({
   ...codec,
