@@ -1,0 +1,205 @@
+/** A place where an actor has been: what comes there goes on to where it is. */
+import { Codec, type NodeId } from "@troupe/transport"
+import { Cause, Exit } from "effect"
+import { Misunderstood, type Reason, Unreachable } from "../../ActorRef.ts"
+import { messageOf } from "../system/codecs.ts"
+import { Poison, Question } from "../system/envelopes.ts"
+import * as Moving from "../system/Moving.ts"
+import type { Agent } from "./Agent.ts"
+import { Asked, entryOf } from "./images.ts"
+import type { Resident } from "./Resident.ts"
+import { type Entry, type Parcel, parcels } from "./words.ts"
+
+/** Through so many places at the most: two that take each other for where it is would never have an end. */
+const mostHops = 16
+
+/** From now on it is elsewhere. */
+export const become = (agent: Agent, resident: Resident, epoch: number, place: NodeId.NodeId): void => {
+  const cell = resident.cell!
+  resident.phase = { _tag: "Away" }
+  resident.epoch = epoch
+  resident.place = place
+  resident.ways = undefined
+  agent.never(`held ${resident.id}`)
+  Moving.depart(cell, {
+    tell: (message) => tell(agent, resident, message),
+    stop: (drain) => {
+      if (resident.phase._tag === "Away") send(agent, resident, { _tag: drain ? "Drain" : "Stop" })
+      else tell(agent, resident, new Poison())
+    }
+  })
+}
+
+/** What goes out for a message of somebody here: none, if nobody would understand it. */
+export const entry = (agent: Agent, resident: Resident, message: unknown): ReadonlyArray<Entry> => {
+  try {
+    const codec = messageOf(resident.movable.behavior.messages)
+    const made = entryOf(agent.system, codec, message, (question) => agent.name(question, resident))
+    return made === undefined ? [] : [made]
+  } catch (error) {
+    const cell = resident.cell!
+    if (message instanceof Question) {
+      message.end(Exit.fail(new Misunderstood({ actor: cell.path, reason: String(error) })))
+    }
+    agent.system.deadLetters.add(cell, message, "not understood")
+    return []
+  }
+}
+
+/** Somebody here tells it something. */
+export const tell = (agent: Agent, resident: Resident, message: unknown): void => {
+  const { phase } = resident
+  if (phase._tag === "Away") {
+    for (const each of entry(agent, resident, message)) send(agent, resident, each)
+    if (message instanceof Asked) message.detach()
+  } else if (phase._tag === "Arriving" || phase._tag === "Lost") {
+    if (phase.tells.length < resident.cell!.behavior.capacity) phase.tells.push(message)
+    else lost(agent, resident, message, "mailbox full")
+  }
+}
+
+/** It goes nowhere. */
+const lost = (agent: Agent, resident: Resident, message: unknown, reason: "stopped" | "mailbox full"): void => {
+  const actor = resident.cell ?? { path: resident.id }
+  if (message instanceof Question) {
+    message.end(Exit.fail(new Unreachable({ actor: actor.path, node: resident.place })))
+  }
+  agent.system.deadLetters.add(actor, message instanceof Question ? message.message : message, reason)
+}
+
+export const send = (agent: Agent, resident: Resident, entry: Entry, hops = 0, way = resident.way): void => {
+  const { id, place } = resident
+  const parcel = { origin: agent.node, way, hops, entry }
+  if (!agent.say(place, { _tag: "Forward", id, parcel })) {
+    agent.system.deadLetters.add(resident.cell ?? { path: id }, undefined, "mailbox full")
+  }
+}
+
+/** Sends on what another place has sent. */
+export const relay = (agent: Agent, resident: Resident, parcel: Parcel): void => {
+  const hops = parcel.hops + 1
+  if (hops > mostHops) return agent.system.deadLetters.add({ path: resident.id }, undefined, "stopped")
+  send(agent, resident, { _tag: "Relayed", parcel: Codec.encode(parcels, parcel) }, hops)
+}
+
+/** What came from another place for it. */
+export const onParcel = (agent: Agent, resident: Resident, from: NodeId.NodeId, parcel: Parcel): void => {
+  const { phase } = resident
+  switch (phase._tag) {
+    case "Away":
+      if ((resident.told.get(from) ?? -1) < resident.epoch) {
+        resident.told.set(from, resident.epoch)
+        agent.tellOf(resident, from)
+      }
+      return relay(agent, resident, parcel)
+    case "Leaving":
+    case "Arriving":
+    case "Lost":
+      // As many as wait here for any other reason: their senders have bounds of their own.
+      if (phase.parcels.length < resident.movable.behavior.capacity) phase.parcels.push(parcel)
+      else agent.system.deadLetters.add({ path: resident.id }, undefined, "mailbox full")
+      return
+    default:
+      throw new Error("it is here")
+  }
+}
+
+/** Somebody says where it is. */
+export const learn = (
+  agent: Agent,
+  resident: Resident,
+  from: NodeId.NodeId,
+  epoch: number,
+  place: NodeId.NodeId
+): void => {
+  const { phase } = resident
+  if (epoch === resident.epoch && place === resident.place) {
+    if (phase._tag === "Lost") turnTo(agent, resident, epoch, place)
+    return
+  }
+  if (!resident.isOlder(epoch, place)) return agent.tellOf(resident, from)
+  switch (phase._tag) {
+    case "Away":
+    case "Lost":
+      return turnTo(agent, resident, epoch, place)
+    case "Live":
+      return giveWay(agent, resident, epoch, place)
+    default:
+      resident.rumour = { epoch, place }
+  }
+}
+
+/** What was heard while it was under way. */
+export const heed = (agent: Agent, resident: Resident): void => {
+  const { rumour } = resident
+  resident.rumour = undefined
+  if (rumour !== undefined) learn(agent, resident, rumour.place, rumour.epoch, rumour.place)
+}
+
+/** What goes out from now on goes there. */
+const turnTo = (agent: Agent, resident: Resident, epoch: number, place: NodeId.NodeId): void => {
+  const { phase, place: before } = resident
+  resident.epoch = epoch
+  if (phase._tag === "Lost") {
+    agent.never(`lost ${resident.id}`)
+    resident.place = place
+    resident.way++
+    resident.phase = { _tag: "Away" }
+    send(agent, resident, { _tag: "Skip" })
+    for (const message of phase.tells) tell(agent, resident, message)
+    for (const parcel of phase.parcels) relay(agent, resident, parcel)
+  } else if (place !== before) {
+    send(agent, resident, { _tag: "Mark" })
+    resident.place = place
+    resident.way++
+    resident.marks.push({ way: resident.way, via: before })
+  }
+}
+
+export const opened = (resident: Resident, way: number): void => {
+  resident.marks = resident.marks.filter((mark) => mark.way > way)
+}
+
+/** What was under way through that node may be lost: who waits for it need not. */
+export const skip = (agent: Agent, resident: Resident, via: NodeId.NodeId): void => {
+  const lost = resident.marks.filter((mark) => mark.via === via)
+  if (lost.length === 0) return
+  resident.marks = resident.marks.filter((mark) => mark.via !== via)
+  for (const { way } of lost) send(agent, resident, { _tag: "Skip" }, 0, way)
+}
+
+/** Where it was is not heard of: it may have come alive elsewhere, or be heard of again. */
+export const lose = (agent: Agent, resident: Resident): void => {
+  resident.phase = { _tag: "Lost", tells: [], parcels: [] }
+  agent.after(`lost ${resident.id}`, agent.options.graceMillis, () =>
+    finish(agent, resident, { _tag: "Unreachable", node: resident.place })
+  )
+}
+
+/** It is no more. */
+export const finish = (agent: Agent, resident: Resident, reason: Reason): void => {
+  const { cell, phase } = resident
+  agent.forget(resident)
+  if (phase._tag === "Lost" || phase._tag === "Arriving") {
+    for (const message of phase.tells) lost(agent, resident, message, "stopped")
+  }
+  agent.answerAll(resident, reason)
+  if (cell !== undefined) Moving.end(cell, reason)
+}
+
+/** Another one, which has moved more often, is the actor: this one was taken for dead, and ends. What it was told goes on. */
+const giveWay = (agent: Agent, resident: Resident, epoch: number, place: NodeId.NodeId): void => {
+  const cell = resident.cell!
+  resident.phase = { _tag: "Freezing" }
+  Moving.freeze(cell, () => {
+    const { messages, stash } = Moving.still(cell)
+    const held = resident.ways!.all.flatMap(({ held, origin }) => held.map((each) => ({ ...each, origin })))
+    become(agent, resident, epoch, place)
+    cell.log(`"${cell.path}" lives at ${place}, too, and has moved more often there: this one ends`, Cause.empty)
+    resident.way++
+    send(agent, resident, { _tag: "Skip" })
+    for (const message of [...stash, ...messages]) tell(agent, resident, message)
+    for (const { entry, origin, way } of held) relay(agent, resident, { origin, way, hops: 0, entry })
+    heed(agent, resident)
+  })
+}
