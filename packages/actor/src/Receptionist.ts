@@ -113,7 +113,13 @@ const make = (options: Options) =>
     const registry: Registry = new Registry(
       life,
       remote,
-      (node, message) => peers.get(node)!.tell(message),
+      (node, message) => {
+        try {
+          peers.get(node)!.tell(message)
+        } catch {
+          // It is too large for the transport. What is compared is not, and what is fetched is tried again.
+        }
+      },
       () => ref.tell({ _tag: news } as never)
     )
     const subscribers = new Subscribers(registry)
