@@ -6,6 +6,7 @@ import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
 import { Memory } from "@troupe/transport"
 import { Context, Effect, Fiber, Layer, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { Acks } from "../../src/internal/reliable/wire.ts"
 import { settled, within } from "../system/accounts.ts"
 import { doublesOf, faults, run, type Subject } from "./worlds.ts"
 
@@ -269,6 +270,30 @@ describe("a receiver", () => {
       for (let times = 0; times < 5; times++) yield* later(5_000)
       expect(yield* Fiber.join(failed)).toMatchObject({ _tag: "SessionForgotten" })
     }).pipe(Effect.scoped)
+  )
+
+  it.effect("skips what an earlier life of it was done with", () =>
+    within(
+      Effect.gen(function* () {
+        const actor = yield* ActorSystem.spawn(worker())
+        const inbox = yield* ActorSystem.spawn(Reliable.receiver(Jobs, actor))
+        const told: Array<unknown> = []
+        const sender = yield* ActorSystem.spawn(
+          Behavior.make(Acks, {
+            init: () => 0,
+            on: { Done: (_, done) => told.push(done), Took: () => 0, Refused: () => 0 }
+          })
+        )
+        const open = { _tag: "Open", session: 7, life: 0, first: 5, sender } as const
+        expect(yield* inbox.ask(open)).toMatchObject({ done: 5, taken: 5, limit: 1029 })
+        // The word that 5 to 7 are done with came to the sender after its question.
+        inbox.tell({ _tag: "Deliver", session: 7, first: 8, number: 8, body: job(8) })
+        expect(yield* inbox.ask(open)).toMatchObject({ taken: 9 })
+        yield* settled
+        expect(told).toEqual([{ _tag: "Done", session: 7, done: 9, limit: 1033, missing: 0 }])
+        expect(yield* actor.ask({ _tag: "Done" })).toEqual([8])
+      })
+    )
   )
 
   it("stands beside its actor", () => {

@@ -119,7 +119,7 @@ const produce = (
       const number = ++produced.attempted
       yield* sender.send({ _tag: "Put", from, number })
       produced.accepted.push(number)
-      yield* Effect.sleep("20 millis")
+      yield* Effect.sleep("10 millis")
     }
     yield* sender.acknowledged
     seen.settledMillis = Math.max(seen.settledMillis, (yield* Clock.currentTimeMillis) - epoch)
@@ -162,7 +162,7 @@ export const doublesOf = ({ handled }: Seen): number =>
 
 export const run = async (world: World) => {
   const { seconds = 12, seed, subject } = world
-  const disks = SimulatedDisk.make({ seed, syncMillisMax: 3, segmentBytes: 8192 })
+  const disks = SimulatedDisk.make({ seed, syncMillisMax: 15, segmentBytes: 8192 })
   const seen: Seen = { produced: new Map(), handled: [], consumerLife: 0, settledMillis: 0 }
   const result = await Effect.runPromise(
     Simulation.run({

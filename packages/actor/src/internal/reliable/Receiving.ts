@@ -148,10 +148,10 @@ class Receiving {
 
   // ------------------------------------------------------------------------------------------------------------ messages
 
-  onDeliver({ body, first, life, number, session: id }: Deliver): void {
+  onDeliver({ body, first, number, session: id }: Deliver): void {
     const session = this.sessions.get(id)
     // Who is not known asks, in time, and hears why.
-    if (session === undefined || session.life !== life) return
+    if (session === undefined) return
     // An earlier life of this receiver was done with more than this one was told of.
     if (first > session.taken && !this.remembers) this.skip(session, first)
     if (number < session.taken || session.early.has(number)) return this.tellDone(session)
@@ -237,10 +237,10 @@ class Receiving {
 
   private tellDone(session: Session, missing = 0): void {
     if (this.sessions.get(session.id) !== session) return
-    const { done, early, id, life, sender } = session
+    const { done, early, id, sender } = session
     let below = missing
     if (below === 0 && early.size > 0) below = Math.min(...early.keys())
-    say(sender, { _tag: "Done", session: id, life, done, limit: this.limitOf(session), missing: below })
+    say(sender, { _tag: "Done", session: id, done, limit: this.limitOf(session), missing: below })
   }
 
   // ---------------------------------------------------------------------------------------------------------------- room

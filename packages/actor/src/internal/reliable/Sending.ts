@@ -4,7 +4,7 @@ import type { StorageError } from "@troupe/storage"
 import { Cause, Effect, Exit, Option } from "effect"
 import { type ActorRef, ActorStopped, MailboxFull, Misunderstood } from "../../ActorRef.ts"
 import { type Behavior, make } from "../../Behavior.ts"
-import type { Messages } from "../../Messages.ts"
+import type { MessageOf, Messages } from "../../Messages.ts"
 import type { Journal } from "../Journal.ts"
 import type { Cell } from "../system/Cell.ts"
 import { messageOf } from "../system/codecs.ts"
@@ -175,10 +175,10 @@ export class Sending {
     const { outbox, settings } = this
     const kept = outbox.entries.get(number)
     if (kept === undefined) return
-    const { first, life, session } = outbox
+    const { first, session } = outbox
     const { body } = kept
     try {
-      if (settings.isOnce) settings.to.tell({ _tag: "Deliver", session, life, first, number, body })
+      if (settings.isOnce) settings.to.tell({ _tag: "Deliver", session, first, number, body })
       else settings.to.tell({ _tag: "Pass", session, number, sender: this.cell!, body })
     } catch (error) {
       // As if it were lost.
@@ -246,15 +246,9 @@ export class Sending {
     this.arm()
   }
 
-  private onDone({
-    done,
-    life,
-    limit,
-    missing,
-    session
-  }: Omit<Standing, "early" | "taken"> & { missing: number; session: number }): void {
+  private onDone({ done, limit, missing, session }: MessageOf<Acks, "Done">): void {
     const { outbox } = this
-    if (session !== outbox.session || life !== outbox.life || done < outbox.first) return
+    if (session !== outbox.session || done < outbox.first) return
     this.doneBelow(done)
     outbox.limit = limit
     if (missing > done) {

@@ -42,7 +42,7 @@ export const Acks = Messages.make("reliable/acks", {
   /**
    * "I am done with all below `done`, and take any below `limit`; of those below `missing` some have not come."
    */
-  Done: Messages.tell({ session: Serial, life: Serial, done: Serial, limit: Serial, missing: Serial }),
+  Done: Messages.tell({ session: Serial, done: Serial, limit: Serial, missing: Serial }),
   /** "I am done with this one": at least once. */
   Took: Messages.tell({ session: Serial, number: Serial }),
   /** "This one is no message that I know." */
@@ -72,7 +72,7 @@ const definition = {
     { reply: Standing, failure: Unopened as unknown as Codec.MessageSchema<typeof Unopened.Type> }
   ),
   /** "Take this one in its turn, once." */
-  Deliver: Messages.tell({ session: Serial, life: Serial, first: Serial, number: Serial, body: Body }),
+  Deliver: Messages.tell({ session: Serial, first: Serial, number: Serial, body: Body }),
   /** "Take this one": at least once. */
   Pass: Messages.tell({ session: Serial, number: Serial, sender: ActorSystem.Ref(Acks), body: Body }),
   /** "There will be no more." */
