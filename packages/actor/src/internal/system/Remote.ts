@@ -1,13 +1,12 @@
 /** The part of a system that other nodes' systems speak with. */
 import { Codec, type LinkEvent, type NodeId, type Send } from "@troupe/transport"
 import { Cause, Duration, Effect, Exit, Option, Schema } from "effect"
-import type { HandlerFailed } from "../../ActorRef.ts"
 import {
   type ActorRef,
   ActorStopped,
   type AskError,
   type AskOptions,
-  MessageTooLarge,
+  type HandlerFailed,
   Misunderstood,
   type Reason,
   Unreachable
