@@ -7,7 +7,7 @@
  */
 import type { Actor, Protocol } from "@troupe/actor"
 import { VersionVector } from "@troupe/clocks"
-import { Clock, Effect, Queue, Random, type Scope, Stream } from "effect"
+import { Clock, Effect, Random, type Scope } from "effect"
 import type { Answer, Asked, Refusal } from "./internal/passive/messages.ts"
 import * as Replica from "./internal/passive/replica.ts"
 import {
@@ -20,6 +20,7 @@ import {
   type State
 } from "./internal/passive/state.ts"
 import { window } from "./internal/passive/table.ts"
+import { attend, Standing } from "./internal/Standing.ts"
 import type * as Machine from "./Machine.ts"
 import {
   Behind,
@@ -89,7 +90,7 @@ export class FrontEnd {
   /** The latest batch that an answer stood on. */
   private seen = 0
   private stopped: string | undefined
-  private listeners = new Set<() => void>()
+  private readonly standing = new Standing()
 
   constructor(machine: Machine.Any, settings: Settings, clock: Clock.Clock, chance: Random.Random) {
     this.machine = machine
@@ -115,22 +116,10 @@ export class FrontEnd {
     actor.subscribe(this.hear)
     // What it said while it was made nobody has heard.
     actor.tell({ _tag: "Begin" })
-    return Effect.gen({ self: this }, function* () {
-      yield* Effect.addFinalizer(() => Effect.sync(() => this.stop("it is shutting down")))
-      yield* Effect.forkScoped(
-        Effect.catch(actor.failed, ({ message }) => {
-          this.stop(message)
-          return Effect.logError("the replica has stopped", { reason: message })
-        })
-      )
-      yield* Effect.forkScoped(
-        Effect.forever(
-          Effect.andThen(
-            Effect.sleep(this.settings.retryMillis),
-            Effect.sync(() => this.look())
-          )
-        )
-      )
+    return attend(actor, {
+      every: this.settings.retryMillis,
+      look: () => this.look(),
+      stop: (why) => this.stop(why)
     })
   }
 
@@ -144,19 +133,7 @@ export class FrontEnd {
         this.machine.isRead(request) ? this.readAfter(request, after, patienceMillis) : this.update(request)
     },
     status: Effect.sync(() => this.status()),
-    changes: Stream.callback<Status>(
-      (queue) => {
-        const listener = (): void => void Queue.offerUnsafe(queue, this.status())
-        return Effect.acquireRelease(
-          Effect.sync(() => {
-            this.listeners.add(listener)
-            listener()
-          }),
-          () => Effect.sync(() => this.listeners.delete(listener))
-        )
-      },
-      { bufferSize: 1, strategy: "sliding" }
-    )
+    changes: this.standing.changes(() => this.status())
   })
 
   private invoke(request: unknown): Effect.Effect<any, InvokeError> {
@@ -209,7 +186,7 @@ export class FrontEnd {
       case "Advanced":
     }
     this.catchUp()
-    for (const listener of this.listeners) listener()
+    this.standing.changed()
   }
 
   private start(life: number): void {
@@ -270,7 +247,7 @@ export class FrontEnd {
     for (const each of this.behind) each.resume(Effect.fail(this.unavailable(why)))
     this.open.clear()
     this.behind.clear()
-    for (const listener of this.listeners) listener()
+    this.standing.changed()
   }
 
   private lost({ asks, isRead }: Open, reason: string): InvokeError {

@@ -6,7 +6,8 @@
  * ends as `InDoubt`.
  */
 import type { Actor } from "@troupe/actor"
-import { Clock, Effect, Queue, Random, Scheduler, type Scope, Stream } from "effect"
+import { Clock, Effect, Random, Scheduler, type Scope } from "effect"
+import { attend, Standing } from "../Standing.ts"
 import type * as Machine from "../../Machine.ts"
 import { InDoubt, type InvokeError, Refused, type Replicated, type Status, Unavailable } from "../../Replicated.ts"
 import * as Trie from "../../Trie.ts"
@@ -54,7 +55,7 @@ export class FrontEnd {
   /** Asked, and not told yet. */
   private gathered: Array<Part> = []
   private stopped: string | undefined
-  private readonly listeners = new Set<() => void>()
+  private readonly standing = new Standing()
 
   constructor(
     machine: Machine.Any,
@@ -76,16 +77,10 @@ export class FrontEnd {
     actor.subscribe(this.hear)
     // What it said while it was made nobody has heard.
     actor.tell({ _tag: "Begin" })
-    return Effect.gen({ self: this }, function* () {
-      yield* Effect.addFinalizer(() => Effect.sync(() => this.stop("it is shutting down")))
-      yield* Effect.forkScoped(
-        Effect.catch(actor.failed, ({ message }) => {
-          this.stop(message)
-          return Effect.logError("the replica has stopped", { reason: message })
-        })
-      )
-      const look = Effect.sync(() => this.look())
-      yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(this.settings.tickMillis), look)))
+    return attend(actor, {
+      every: this.settings.tickMillis,
+      look: () => this.look(),
+      stop: (why) => this.stop(why)
     })
   }
 
@@ -100,19 +95,7 @@ export class FrontEnd {
         return isLocal ? Effect.sync(() => this.readLocally(request, parts)) : this.invoke(request, parts)
       }),
     status: Effect.sync(() => this.status()),
-    changes: Stream.callback<Status>(
-      (queue) => {
-        const listener = (): void => void Queue.offerUnsafe(queue, this.status())
-        return Effect.acquireRelease(
-          Effect.sync(() => {
-            this.listeners.add(listener)
-            listener()
-          }),
-          () => Effect.sync(() => this.listeners.delete(listener))
-        )
-      },
-      { bufferSize: 1, strategy: "sliding" }
-    )
+    changes: this.standing.changes(() => this.status())
   })
 
   private invoke(request: unknown, parts: ReadonlyArray<Machine.Part<unknown>>): Effect.Effect<any, InvokeError> {
@@ -175,14 +158,13 @@ export class FrontEnd {
         return
       case "Changed":
     }
-    for (const listener of this.listeners) listener()
+    this.standing.changed()
   }
 
   /** The replica has forgotten what it was asked, or has not heard it: an update that it heard may have been executed. */
   private start(life: number): void {
     // It was seen in the state already, and asked.
     if (this.life === life) return
-    if (life === this.life) return
     const isFirst = this.life === 0
     this.life = life
     for (const each of this.open) {
@@ -227,7 +209,7 @@ export class FrontEnd {
     if (this.stopped !== undefined) return
     this.stopped = why
     for (const each of this.open) this.end(each, Effect.fail(this.lost(each, why)))
-    for (const listener of this.listeners) listener()
+    this.standing.changed()
   }
 
   private lost({ isRead, parts, withdrawn }: Open, reason: string): InvokeError {
