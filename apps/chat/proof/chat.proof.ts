@@ -1,12 +1,11 @@
 /** The chat in worlds that fail: `npm run proof -- chat --seeds 1000`. */
-import { Faults } from "@troupe/simulation"
-import { boundMillis, run } from "../test/world.ts"
+import { boundMillis, run, worlds } from "../test/world.ts"
 
-export default (["crash", "partition", "chaos"] as const).map((preset) => ({
+export default Object.entries(worlds).map(([preset, faults]) => ({
   algorithm: "chat",
   preset,
   run: async (seed: number) => {
-    const { violations, worstMillis } = await run({ seed, faults: Faults.presets[preset] })
+    const { violations, worstMillis } = await run({ seed, faults })
     return { violations, worstMillis, boundMillis }
   }
 }))

@@ -1,7 +1,7 @@
 /**
- * The chat in a simulated world: the program of the processes, on virtual time, a simulated network and simulated disks, under
- * faults that a seed draws. Users talk on all nodes meanwhile, and come back when their node does; in the end everybody asks
- * who is there, and what was said.
+ * The chat in a simulated world: what its processes run, on virtual time, a simulated network and simulated disks, under
+ * faults that a seed draws. Users talk on all nodes meanwhile, and come back when their node does. When the faults are over
+ * everybody asks who is there and what was said; then a node dies for good.
  */
 import { Chat } from "@troupe/chat"
 import { Heartbeat } from "@troupe/failure-detection"
@@ -11,160 +11,187 @@ import { Transport } from "@troupe/transport"
 import { Context, Duration, Effect, Layer, Random, References } from "effect"
 
 const nodes = ["n1", "n2", "n3"]
+const talkers = ["ann", "bob"]
 
 const plannedMillis = 12_000
 /** From then on nothing goes wrong any more. */
 const calmMillis = plannedMillis * Faults.over
-const lastPostMillis = calmMillis + 200
+const silentMillis = calmMillis + 200
 
-/** All agree again at the latest, after the last fault: a deadline that false suspicions have moved out, and some rounds. */
-export const boundMillis = 5_000
+const timing = { interval: 200, deadline: 1_000 }
 
-const timing = { everyMillis: 200, deadlineMillis: 1_000 }
-
-/** What `/who` tells when all of them are there. */
-const everybody = `* In garden: ${nodes
-  .flatMap((node) => ["ann", "bob", "watcher"].map((user) => `${user}-${node}@${node}`))
-  .join(", ")}`
-
-/** A user at a terminal. */
-class User {
-  readonly name: string
-  readonly lines: Array<string> = []
-  /** The time of the latest post that was shown. */
-  time = 0
-  constructor(name: string) {
-    this.name = name
-  }
-  readonly screen = {
-    show: (lines: ReadonlyArray<string>): void => {
-      this.lines.push(...lines)
-      for (const line of lines) this.time = Math.max(this.time, timeOf(line))
-    },
-    end: (): void => {}
-  }
+/** What goes wrong: with more crashes than the presets have. */
+export const worlds: Readonly<Record<string, Faults.Faults>> = {
+  crash: { ...Faults.crash, crashesPerMinute: 40, downMillisMax: 3_000 },
+  partition: Faults.partition,
+  chaos: { ...Faults.chaos, crashesPerMinute: 20 }
 }
 
-const timeOf = (line: string): number => Number(/^\[(\d+) /.exec(line)?.[1] ?? 0)
+/** For all to agree after the last fault, and to notice a death: a deadline that false suspicions have moved out, and a round. */
+export const boundMillis = 4_000
 
 export interface Outcome {
   readonly violations: ReadonlyArray<string>
-  /** From the last fault until all nodes said the same of who is there, and of what was said. */
+  /** The longer one of the two times that `boundMillis` is for. */
   readonly worstMillis: number
+  /** That anybody saw. */
   readonly posts: number
 }
 
-export const run = async (options: {
-  readonly seed: number
-  readonly faults: Partial<Faults.Faults>
-}): Promise<Outcome> => {
-  const { faults, seed } = options
-  const disks = SimulatedDisk.make({ seed })
-  const lives = new Map<string, number>()
-  /** Posts that their users saw, which is when they are kept. */
-  const kept = new Set<string>()
-  const violations = new Set<string>()
-  const said = new Map<string, { who: string; history: string }>()
-  let agreedMillis = Infinity
+/** What `/who` tells when all users of these nodes are there, and nobody else. */
+const everybodyOf = (some: ReadonlyArray<string>): string =>
+  `* In garden: ${some.flatMap((node) => [...talkers, "watcher"].map((user) => `${user}-${node}@${node}`)).join(", ")}`
 
-  const visit = (service: Context.Service.Shape<typeof Chat.Chat>, name: string) =>
-    Effect.gen(function* () {
-      const user = new User(name)
-      const session = yield* service.connect(name, user.screen)
-      const type = (line: string) => session.tell({ _tag: "Typed", line })
-      type("/join garden")
-      return { user, type }
-    })
+/** The end of what `/history` tells. */
+const isEnd = (line: string): boolean => line.endsWith(" posts of garden")
 
-  /** Says this and that until the end, each thing when the one before was shown. */
-  const talk = (service: Context.Service.Shape<typeof Chat.Chat>, name: string, life: number) =>
-    Effect.gen(function* () {
-      const { type, user } = yield* visit(service, name)
-      for (let count = 1; virtual() < lastPostMillis; count++) {
-        const text = `${name}.${life}.${count}`
-        const before = user.time
-        type(text)
-        while (!user.lines.some((line) => line.endsWith(` ${name}: ${text}`))) yield* Effect.sleep("10 millis")
-        const line = user.lines.find((each) => each.endsWith(` ${name}: ${text}`))!
-        if (timeOf(line) <= before) violations.add("a post comes after those that its user had seen")
-        kept.add(line)
-        yield* Effect.sleep(Duration.millis(yield* Random.nextIntBetween(1, 800)))
+const timeOf = (line: string): number => Number(/^\[(\d+) /.exec(line)?.[1] ?? 0)
+
+/** What a node's user was told last. */
+interface Told {
+  readonly who: string
+  readonly history: ReadonlyArray<string>
+}
+
+type Service = Context.Service.Shape<typeof Chat.Chat>
+
+/** A user at a terminal, in the room. */
+const visit = (chat: Service, name: string, seen: Set<string>) =>
+  Effect.gen(function* () {
+    const lines: Array<string> = []
+    const show = (more: ReadonlyArray<string>): void => {
+      lines.push(...more)
+      for (const line of more) if (timeOf(line) > 0) seen.add(line)
+    }
+    const session = yield* chat.connect(name, { show, end: () => {} })
+    const type = (line: string) => session.tell({ _tag: "Typed", line })
+    const until = (is: (line: string) => boolean, from = 0): Effect.Effect<string> =>
+      Effect.suspend(() => {
+        const found = lines.slice(from).find(is)
+        return found === undefined ? Effect.andThen(Effect.sleep("5 millis"), until(is, from)) : Effect.succeed(found)
+      })
+    type("/join garden")
+    return { lines, type, until }
+  })
+
+class Run {
+  /** Posts that anybody saw, which is when they are on disk somewhere. */
+  readonly seen = new Set<string>()
+  readonly violations = new Set<string>()
+  readonly told = new Map<string, Told>()
+  readonly disks: SimulatedDisk.Disks
+  private readonly lives = new Map<string, number>()
+  private millis: () => number = () => 0
+
+  constructor(seed: number) {
+    // Slow, so that crashes come in between.
+    this.disks = SimulatedDisk.make({ seed, syncMillisMin: 10, syncMillisMax: 60 })
+  }
+
+  /** A life of a node. */
+  readonly program = (node: string) =>
+    Effect.gen({ self: this }, function* () {
+      const life = (this.lives.get(node) ?? 0) + 1
+      this.lives.set(node, life)
+      const layer = Chat.layer({ every: timing.interval }).pipe(
+        Layer.provide(Chat.actors),
+        Layer.provide(Heartbeat.layer(timing)),
+        Layer.provide([Layer.succeed(Transport, yield* Transport), this.disks.layer(node)])
+      )
+      const chat = Context.get(yield* Layer.build(Layer.fresh(layer)), Chat.Chat)
+      const users = talkers.map((name) => this.talk(chat, `${name}-${node}`, life))
+      yield* Effect.all([...users, this.watch(chat, node)], { concurrency: "unbounded" })
+    }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
+
+  /** Says one thing after the other, each when the one before was shown. */
+  private talk(chat: Service, name: string, life: number) {
+    return Effect.gen({ self: this }, function* () {
+      const { lines, type, until } = yield* visit(chat, name, this.seen)
+      for (let count = 1; this.millis() < silentMillis; count++) {
+        const latest = Math.max(0, ...lines.map(timeOf))
+        type(`${life}.${count}`)
+        const line = yield* until((each) => each.endsWith(` ${name}: ${life}.${count}`))
+        this.hold("a post is after all those that its user had seen", timeOf(line) > latest)
+        const shown = lines.filter((each) => timeOf(each) > 0)
+        this.hold("a post is shown once", new Set(shown).size === shown.length)
+        yield* Effect.sleep(Duration.millis(yield* Random.nextIntBetween(1, 500)))
       }
       yield* Effect.never
     })
+  }
 
-  /** Asks what its node knows, again and again when all is over. */
-  const look = (service: Context.Service.Shape<typeof Chat.Chat>, node: string) =>
-    Effect.gen(function* () {
-      const { type, user } = yield* visit(service, `watcher-${node}`)
-      while (virtual() < lastPostMillis) yield* Effect.sleep("100 millis")
+  /** Asks what its node knows, again and again, when all is over. */
+  private watch(chat: Service, node: string) {
+    return Effect.gen({ self: this }, function* () {
+      const { lines, type, until } = yield* visit(chat, `watcher-${node}`, this.seen)
       for (;;) {
-        const from = user.lines.length
+        yield* Effect.sleep("100 millis")
+        if (this.millis() < silentMillis) continue
+        const from = lines.length
         type("/who")
         type("/history 10000")
-        while (!user.lines.slice(from).some((line) => line.endsWith(" posts of garden")))
-          yield* Effect.sleep("5 millis")
-        const answer = user.lines.slice(from)
-        const who = answer.find((line) => line.startsWith("* In "))!
-        const end = answer.findIndex((line) => line.endsWith(" posts of garden"))
-        const begin = answer.indexOf(who) + 1
-        said.set(node, { who, history: answer.slice(begin, end).join("\n") })
-        const all = nodes.map((each) => said.get(each))
-        const isAgreed = all.every((each) => each?.who === everybody && each.history === all[0]?.history)
-        if (!isAgreed) agreedMillis = Infinity
-        else if (agreedMillis === Infinity) agreedMillis = virtual()
-        yield* Effect.sleep("200 millis")
+        const who = yield* until((line) => line.startsWith("* In "), from)
+        const end = yield* until(isEnd, from)
+        const answer = lines.slice(from)
+        this.told.set(node, { who, history: answer.slice(answer.indexOf(who) + 1, answer.indexOf(end)) })
       }
     })
+  }
 
-  let world: Simulation.Simulator["world"] | undefined
-  const virtual = (): number => world?.nowMillis ?? 0
+  /** Waits for the end of the faults and what is to come about then. Returns how long that took. */
+  readonly test = ({ crash, world }: Simulation.Simulator, victim: string) =>
+    Effect.gen({ self: this }, function* () {
+      this.millis = () => world.nowMillis
+      while (!this.isAgreed) yield* Effect.sleep("50 millis")
+      const agreed = this.millis() - calmMillis
+      this.judge()
+      yield* crash(victim)
+      const diedAt = this.millis()
+      const others = nodes.filter((node) => node !== victim)
+      const everybody = everybodyOf(others)
+      while (others.some((node) => this.told.get(node)?.who !== everybody)) yield* Effect.sleep("50 millis")
+      return Math.max(agreed, this.millis() - diedAt)
+    })
 
-  const until = (isSo: () => boolean): Effect.Effect<void> =>
-    Effect.suspend(() => (isSo() ? Effect.void : Effect.andThen(Effect.sleep("50 millis"), until(isSo))))
+  private get isAgreed(): boolean {
+    const all = nodes.map((node) => this.told.get(node))
+    const everybody = everybodyOf(nodes)
+    const [first] = all
+    return all.every((each) => each?.who === everybody && `${each.history}` === `${first?.history}`)
+  }
 
-  const program = (node: string) =>
-    Effect.gen(function* () {
-      const life = (lives.get(node) ?? 0) + 1
-      lives.set(node, life)
-      const { deadlineMillis: deadline, everyMillis: interval } = timing
-      const context = yield* Layer.build(
-        Chat.layer({ every: interval }).pipe(
-          Layer.provide(Chat.actors),
-          Layer.provide(Heartbeat.layer({ interval, deadline })),
-          Layer.provide([Layer.succeed(Transport, yield* Transport), disks.layer(node)]),
-          Layer.fresh
-        )
-      )
-      const service = Context.get(context, Chat.Chat)
-      yield* Effect.all([talk(service, `ann-${node}`, life), talk(service, `bob-${node}`, life), look(service, node)], {
-        concurrency: "unbounded"
-      })
-    }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
+  /** Of histories that are the same. */
+  private judge(): void {
+    const { history } = this.told.get(nodes[0]!)!
+    this.hold("a post is in a history once", new Set(history).size === history.length)
+    this.hold("what was shown to anybody is in all histories", new Set(history).isSupersetOf(this.seen))
+  }
 
+  hold(name: string, holds: boolean): void {
+    if (!holds) this.violations.add(name)
+  }
+}
+
+export const run = async ({
+  faults,
+  seed
+}: {
+  readonly seed: number
+  readonly faults: Partial<Faults.Faults>
+}): Promise<Outcome> => {
+  const here = new Run(seed)
   const result = await Effect.runPromise(
     Simulation.run({
       seed,
       nodes,
       faults,
       planned: Duration.millis(plannedMillis),
-      duration: Duration.millis(calmMillis + boundMillis + 1_000),
-      program,
-      test: (simulator) => {
-        world = simulator.world
-        return until(() => virtual() > agreedMillis + 500)
-      }
+      duration: Duration.millis(calmMillis + 3 * boundMillis),
+      program: here.program,
+      test: (simulator) => here.test(simulator, nodes[seed % nodes.length]!)
     })
   )
-  for (const { detail = "", name } of result.violations) violations.add(`${name} ${detail}`)
-  for (const node of nodes) {
-    const { history = "", who } = said.get(node) ?? {}
-    const lines = history.split("\n")
-    if (who !== everybody) violations.add("in the end all who are there are seen everywhere")
-    if (new Set(lines).size !== lines.length) violations.add("a post is in a history once")
-    if ([...kept].some((line) => !lines.includes(line)))
-      violations.add("what was shown to its user is in all histories")
-    if (history !== said.get(nodes[0]!)?.history) violations.add("all histories are in one order")
-  }
-  return { violations: [...violations], worstMillis: agreedMillis - calmMillis, posts: kept.size }
+  for (const { detail = "", name } of result.violations) here.hold(`${name} ${detail}`, false)
+  here.hold("all agree in the end, and notice a death", result.value !== undefined)
+  return { violations: [...here.violations], worstMillis: result.value ?? Infinity, posts: here.seen.size }
 }
