@@ -21,11 +21,13 @@
  *
  * console.log(await Effect.runPromise(program.pipe(Effect.provide(ActorSystem.layer())))) // [ 1, 4, 9 ]
  */
-import { HashRing, PrimaryKey } from "effect"
-import type { ActorRef } from "./ActorRef.ts"
-import { type Behavior, capacity, type Later, type Self, type Table } from "./Behavior.ts"
+import { Context, Exit, HashRing, PrimaryKey } from "effect"
+import { type ActorRef, MailboxFull } from "./ActorRef.ts"
+import { type Behavior, capacity, make as behave, type Later, type Self, type Table } from "./Behavior.ts"
 import { Cell } from "./internal/system/Cell.ts"
+import { Question } from "./internal/system/envelopes.ts"
 import { type Ask, type Definition, isAsk, type MessageOf, type Messages } from "./Messages.ts"
+import { Receptionist, type ServiceKey } from "./Receptionist.ts"
 
 /** Which of the actors a message goes to. */
 export type Choice =
@@ -65,53 +67,102 @@ interface Place extends PrimaryKey.PrimaryKey {
 }
 
 const gone = "\0gone"
+const listing = "\0listing"
 
+/** In front of these. */
 export const make = <D extends Definition>(
   messages: Messages<D>,
   refs: ReadonlyArray<ActorRef<D>>,
   choice: Choice
 ): Behavior<D> => {
+  const init = (self: Self<D>): Routing<D> => {
+    if (refs.length === 0) throw new RangeError("a router has one actor at least")
+    for (const ref of refs) self.watch(ref, () => ({ _tag: gone, ref }) as never)
+    return placed({ refs: [], next: 0, ring: undefined }, refs, choice)
+  }
+  const behavior = behave(messages, { init, on: {} as never })
+  const onGone = (routing: Routing<D>, { ref }: { readonly ref: ActorRef<D> }, self: Self<D>): Routing<D> => {
+    const left = routing.refs.filter((each) => each !== ref)
+    if (left.length === 0) self.stop()
+    return placed(routing, left, choice)
+  }
+  return { ...behavior, table: { ...routed(messages, choice, 0), [gone]: { isAsk: false, handle: onGone } } }
+}
+
+/**
+ * In front of those that are registered under a key, on all nodes, as that changes. While there are none, messages wait for
+ * them, `waiting` (1,000) at the most; one more is a dead letter, and a question fails with `MailboxFull`. Routers of different
+ * nodes hash a key to the same actor.
+ */
+export const group = <D extends Definition>(
+  key: ServiceKey<D>,
+  choice: Choice,
+  options: { readonly waiting?: number } = {}
+): Behavior<D, Receptionist> => {
+  const { messages } = key
+  const init = (self: Self<D>): Routing<D> => {
+    const receptionist = Context.get(contextOf(self), Receptionist)
+    receptionist.subscribeActor(key, self.ref, (refs) => ({ _tag: listing, refs }) as never)
+    return placed({ refs: [], next: 0, ring: undefined }, receptionist.listing(key), choice)
+  }
+  const behavior = behave(messages, { init, on: {} as never })
+  const onListing = (routing: Routing<D>, { refs }: Pick<Routing<D>, "refs">, self: Self<D>): Routing<D> => {
+    if (refs.length > 0) self.unstash()
+    return placed(routing, refs, choice)
+  }
+  const table = routed(messages, choice, Math.min(options.waiting ?? 1_000, capacity))
+  return { ...behavior, table: { ...table, [listing]: { isAsk: false, handle: onListing } } }
+}
+
+const contextOf = (self: Self<any>): Context.Context<Receptionist> =>
+  (self as unknown as Cell).behavior.context as unknown as Context.Context<Receptionist>
+
+/** Handlers that hand on. */
+const routed = (messages: Messages<any>, choice: Choice, waiting: number): Table => {
   const table: Record<string, Table[string]> = Object.create(null)
   for (const [tag, entry] of Object.entries(messages.definition)) {
     const isAsked = isAsk(entry as Ask)
-    const handle = (routing: Routing<D>, message: MessageOf<D>, self: Self<D>) => {
-      const later = route(routing, message, choice, self)
+    const handle = (routing: Routing<any>, message: MessageOf<any>, self: Self<any>) => {
+      const later = routing.refs.length > 0 ? route(routing, message, choice, self) : wait(self, message, waiting)
       const next = choice._tag === "RoundRobin" ? { ...routing, next: routing.next + 1 } : routing
       return isAsked ? { state: next, later } : next
     }
     table[tag] = { handle, isAsk: isAsked }
   }
-  table[gone] = {
-    isAsk: false,
-    handle: (routing: Routing<D>, { ref }: { readonly ref: ActorRef<D> }, self: Self<D>) => {
-      const left = routing.refs.filter((each) => each !== ref)
-      if (left.length === 0) self.stop()
-      return { ...routing, refs: left, ring: ringOf(left, choice) }
-    }
-  }
-  return {
-    messages,
-    kind: "plain",
-    capacity,
-    table,
-    context: undefined,
-    handlerMillis: undefined,
-    "~R": undefined,
-    init: (self) => {
-      if (refs.length === 0) throw new RangeError("a router has one actor at least")
-      for (const ref of refs) self.watch(ref, () => ({ _tag: gone, ref }) as never)
-      return { refs, next: 0, ring: ringOf(refs, choice) } satisfies Routing<D>
-    }
-  }
+  return table
 }
 
-const ringOf = (refs: ReadonlyArray<ActorRef<any>>, choice: Choice): HashRing.HashRing<Place> | undefined =>
-  choice._tag !== "ConsistentHash"
-    ? undefined
-    : HashRing.addMany(
-        HashRing.make<Place>(),
-        refs.map((ref) => ({ ref, [PrimaryKey.symbol]: () => ref.path }))
-      )
+/** Until there is somebody. */
+const wait = (self: Self<any>, message: MessageOf<any>, waiting: number): Later => {
+  const cell = self as unknown as Cell
+  const rare = cell.rarely()
+  // Who asked may have had enough by now.
+  if (rare.stash.length >= waiting) rare.stash = rare.stash.filter((each) => !(each instanceof Question && each.isOver))
+  if (rare.stash.length < waiting) return self.stash()
+  cell.system.deadLetters.add(cell, message, "mailbox full")
+  cell.question?.end(Exit.fail(new MailboxFull({ actor: cell.path, capacity: waiting })))
+  return {} as Later
+}
+
+/** With these from now on: whoever stays keeps its place on the ring. */
+const placed = <D extends Definition>(
+  { next, refs: before, ring = HashRing.make<Place>() }: Routing<D>,
+  refs: ReadonlyArray<ActorRef<D>>,
+  choice: Choice
+): Routing<D> => {
+  if (choice._tag !== "ConsistentHash") return { refs, next, ring: undefined }
+  const places = refs.map(placeOf)
+  const keys = new Set(places.map(PrimaryKey.value))
+  for (const place of before.map(placeOf)) if (!keys.has(PrimaryKey.value(place))) HashRing.remove(ring, place)
+  return { refs, next, ring: HashRing.addMany(ring, places) }
+}
+
+/** By its path as other nodes have it. */
+const placeOf = (ref: ActorRef<any>): Place => {
+  const node = ref instanceof Cell ? ref.system.remote?.node : undefined
+  const path = node === undefined ? ref.path : `${node}:${ref.path}`
+  return { ref, [PrimaryKey.symbol]: () => path }
+}
 
 const route = <D extends Definition>(
   { next, refs, ring }: Routing<D>,
