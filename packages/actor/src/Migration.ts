@@ -92,13 +92,13 @@ export {
 } from "./internal/migration/refusals.ts"
 export type { Refusal } from "./internal/migration/refusals.ts"
 
-type IdOf<B> = B extends ReadonlyArray<Binding<infer Id>> ? Id : never
+type IdOf<B> = B extends Binding<infer Id> ? Id : never
 
 /** What can move: a behaviour by its name, the same at all nodes, with the schema of its state. */
 export const movable = <D extends Messages.Definition, State, const B extends ReadonlyArray<Binding> = readonly []>(
   name: string,
   given: {
-    readonly behavior: Behavior<D, IdOf<B>>
+    readonly behavior: Behavior<D, IdOf<B[number]>>
     readonly state: Codec.MessageSchema<State>
     /**
      * The first state where it has come weakly: a value or, for Effect handlers, an Effect. Default: `init`, and then what
@@ -109,7 +109,7 @@ export const movable = <D extends Messages.Definition, State, const B extends Re
     readonly bindings?: B
     readonly supervision?: Supervision
   }
-): Movable<D, IdOf<B>> => ({
+): Movable<D, IdOf<B[number]>> => ({
   name,
   behavior: given.behavior,
   state: Codec.binary(given.state),

@@ -1,6 +1,6 @@
 /** What a node does about actors that move: it speaks with those of other nodes, and knows those that are or have been here. */
 import { Codec, type NodeId } from "@troupe/transport"
-import { Cause, Context, Effect, Exit } from "effect"
+import { Cause, type Context, Effect, Exit } from "effect"
 import { type ActorRef, ActorStopped, MailboxFull, Misunderstood, type Reason, Unreachable } from "../../ActorRef.ts"
 import type { Cell } from "../system/Cell.ts"
 import { answersOf } from "../system/codecs.ts"

@@ -9,7 +9,7 @@ import type { Still } from "../system/Moving.ts"
 import { read, type Remote } from "../system/Remote.ts"
 import type { System } from "../system/System.ts"
 import { has, type Movable } from "./Movable.ts"
-import type { Entry, Image, Kind } from "./words.ts"
+import type { Entry, Image, Kind, Way } from "./words.ts"
 
 /** A question of another node's. */
 export class Asked extends Question {
@@ -88,7 +88,7 @@ export interface Arrival {
   readonly behavior: Behavior<any, any>
   readonly state: unknown
   readonly still: (cell: Cell) => Still
-  readonly ways: ReadonlyArray<import("./words.ts").Way>
+  readonly ways: ReadonlyArray<Way>
   readonly places: ReadonlyArray<string>
 }
 
