@@ -84,12 +84,16 @@ export interface RestartPolicy {
   readonly within?: Duration.Input
 }
 
-export interface SpawnOptions<State> {
+export interface SpawnOptions<State, Event = any> {
   /** Names the channel. Default: the protocol's name. Two actors of one protocol on one node need two names. */
   readonly name?: string
   readonly restart?: RestartPolicy
   /** Called when a handler threw and the protocol starts again with this state: what it was asked before is forgotten. */
   readonly onRestart?: (state: State, failure: unknown) => void
+  /** As `subscribe`, from the first step on: that of the start is over when `spawn` comes back. */
+  readonly onEvent?: (event: Event) => void
+  /** Called when it has given up, as `failed` tells. */
+  readonly onFailed?: (failure: ActorFailed) => void
   /** The codec of its messages. Default: `Codec.binary`. */
   readonly codec?: (schema: Codec.MessageSchema<any>) => Codec.Codec<any>
   /** Of a protocol that persists: the bytes of log above which it is compacted. Default: 64 MiB. */
@@ -100,11 +104,11 @@ export interface SpawnOptions<State> {
 export const spawn: {
   <State, Message, Command, Event, Timer extends string>(
     protocol: Protocol<State, Message, Command, Event, Timer, void>,
-    options?: SpawnOptions<State>
+    options?: SpawnOptions<State, Event>
   ): Effect.Effect<Actor<State, Command, Event>, ChannelInUse, Transport | Scope.Scope>
   <State, Message, Command, Event, Timer extends string, Options>(
     protocol: Protocol<State, Message, Command, Event, Timer, Options>,
-    options: SpawnOptions<State> & { readonly options: NoInfer<Options> }
+    options: SpawnOptions<State, Event> & { readonly options: NoInfer<Options> }
   ): Effect.Effect<Actor<State, Command, Event>, ChannelInUse, Transport | Scope.Scope>
 } = Effect.fnUntraced(function* (protocol: Any, options: SpawnOptions<any> & { readonly options?: unknown } = {}) {
   if (protocol.durable !== undefined) {
@@ -120,11 +124,11 @@ export const spawn: {
 export const spawnDurable: {
   <State, Message, Command, Event, Timer extends string, Persisted>(
     protocol: Protocol<State, Message, Command, Event, Timer, void, Persisted>,
-    options?: SpawnOptions<State>
+    options?: SpawnOptions<State, Event>
   ): Effect.Effect<Actor<State, Command, Event>, ChannelInUse | StorageError, Transport | Storage | Scope.Scope>
   <State, Message, Command, Event, Timer extends string, Options, Persisted>(
     protocol: Protocol<State, Message, Command, Event, Timer, Options, Persisted>,
-    options: SpawnOptions<State> & { readonly options: NoInfer<Options> }
+    options: SpawnOptions<State, Event> & { readonly options: NoInfer<Options> }
   ): Effect.Effect<Actor<State, Command, Event>, ChannelInUse | StorageError, Transport | Storage | Scope.Scope>
 } = Effect.fnUntraced(function* (protocol: Any, options: SpawnOptions<any> & { readonly options?: unknown } = {}) {
   const { durable } = protocol

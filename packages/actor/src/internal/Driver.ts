@@ -48,7 +48,7 @@ export class Driver<State, Message, Command, Event, Timer extends string, Option
   /** What arrived while a step was under way. */
   private waiting: Array<Input<Message, Command, Timer>> = []
   private status: "idle" | "busy" | "recovering" | "stopped" = "busy"
-  private listeners: ReadonlyArray<(event: Event) => void> = []
+  private listeners: ReadonlyArray<(event: Event) => void>
   private restartTimes: Array<number> = []
   private failure: ActorFailed | undefined = undefined
   private failureListeners: Array<(failure: ActorFailed) => void> = []
@@ -67,6 +67,7 @@ export class Driver<State, Message, Command, Event, Timer extends string, Option
     this.self = self
     this.node = self.id
     this.options = options
+    this.listeners = options.onEvent === undefined ? [] : [options.onEvent]
     this.clock = seams.clock
     this.chance = seams.random
     this.observer = seams.observer
@@ -373,6 +374,8 @@ export class Driver<State, Message, Command, Event, Timer extends string, Option
     this.stop()
     this.log(this.failure.message, Cause.fail(this.failure))
     for (const listener of this.failureListeners) listener(this.failure)
+    const { onFailed } = this.options
+    if (onFailed !== undefined) this.call("onFailed", onFailed, this.failure)
   }
 
   private log(what: string, cause: Cause.Cause<unknown>): void {
