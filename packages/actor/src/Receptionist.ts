@@ -38,6 +38,7 @@ import { Registry } from "./internal/receptionist/Registry.ts"
 import { mostCharacters, mostEntries, mostPath, Talk } from "./internal/receptionist/talk.ts"
 import { Cell } from "./internal/system/Cell.ts"
 import type { NameTaken } from "./internal/system/failures.ts"
+import { duration } from "./internal/system/options.ts"
 import { known } from "./internal/system/System.ts"
 import type { Definition, MessageOf, Messages } from "./Messages.ts"
 
@@ -103,7 +104,7 @@ export interface Options {
   readonly interval?: Duration.Input
 }
 
-const make = (options: Options) =>
+const make = (intervalMillis: number) =>
   Effect.gen(function* () {
     const service = yield* ActorSystem
     const { remote } = known.get(service)!
@@ -123,7 +124,7 @@ const make = (options: Options) =>
       () => ref.tell({ _tag: news } as never)
     )
     const subscribers = new Subscribers(registry)
-    const ref = yield* service.spawn(receptionist(registry, subscribers, options.interval ?? "1 second"), {
+    const ref = yield* service.spawn(receptionist(registry, subscribers, intervalMillis), {
       name: path
     })
     const undo = remote?.onDown((node) => registry.down(node))
@@ -179,7 +180,10 @@ const refusal = (registry: Registry, key: ServiceKey<any>, ref: ActorRef<any>): 
 
 /** A receptionist for the actors of this node, that knows those of the other nodes where the system is a remote one. */
 export const layer = (options: Options = {}): Layer.Layer<Receptionist, NameTaken, ActorSystem> =>
-  Layer.effect(Receptionist, make(options))
+  Layer.effect(
+    Receptionist,
+    make(duration({ of: "Receptionist.layer", option: "interval", given: options.interval ?? "1 second" }))
+  )
 
 // ------------------------------------------------------------------------------------------------- the actor that it is
 
@@ -193,12 +197,12 @@ const news = "\0news"
 const receptionist = (
   registry: Registry,
   subscribers: Subscribers,
-  every: Duration.Input
+  intervalMillis: number
 ): Behavior<typeof Talk.definition> => {
   const own = (handle: () => void): Table[string] => ({ isAsk: false, handle })
   const behavior = behave(Talk, {
     init: (self): void => {
-      self.setInterval("compare", every, { _tag: tick } as never)
+      self.setInterval("compare", intervalMillis, { _tag: tick } as never)
       registry.compareAll(true)
     },
     on: {

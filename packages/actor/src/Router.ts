@@ -26,6 +26,7 @@ import { type ActorRef, MailboxFull } from "./ActorRef.ts"
 import { type Behavior, capacity, make as behave, type Later, type Self, type Table } from "./Behavior.ts"
 import { Cell } from "./internal/system/Cell.ts"
 import { Question } from "./internal/system/envelopes.ts"
+import { whole } from "./internal/system/options.ts"
 import { type Ask, type Definition, isAsk, type MessageOf, type Messages } from "./Messages.ts"
 import { Receptionist, type ServiceKey } from "./Receptionist.ts"
 
@@ -91,7 +92,7 @@ export const make = <D extends Definition>(
 
 /**
  * In front of those that are registered under a key, on all nodes, as that changes. While there are none, messages wait for
- * them, `waiting` (1,000) at the most; one more is a dead letter, and a question fails with `MailboxFull`. Routers of different
+ * them, `waiting` (1,000; up to 65,536) at the most; one more is a dead letter, and a question fails with `MailboxFull`. Routers of different
  * nodes hash a key to the same actor.
  */
 export const group = <D extends Definition>(
@@ -100,6 +101,13 @@ export const group = <D extends Definition>(
   options: { readonly waiting?: number } = {}
 ): Behavior<D, Receptionist> => {
   const { messages } = key
+  const waiting = whole({
+    of: "Router.group",
+    option: "waiting",
+    given: options.waiting ?? 1_000,
+    least: 0,
+    most: capacity
+  })
   const init = (self: Self<D>): Routing<D> => {
     const receptionist = Context.get(contextOf(self), Receptionist)
     receptionist.subscribeActor(key, self.ref, (refs) => ({ _tag: listing, refs }) as never)
@@ -110,7 +118,7 @@ export const group = <D extends Definition>(
     if (refs.length > 0) self.unstash()
     return placed(routing, refs, choice)
   }
-  const table = routed(messages, choice, Math.min(options.waiting ?? 1_000, capacity))
+  const table = routed(messages, choice, waiting)
   return { ...behavior, table: { ...table, [listing]: { isAsk: false, handle: onListing } } }
 }
 
