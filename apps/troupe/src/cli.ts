@@ -25,7 +25,8 @@ const commands = {
   board: async () => (await import("./board/Command.ts")).boardCommand,
   chat: async () => (await import("./chat/Command.ts")).chatCommand,
   kv: async () => (await import("./kv/Command.ts")).kvCommand,
-  torture: async () => (await import("./commands/torture.ts")).torture
+  torture: async () => (await import("./commands/torture.ts")).torture,
+  top: async () => (await import("./top/Command.ts")).topCommand
 }
 
 /** The command that is named alone, or all of them: for the help, and to tell what else could have been meant. */
@@ -58,7 +59,8 @@ const troupe = (subcommands: ReadonlyArray<Awaited<ReturnType<(typeof commands)[
         description: "A store of processes under faults, judged by what its clients saw"
       },
       { command: "troupe bank", description: "Clock, election and lock at work together" },
-      { command: "troupe board", description: "A bulletin board that is there on both sides of a split" }
+      { command: "troupe board", description: "A bulletin board that is there on both sides of a split" },
+      { command: "troupe top --demo", description: "The actors of a live system, as top shows processes" }
     ]),
     Command.withSubcommands(subcommands)
   )

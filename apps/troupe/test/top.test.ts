@@ -1,0 +1,204 @@
+/** `troupe top`: what it shows of live systems, and that it leaves the terminal as it was. */
+import { EventEmitter } from "node:events"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { ActorSystem, Behavior, Messages, Observed, Supervision } from "@troupe/actor"
+import * as Inspector from "@troupe/actor/Inspector"
+import { Context, Effect, Exit, Layer, Logger, Scope } from "effect"
+import { afterEach, describe, expect, it } from "vitest"
+import { styleOf } from "../src/terminal/Screen.ts"
+import { live } from "../src/top/Live.ts"
+import { picture, rowsOf, type Seen } from "../src/top/View.ts"
+import { ended, start, troupe } from "./command.ts"
+
+const Work = Messages.make("work", { Do: Messages.tell({}), Break: Messages.tell({}) })
+
+const slow = Behavior.effect(Work, {
+  init: () => Effect.succeed(0),
+  on: { Do: () => Effect.never, Break: () => Effect.fail("broken") }
+})
+const quick = Behavior.make(Work, {
+  init: () => 0,
+  on: {
+    Do: (done) => done + 1,
+    Break: () => {
+      throw new Error("broken")
+    }
+  }
+})
+
+const scopes: Array<Scope.Closeable> = []
+afterEach(async () => {
+  for (const scope of scopes.splice(0)) await Effect.runPromise(Scope.close(scope, Exit.void))
+})
+
+/** A system with one that is slow, and one that breaks three times. */
+const system = (name: string): Promise<string> => {
+  const scope = Scope.makeUnsafe()
+  scopes.push(scope)
+  const app = Layer.provideMerge(
+    Inspector.layer({ port: 0 }),
+    Layer.provide(ActorSystem.layer({ name }), Observed.layer())
+  )
+  const program = Effect.gen(function* () {
+    const context = yield* Layer.build(Layer.provide(app, Logger.layer([])))
+    const actors = Context.get(context, ActorSystem.ActorSystem)
+    const one = yield* actors.spawn(slow, { name: "slow" })
+    const two = yield* actors.spawn(quick, { name: "quick", supervision: Supervision.restart() })
+    for (let i = 0; i < 5; i++) one.tell({ _tag: "Do" })
+    for (let i = 0; i < 3; i++) two.tell({ _tag: "Break" })
+    const { host, port } = Context.get(context, Inspector.Inspector)
+    return `${host}:${port}`
+  })
+  return Effect.runPromise(Scope.provide(program, scope))
+}
+
+describe("troupe top", () => {
+  it("prints one picture of several systems, who has most to do first", async () => {
+    const addresses = [await system("shop"), await system("bank")]
+    const [first, second] = addresses.map((address) => ["--connect", address])
+    const { code, stderr, stdout } = await troupe("top", ...first!, ...second!, "--once")
+    expect([code, stderr]).toEqual([0, ""])
+    const lines = stdout.split("\n")
+    expect(lines[0]).toMatch(/^shop · 127\.0\.0\.1:\d+ {3}up 0:00:0\d {3}2 actors {3}3 restarts$/)
+    expect(lines[1]).toMatch(/^\d+ messages\/s {3}0 dead letters\/s {3}0 asks open {3}4 waiting \(longest mailbox 4\)$/)
+    expect(lines[2]).toMatch(/^bank · /)
+    expect(lines[5]).toMatch(/^ACTOR +MESSAGES +LIFE +▾MAILBOX +PROC\/S +PROCESSED +BUSY +RESTARTS$/)
+    expect(lines.slice(6, 8).every((line) => / work +busy +4 +0 +1 +(99|1\d\d)\.\d% +0$/.test(line))).toBe(true)
+    expect(lines.slice(8, 10).every((line) => / work +idle +0 +0 +3 +0\.0% +3$/.test(line))).toBe(true)
+    expect(stdout).not.toContain("\u001b")
+  })
+
+  it("prints JSON, in the order that is asked for", async () => {
+    const address = await system("shop")
+    const { stdout } = await troupe("top", "--connect", address, "--json", "--order", "restarts", "--rows", "1")
+    const { actors, systems } = JSON.parse(stdout)
+    expect(systems).toMatchObject([{ address, system: "shop", alive: 2, waiting: 4, counters: { restarts: 3 } }])
+    expect(actors).toMatchObject([{ path: "quick", restarts: 3, perSecond: 0, processed: 3 }])
+  })
+
+  it("has a little system to look at, in a process of its own", async () => {
+    const { code, stderr, stdout } = await ended(start("top", "--demo", "--json"))
+    expect([code, stderr]).toEqual([0, ""])
+    const { actors, systems } = JSON.parse(stdout)
+    expect(systems[0]).toMatchObject({ system: "shop", observed: true })
+    expect(systems[0].rates.processed).toBeGreaterThan(0)
+    expect(actors.map(({ path }: { path: string }) => path)).toContain("printer")
+  })
+
+  it("says why there is nothing to see", async () => {
+    const server = createServer((_, response) => response.end("hello"))
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const { port } = server.address() as AddressInfo
+    const cases: ReadonlyArray<readonly [ReadonlyArray<string>, number, string]> = [
+      [["--connect", `127.0.0.1:${port}`, "--once"], 3, `127.0.0.1:${port} answers, and is no inspector`],
+      [["--connect", "nowhere.invalid:9100", "--once"], 3, "there is no machine of that name"],
+      [["--connect", "localhost", "--once"], 2, "expected an address, as in localhost:9100"],
+      [["--connect", "localhost:99999", "--once"], 2, "expected an address"],
+      [["--once"], 2, "Give --connect host:port, once for each node, or --demo"],
+      [["--demo", "--connect", "9100", "--once"], 2, "Give --connect host:port"],
+      [["--demo"], 2, "The output is no terminal. Give --once or --json"]
+    ]
+    try {
+      for (const [args, code, said] of cases) {
+        const shown = await troupe("top", ...args)
+        expect(shown.stderr).toContain(said)
+        expect(shown.code).toBe(code)
+      }
+    } finally {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    }
+    const gone = await troupe("top", "--connect", String(port), "--once")
+    expect(gone.stderr).toContain(`127.0.0.1:${port}: nobody listens there`)
+    expect(gone.code).toBe(3)
+  })
+})
+
+const actor = (id: number, path: string, more: Partial<Inspector.Actor> = {}): Inspector.Actor => ({
+  ...{ id, path, messages: "work", life: "idle", mailbox: 0, capacity: 100, stashed: 0, restarts: 0 },
+  ...{ processed: 0, busyMillis: 0 },
+  ...more
+})
+
+const snapshot = (uptimeMillis: number, actors: ReadonlyArray<Inspector.Actor>): Inspector.Snapshot => ({
+  ...{ system: "shop", node: "n1", observed: true, uptimeMillis, alive: 2, waiting: 0, longestMailbox: 0, asksOpen: 0 },
+  counters: {
+    ...{ spawned: 0, stopped: 0, processed: 0, failures: 0, restarts: 0, askTimeouts: 0, deadLetters: 0 },
+    ...{ framesSent: 0, framesReceived: 0 }
+  },
+  rates: { processed: 0, deadLetters: 0 },
+  deadLetters: [],
+  actors
+})
+
+const seen = (now: Inspector.Snapshot | undefined, before?: Inspector.Snapshot, problem?: string): Seen => ({
+  ...{ address: "localhost:9100", now, before, problem }
+})
+
+describe("the picture of top", () => {
+  const screen = { width: 80, height: 12, canRedraw: true, style: styleOf(false) }
+
+  it("tells what came since the look before, and nothing of who was not there", () => {
+    const before = snapshot(1_000, [actor(1, "a", { processed: 100, busyMillis: 10 })])
+    const now = snapshot(3_000, [actor(1, "a", { processed: 500, busyMillis: 510 }), actor(2, "b", { processed: 9 })])
+    expect(rowsOf([seen(now, before)], "processed")).toMatchObject([
+      { path: "a", at: "n1", perSecond: 200, busyPart: 0.25 },
+      { path: "b", perSecond: null, busyPart: null }
+    ])
+  })
+
+  it("is no wider and no higher than the screen, however long a name or however many actors", () => {
+    const many = Array.from({ length: 50 }, (_, id) => actor(id, `${id}/${"long".repeat(30)}`))
+    for (const width of [40, 80, 200]) {
+      const lines = picture([seen(snapshot(1, many))], "mailbox", { ...screen, width })
+      expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(width)
+      expect(lines.length).toBeLessThanOrEqual(screen.height)
+    }
+  })
+
+  it("colours what needs a look", () => {
+    const actors = [actor(1, "full", { mailbox: 80 }), actor(2, "failed", { restarts: 1 }), actor(3, "resting")]
+    const lines = picture([seen(snapshot(1, actors))], "mailbox", { ...screen, style: styleOf(true) })
+    expect(lines.slice(-3).map((line) => line.slice(0, 6))).toEqual(["\u001b[31mf", "\u001b[33mf", "\u001b[2mre"])
+  })
+
+  it("goes on with what was seen when a system is not heard of, and says so", () => {
+    const lines = picture([seen(snapshot(1, [actor(1, "a")]), undefined, "nobody listens there")], "mailbox", screen)
+    expect(lines).toContain("nobody listens there")
+    expect(lines.at(-1)).toMatch(/^a +work +idle/)
+  })
+})
+
+describe("the terminal of top", () => {
+  it("gets back what it was: its screen, its cursor, and keys that are lines", async () => {
+    const written: Array<string> = []
+    const modes: Array<boolean> = []
+    const input = Object.assign(new EventEmitter(), {
+      isTTY: true,
+      setRawMode: (mode: boolean) => void modes.push(mode),
+      ...{ resume: () => {}, pause: () => {} }
+    })
+    const output = Object.assign(new EventEmitter(), { write: (text: string) => void written.push(text) })
+    const keys: Array<string> = []
+    let resized = 0
+    await Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const onKey = (key: string): void => void keys.push(key)
+          const terminal = yield* live(input as never, output as never, onKey, () => void resized++)
+          input.emit("data", Buffer.from("pq"))
+          output.emit("resize")
+          terminal.draw(["one", "two"])
+        })
+      )
+    )
+    expect([keys, resized, modes]).toEqual([["p", "q"], 1, [true, false]])
+    expect(written).toEqual([
+      "\u001b[?1049h\u001b[?25l",
+      "\u001b[Hone\u001b[K\r\ntwo\u001b[K\u001b[J",
+      "\u001b[?25h\u001b[?1049l"
+    ])
+    expect([input.listenerCount("data"), output.listenerCount("resize")]).toEqual([0, 0])
+  })
+})
