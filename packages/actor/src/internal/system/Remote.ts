@@ -15,19 +15,26 @@ import { type Ask, isAsk, type Messages } from "../../Messages.ts"
 import type { Cell } from "./Cell.ts"
 import { answersOf, messageOf } from "./codecs.ts"
 import { awaited, Question } from "./envelopes.ts"
+import { lifeOf, Order, type Packet, packets } from "./packets.ts"
 import { RemoteRef } from "./RemoteRef.ts"
 import { traceOf } from "../observed/Spans.ts"
-import { type Body, type Frame, guarded, Refusal, refusals, type Target, type Trace, unsendable } from "./frames.ts"
+import {
+  type Body,
+  codec,
+  type Frame,
+  guarded,
+  Refusal,
+  refusals,
+  type Target,
+  type Trace,
+  unsendable
+} from "./frames.ts"
 import type { System } from "./System.ts"
+import { Watches } from "./Watches.ts"
 
 interface Asked {
   readonly question: Question
   readonly ref: RemoteRef
-}
-
-interface Watching {
-  readonly node: NodeId.NodeId
-  readonly told: (reason: Reason) => void
 }
 
 /** Whose messages are being read: references in them are of this system. */
@@ -65,13 +72,15 @@ export class Remote {
   readonly nodes: ReadonlyArray<NodeId.NodeId>
   readonly counters = { framesSent: 0, framesReceived: 0 }
   private readonly life: number
-  private transmit: Send<Frame> = () => {}
+  /** What tells this life from others in packets. */
+  private readonly mark: number
+  private transmit: Send<Packet> = () => {}
+  private readonly order: Order
+  private lastNumber = 0
   private unwritten: unknown = undefined
   private nextId = 1
   private readonly asked = new Map<number, Asked>()
-  private readonly watching = new Map<number, Watching>()
-  /** Whom other nodes watch here, by node and number. */
-  private readonly watched = new Map<string, { readonly cell: Cell; readonly told: (reason: Reason) => void }>()
+  private readonly watches: Watches
   /** Actors that others have references to. */
   private readonly exported = new Map<number, Cell>()
 
@@ -82,24 +91,36 @@ export class Remote {
     this.node = node
     this.nodes = nodes
     this.life = life
+    this.mark = lifeOf(life)
+    this.order = new Order(this.mark)
+    this.watches = new Watches(this)
   }
 
-  start(send: Send<Frame>): void {
+  start(send: Send<Packet>): void {
     this.transmit = send
   }
 
-  codec(maxBytes: number | undefined): Codec.Codec<Frame> {
-    return guarded(maxBytes ?? Infinity, (error) => void (this.unwritten = error))
+  codec(maxBytes: number | undefined): Codec.Codec<Packet> {
+    return guarded(packets(codec), maxBytes ?? Infinity, (error) => void (this.unwritten = error))
   }
 
   /** Returns why it could not be written, where the transport finds that out at once. */
   send(to: NodeId.NodeId, frame: Frame): unknown {
+    return this.post(to, { number: ++this.lastNumber, life: this.mark, frame })
+  }
+
+  /** To who has asked, in the life in which that was. */
+  reply(to: NodeId.NodeId, life: number, frame: Frame): unknown {
+    return this.post(to, { number: 0, life, frame })
+  }
+
+  private post(to: NodeId.NodeId, packet: Packet): unknown {
     this.counters.framesSent++
     const before = writing
     writing = this
     this.unwritten = undefined
     try {
-      this.transmit(to, frame)
+      this.transmit(to, packet)
       return this.unwritten
     } finally {
       writing = before
@@ -183,9 +204,10 @@ export class Remote {
     return () => void this.downListeners.delete(listener)
   }
 
-  /** Whom a transport does not know does not answer. */
+  /** Whom a transport does not know does not answer; who is back may be another life. */
   heard(event: LinkEvent): void {
     if (event._tag === "Dropped" && event.reason === "unknown-node") this.unanswered(event.peer)
+    else if (event._tag === "Up") this.watches.again(event.peer)
   }
 
   private unanswered(node: NodeId.NodeId): void {
@@ -198,75 +220,37 @@ export class Remote {
   down(node: NodeId.NodeId): void {
     for (const listener of this.downListeners) listener(node)
     this.unanswered(node)
-    for (const [id, { node: other, told }] of [...this.watching]) {
-      if (other !== node) continue
-      this.watching.delete(id)
-      told({ _tag: "Unreachable", node })
-    }
-    for (const [key, { cell, told }] of [...this.watched]) {
-      if (!key.startsWith(`${node} `)) continue
-      this.watched.delete(key)
-      cell.untold(told)
-    }
+    this.watches.down(node)
   }
-
-  // ---------------------------------------------------------------------------------------------------------- watching
 
   /** Returns how not to be told. */
   watch(ref: RemoteRef, told: (reason: Reason) => void): () => void {
-    const id = this.nextId++
-    this.watching.set(id, { node: ref.node, told })
-    this.send(ref.node, { kind: "Watch", id, target: ref.target })
-    return () => {
-      if (this.watching.delete(id)) this.send(ref.node, { kind: "Unwatch", id })
-    }
-  }
-
-  private ended(id: number, failure: string): void {
-    const told = this.watching.get(id)?.told
-    this.watching.delete(id)
-    told?.(failure === "" ? { _tag: "Stopped" } : { _tag: "Failed", cause: Cause.fail(failure) })
-  }
-
-  private onWatch(from: NodeId.NodeId, id: number, target: Target): void {
-    const cell = this.find(target)
-    const key = `${from} ${id}`
-    if (cell === undefined || this.watched.has(key)) {
-      if (cell === undefined) this.send(from, { kind: "Ended", id, failure: "" })
-      return
-    }
-    const told = (reason: Reason): void => {
-      this.watched.delete(key)
-      const failure = reason._tag === "Failed" ? String(Cause.squash(reason.cause)) || "it failed" : ""
-      this.send(from, { kind: "Ended", id, failure })
-    }
-    this.watched.set(key, { cell, told })
-    cell.onEnd(told)
+    return this.watches.watch(ref, told)
   }
 
   // ---------------------------------------------------------------------------------------------------------- arrivals
 
-  readonly receive = (from: NodeId.NodeId, frame: Frame): void => {
+  readonly receive = (from: NodeId.NodeId, packet: Packet): void => {
     this.counters.framesReceived++
+    if (!this.order.takes(from, packet)) return
+    const { frame, life } = packet
     switch (frame.kind) {
       case "Tell":
         return this.onTell(frame.target, frame.name, frame.body)
       case "Ask":
-        return this.onAsk(from, frame)
+        return this.onAsk(from, life, frame)
       case "Reply":
       case "Failure":
       case "Refusal":
         return this.answered(frame.id, frame.kind, frame.body)
       case "Watch":
-        return this.onWatch(from, frame.id, frame.target)
-      case "Unwatch": {
-        const key = `${from} ${frame.id}`
-        const watched = this.watched.get(key)
-        this.watched.delete(key)
-        return watched?.cell.untold(watched.told)
-      }
+        return this.watches.onWatch(from, life, frame.id, frame.target)
+      case "Unwatch":
+        return this.watches.onUnwatch(from, life, frame.id)
+      case "Found":
+        return this.watches.found(frame.id, frame.target)
       case "Ended":
-        return this.ended(frame.id, frame.failure)
+        return this.watches.ended(frame.id, frame.failure)
     }
   }
 
@@ -287,17 +271,17 @@ export class Remote {
     throw new Misunderstood({ actor: cell.path, reason: `it is asked as "${name}", and is "${messages.name}"` })
   }
 
-  private onAsk(from: NodeId.NodeId, frame: Extract<Frame, { readonly kind: "Ask" }>): void {
+  private onAsk(from: NodeId.NodeId, life: number, frame: Extract<Frame, { readonly kind: "Ask" }>): void {
     const { body, id, millis, name, target, trace } = frame
     const cell = this.find(target)
     const refuse = (refusal: typeof Refusable): void =>
-      void this.send(from, { kind: "Refusal", id, body: { codec: refusals, message: refusal } })
+      void this.reply(from, life, { kind: "Refusal", id, body: { codec: refusals, message: refusal } })
     if (cell === undefined) return refuse(new ActorStopped({ actor: pathOf(target) }))
     try {
       const message = this.understood(cell, name, body)
       const spans = trace === undefined ? undefined : this.system.observation?.spans
       const question = spans === undefined ? new Question(message, cell) : spans.arrived(message, cell, trace!)
-      question.resume = (exit) => this.answer(from, id, cell, message._tag, exit)
+      question.resume = (exit) => this.answer(from, life, id, cell, message._tag, exit)
       if (millis > 0) this.system.patience(millis).add(question)
       cell.tell(question)
       this.system.hurry()
@@ -308,13 +292,20 @@ export class Remote {
     }
   }
 
-  private answer(to: NodeId.NodeId, id: number, cell: Cell, tag: string, exit: Exit.Exit<any, any>): void {
+  private answer(
+    to: NodeId.NodeId,
+    life: number,
+    id: number,
+    cell: Cell,
+    tag: string,
+    exit: Exit.Exit<any, any>
+  ): void {
     const answer = answerOf(cell.behavior.messages, tag, exit)
     if (answer === undefined) return
-    const unwritten = this.send(to, { ...answer, id })
+    const unwritten = this.reply(to, life, { ...answer, id })
     if (unwritten === undefined) return
     const refusal = unsendable(cell.path, tag, unwritten)
-    this.send(to, { kind: "Refusal", id, body: { codec: refusals, message: refusal } })
+    this.reply(to, life, { kind: "Refusal", id, body: { codec: refusals, message: refusal } })
   }
 }
 

@@ -41,6 +41,8 @@ export type Frame =
   | { readonly kind: "Refusal"; readonly id: number; readonly body: Body }
   | { readonly kind: "Watch"; readonly id: number; readonly target: Target }
   | { readonly kind: "Unwatch"; readonly id: number }
+  /** Who was found at the path that is watched. */
+  | { readonly kind: "Found"; readonly id: number; readonly target: Target }
   /** What was watched is no more; `failure`: why, or empty where it has stopped. */
   | { readonly kind: "Ended"; readonly id: number; readonly failure: string }
 
@@ -58,7 +60,7 @@ export const Refusal = Schema.Union([
 export const refusals = Codec.binary(Refusal as unknown as Codec.MessageSchema<typeof Refusal.Type>)
 
 /** `Ask` stands at two places: the second has a trace before the body. */
-const kinds = ["Tell", "Ask", "Reply", "Failure", "Refusal", "Watch", "Unwatch", "Ended", "Ask"] as const
+const kinds = ["Tell", "Ask", "Reply", "Failure", "Refusal", "Watch", "Unwatch", "Ended", "Ask", "Found"] as const
 const tracedAsk = 8
 
 const writeText = (text: string, into: Writer): void => {
@@ -110,6 +112,7 @@ export const codec: Codec.Codec<Frame> = {
         into.natural(frame.id)
         return writeBody(frame.body, into)
       case "Watch":
+      case "Found":
         into.natural(frame.id)
         return writeTarget(frame.target, into)
       case "Unwatch":
@@ -139,6 +142,7 @@ export const codec: Codec.Codec<Frame> = {
       case "Refusal":
         return { kind, id: reader.natural(), body: rest() }
       case "Watch":
+      case "Found":
         return { kind, id: reader.natural(), target: readTarget(reader) }
       case "Unwatch":
         return { kind, id: reader.natural() }
@@ -168,13 +172,17 @@ export const unsendable = (actor: string, what: string, error: unknown): Message
   return new MessageTooLarge({ actor, what, bytes: error.bytes, maxBytes: error.maxBytes })
 }
 
-/** The same; `unwritten` hears what a transport, which never fails, keeps to itself. */
-export const guarded = (maxBytes: number, unwritten: (error: unknown) => void): Codec.Codec<Frame> => ({
+/** The codec; `unwritten` hears what a transport, which never fails, keeps to itself. */
+export const guarded = <A>(
+  codec: Codec.Codec<A>,
+  maxBytes: number,
+  unwritten: (error: unknown) => void
+): Codec.Codec<A> => ({
   ...codec,
-  write: (frame, into) => {
+  write: (message, into) => {
     const start = into.length
     try {
-      codec.write(frame, into)
+      codec.write(message, into)
       if (into.length - start > maxBytes) throw new TooLarge(into.length - start, maxBytes)
     } catch (error) {
       unwritten(error)
