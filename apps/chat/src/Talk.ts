@@ -45,9 +45,9 @@ const reading = (socket: Socket.Socket) =>
     let rest = ""
     const next: Effect.Effect<string, Error | Socket.SocketError> = Effect.suspend(() => {
       const line = lines.shift()
+      if ((line ?? rest).length > longestLine) return Effect.fail(new Error("the line is too long"))
       // What moves a cursor on one user's terminal is not for those of the others.
       if (line !== undefined) return Effect.succeed(line.replace(/\p{Cc}/gu, ""))
-      if (rest.length > longestLine) return Effect.fail(new Error("the line is too long"))
       return Effect.flatMap(pull, (chunks) => {
         for (const chunk of chunks) rest += typeof chunk === "string" ? chunk : decoder.decode(chunk, { stream: true })
         lines.push(...rest.split("\n"))

@@ -1,0 +1,104 @@
+/** One node as its users meet it: lines over TCP, in its process. */
+import { type Config, Node } from "@troupe/chat"
+import { Effect, Layer, References } from "effect"
+import { mkdtempSync, rmSync } from "node:fs"
+import { type AddressInfo, connect, createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { describe, it } from "vitest"
+
+const freePort = Effect.callback<number>((resume) => {
+  const server = createServer().listen(0, "127.0.0.1", () => {
+    const { port } = server.address() as AddressInfo
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
+
+const directory = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "troupe-chat-"))),
+  (made) => Effect.sync(() => rmSync(made, { recursive: true }))
+)
+
+/** A node, and its port for users. */
+const node = Effect.gen(function* () {
+  const [peer, port] = [yield* freePort, yield* freePort]
+  const own: Config.Node = { id: "n1", peer: `127.0.0.1:${peer}`, port, data: yield* directory }
+  yield* Layer.build(Node.layer({ chat: "test", nodes: [own] }, own))
+  return port
+}).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
+
+/** Types lines, and waits for one that ends so. */
+const user = (port: number) =>
+  Effect.gen(function* () {
+    let heard = ""
+    let isOver = false
+    const socket = yield* Effect.acquireRelease(
+      Effect.sync(() => connect(port, "127.0.0.1")),
+      (opened) => Effect.sync(() => opened.destroy())
+    )
+    socket.on("data", (chunk) => void (heard += String(chunk)))
+    socket.on("error", () => {})
+    socket.on("close", () => void (isOver = true))
+    const until = (is: () => boolean): Effect.Effect<void> =>
+      Effect.suspend(() => (is() ? Effect.void : Effect.andThen(Effect.sleep("2 millis"), until(is))))
+    return {
+      type: (...lines: ReadonlyArray<string>) => void socket.write(lines.map((line) => `${line}\n`).join("")),
+      hears: (end: string) => until(() => heard.includes(`${end}\n`)),
+      isHungUpOn: until(() => isOver)
+    }
+  })
+
+const test = (name: string, body: (port: number) => Effect.Effect<void, never, any>) =>
+  it(name, () => Effect.runPromise(Effect.scoped(Effect.flatMap(node, body)) as Effect.Effect<void, unknown>))
+
+describe("a user", () => {
+  test("has a name that nobody else of the node has, and frees it by going", (port) =>
+    Effect.gen(function* () {
+      const [ann, bob] = [yield* user(port), yield* user(port)]
+      ann.type("ann")
+      yield* ann.hears("* Welcome. /join a room")
+      bob.type("ann", "two words", "bob")
+      yield* bob.hears("! ann is here already. Take another name")
+      yield* bob.hears('! "two words" is no name of a user: up to 32 letters, digits, - and _')
+      yield* bob.hears("* Welcome. /join a room")
+      ann.type("/quit")
+      yield* ann.isHungUpOn
+      const again = yield* user(port)
+      again.type("ann")
+      yield* again.hears("* Welcome. /join a room")
+    }))
+
+  test("is shown who comes, what is said, and who goes, in the room that it is in", (port) =>
+    Effect.gen(function* () {
+      const [ann, bob] = [yield* user(port), yield* user(port)]
+      ann.type("ann", "hello?", "/join garden")
+      yield* ann.hears("! You are in no room. /join one")
+      yield* ann.hears("* In garden: ann@n1")
+      bob.type("bob", "/join garden")
+      yield* ann.hears("* bob@n1 is here")
+      bob.type("good\u001b[2J morning")
+      yield* ann.hears("[1 n1] bob: good[2J morning")
+      bob.type("/join cellar", "anybody?")
+      yield* ann.hears("* bob@n1 is gone")
+      yield* bob.hears("[1 n1] bob: anybody?")
+      ann.type("/history")
+      yield* ann.hears("* 1 posts of garden")
+    }))
+
+  test("is told what it cannot have", (port) =>
+    Effect.gen(function* () {
+      const ann = yield* user(port)
+      ann.type("ann", "/join the cellar", "/join garden", "/dance", "/history many", "x".repeat(2_050))
+      yield* ann.hears('! "the cellar" is no name of a room: up to 32 letters, digits, - and _')
+      yield* ann.hears("! There is no /dance. /help tells what there is")
+      yield* ann.hears('! /history takes a number, not "many"')
+      yield* ann.hears("! A post has up to 2000 characters")
+    }))
+
+  test("that sends a line that is too long is hung up on", (port) =>
+    Effect.gen(function* () {
+      const ann = yield* user(port)
+      ann.type("ann", "x".repeat(100_000))
+      yield* ann.isHungUpOn
+    }))
+})
