@@ -1,9 +1,10 @@
-/** Receptionists in worlds where nodes and links fail: `npm run proof -- actor --only receptionist`. */
+/** Receptionists and topics in worlds where nodes and links fail: `npm run proof -- actor --only receptionist`. */
 import { Faults } from "@troupe/simulation"
-import { run } from "../test/finding/world.ts"
+import * as topics from "../test/finding/topicWorld.ts"
+import * as receptionists from "../test/finding/world.ts"
 
-export default (["lossy", "crash", "partition", "chaos"] as const).map((preset) => ({
-  algorithm: "receptionist",
-  preset,
-  run: (seed: number) => run(seed, Faults.presets[preset])
-}))
+const presets = ["lossy", "crash", "partition", "chaos"] as const
+
+export default Object.entries({ receptionist: receptionists.run, topic: topics.run }).flatMap(([algorithm, run]) =>
+  presets.map((preset) => ({ algorithm, preset, run: (seed: number) => run(seed, Faults.presets[preset]) }))
+)

@@ -1,8 +1,10 @@
 /** Topics. */
 import { describe, expect, it } from "@effect/vitest"
 import { type ActorRef, Behavior, Messages, Topic } from "@troupe/actor"
+import { Faults } from "@troupe/simulation"
 import { Effect, Schema } from "effect"
 import { network, type Node, settled, start } from "./nodes.ts"
+import { run } from "./topicWorld.ts"
 
 const News = Messages.make("news", { Item: Messages.tell({ number: Schema.Int }) })
 
@@ -121,4 +123,14 @@ describe("what is published", () => {
       expect(one!.system.counters()).toMatchObject({ spawned: 3, stopped: 1 })
     }).pipe(Effect.scoped)
   )
+})
+
+describe.each(["crash", "partition", "chaos"] as const)("in worlds of %s", (preset) => {
+  it("is heard once at the most, in order; by all when all is calm", async () => {
+    for (let seed = 1; seed <= 3; seed++) {
+      const { heard, violations } = await run(seed, Faults.presets[preset])
+      expect({ seed, violations }).toEqual({ seed, violations: [] })
+      expect(heard).toBeGreaterThan(100)
+    }
+  })
 })
