@@ -65,13 +65,14 @@ export const run = async (seed: number, faults: Partial<Faults.Faults>): Promise
         yield* Effect.sleep(Duration.millis(yield* Random.nextIntBetween(1, 60)))
         topic.publish({ _tag: "Item", from, number })
         last.set(from, number)
-        if (millis > overMillis || (yield* Random.nextIntBetween(0, 3)) > 0) continue
+        const chance = yield* Random.nextIntBetween(0, 7)
+        if (millis > overMillis || chance > 1) continue
         if (here.length < 2) {
           const ref = yield* system.spawn(reader(`${from}.${number}`))
           topic.subscribe(ref)
           here.push(ref)
-        } else if (yield* Random.nextBoolean) yield* system.stop(here.shift()!)
-        else if (yield* Random.nextBoolean) here.forEach((ref) => topic.subscribe(ref))
+        } else if (chance === 0) yield* system.stop(here.shift()!)
+        else here.forEach((ref) => topic.subscribe(ref))
       }
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
 
