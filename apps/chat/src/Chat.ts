@@ -3,10 +3,10 @@
  *
  * It knows neither sockets nor disks: those are layers below it, or, in a simulated world, others in their place.
  */
-import { type ActorRef, ActorSystem, type AskError, Behavior } from "@troupe/actor"
+import { type ActorRef, ActorSystem, type AskError, Behavior, Receptionist } from "@troupe/actor"
 import { FailureDetector } from "@troupe/failure-detection"
 import type { Storage } from "@troupe/storage"
-import type { NodeId, Transport } from "@troupe/transport"
+import { type NodeId, Transport } from "@troupe/transport"
 import { Context, Duration, Effect, Layer, type Scope, Stream } from "effect"
 import { rooms } from "./Rooms.ts"
 import { users } from "./Users.ts"
@@ -29,25 +29,26 @@ export interface Options {
   readonly every?: Duration.Input
 }
 
+const make = (everyMillis: number) =>
+  Effect.gen(function* () {
+    const system = yield* ActorSystem.ActorSystem
+    const { self: node } = yield* Transport
+    yield* system.spawn(yield* Behavior.provide(rooms(everyMillis)), { name: "rooms" })
+    const door = yield* system.spawn(yield* Behavior.provide(users), { name: "users" })
+    return Chat.of({
+      node,
+      connect: (user, screen) =>
+        Effect.acquireRelease(door.ask({ _tag: "Connect", user, screen }), (session) => system.stop(session))
+    })
+  })
+
 /** On a system of actors of one's own. */
 export const layer = (
   options: Options = {}
-): Layer.Layer<Chat, ActorSystem.NameTaken, ActorSystem.ActorSystem | FailureDetector | Storage | Transport> =>
-  Layer.effect(
-    Chat,
-    Effect.gen(function* () {
-      const system = yield* ActorSystem.ActorSystem
-      const { self: node } = yield* FailureDetector
-      const everyMillis = Duration.toMillis(options.every ?? "500 millis")
-      yield* system.spawn(yield* Behavior.provide(rooms(everyMillis)), { name: "rooms" })
-      const door = yield* system.spawn(yield* Behavior.provide(users), { name: "users" })
-      return {
-        node,
-        connect: (user, screen) =>
-          Effect.acquireRelease(door.ask({ _tag: "Connect", user, screen }), (session) => system.stop(session))
-      }
-    })
-  )
+): Layer.Layer<Chat, ActorSystem.NameTaken, ActorSystem.ActorSystem | Storage | Transport> => {
+  const everyMillis = Duration.toMillis(options.every ?? "500 millis")
+  return Layer.effect(Chat, make(everyMillis)).pipe(Layer.provide(Receptionist.layer({ interval: everyMillis })))
+}
 
 /** A system of actors whose members watch each other by way of a failure detector. */
 export const actors: Layer.Layer<ActorSystem.ActorSystem, unknown, FailureDetector | Transport> = Layer.unwrap(

@@ -1,55 +1,44 @@
 /**
  * A room, as one node has it: who is in it, and what is shown to whom. It looks after its history, which is a child of it.
  *
- * Who is in a room is no fact on a disk, but what each node says of its own users, again and again, as long as it is up. Of
- * a node that is not, nobody is there: that takes as long as the failure detector takes to suspect it.
+ * Who is in a room is no fact on a disk: each session that is in it is registered with the receptionist of its node, and the
+ * receptionists tell each other. A session that ends is off the list; those of a node that the failure detector suspects are,
+ * too, until it is heard of again.
  */
-import { type ActorRef, ActorSystem, Behavior, Supervision } from "@troupe/actor"
-import { FailureDetector } from "@troupe/failure-detection"
+import { type ActorRef, ActorSystem, Behavior, Receptionist, Supervision } from "@troupe/actor"
 import type { Storage } from "@troupe/storage"
 import { NodeId, Transport } from "@troupe/transport"
 import { Effect, Schedule } from "effect"
 import { history } from "./History.ts"
-import { History, type Person, Room, type Session } from "./Words.ts"
+import { History, type Person, type Post, Room, RoomRefused, Session } from "./Words.ts"
 
-type SessionRef = ActorRef<typeof Session.definition>
 type Self = Behavior.Self<typeof Room.definition>
-type RoomRef = ActorRef<typeof Room.definition>
+type SessionRef = ActorRef<typeof Session.definition>
 
 interface State {
+  readonly node: NodeId.NodeId
   readonly history: ActorRef<typeof History.definition>
-  /** The same room on the other nodes. */
-  readonly others: ReadonlyArray<RoomRef>
-  /** Those of this node's users who are in it. */
-  readonly here: ReadonlyMap<string, SessionRef>
-  /** Those of the other nodes, as each of them said last. */
-  readonly there: ReadonlyMap<NodeId.NodeId, ReadonlyArray<string>>
-  /** Who is in it, as those who are here have been told. */
-  readonly told: ReadonlyArray<Person>
+  /** Who is in it, on all nodes. */
+  readonly sessions: ReadonlyArray<SessionRef>
 }
 
 export interface Options {
   readonly name: string
-  /** How often it says how things stand, in milliseconds. */
+  /** How often its history is compared with those of the other nodes, in milliseconds. */
   readonly everyMillis: number
 }
 
 /** A disk that is full or fails may be well again. */
 const patiently = Supervision.restart({ limit: 1000, backoff: Schedule.spaced("1 second") })
 
-/** What `init` and the handlers know besides their state. */
-const refs = (name: string) =>
+/** The histories of the room on the other nodes. */
+const othersOf = (name: string) =>
   Effect.gen(function* () {
-    const { nodes, self: node } = yield* Transport
+    const { nodes, self } = yield* Transport
     const system = yield* ActorSystem.ActorSystem
-    const others = nodes.filter((other) => other !== node)
-    return {
-      node,
-      rooms: yield* Effect.forEach(others, (other) => system.at(Room, `rooms/${name}`, other)),
-      histories: yield* Effect.forEach(others, (other) =>
-        Effect.map(system.at(History, `rooms/${name}/history`, other), (ref) => [other, ref] as const)
-      )
-    }
+    const others = nodes.filter((node) => node !== self)
+    const refs = yield* Effect.forEach(others, (node) => system.at(History, `rooms/${name}/history`, node))
+    return new Map(others.map((node, index) => [node, refs[index]!]))
   }).pipe(Effect.orDie)
 
 export const room = ({
@@ -57,87 +46,82 @@ export const room = ({
   name
 }: Options): Behavior.Behavior<
   typeof Room.definition,
-  ActorSystem.ActorSystem | FailureDetector | Storage | Transport
-> =>
-  Behavior.effect(Room, {
+  ActorSystem.ActorSystem | Receptionist.Receptionist | Storage | Transport
+> => {
+  const inRoom = Receptionist.key(Session, `room/${name}`)
+
+  return Behavior.effect(Room, {
     init: (self: Self) =>
       Effect.gen(function* () {
-        const { histories, node, rooms } = yield* refs(name)
-        const behavior = yield* Behavior.provide(
-          history({
-            room: name,
-            node,
-            others: new Map(histories),
-            kept: (posts) => self.ref.tell({ _tag: "Kept", posts })
-          })
-        )
+        const { self: node } = yield* Transport
+        const { subscribeActor } = yield* Receptionist.Receptionist
+        const others = yield* othersOf(name)
+        const kept = (posts: ReadonlyArray<Post>) => self.ref.tell({ _tag: "Kept", posts })
+        const behavior = yield* Behavior.provide(history({ room: name, node, others, kept }))
+        subscribeActor(inRoom, self.ref, (sessions) => ({ _tag: "Present", sessions }))
         self.setInterval("tick", everyMillis, { _tag: "Tick" })
-        return {
-          history: self.spawn(behavior, { name: "history", supervision: patiently }),
-          others: rooms,
-          here: new Map(),
-          there: new Map(),
-          told: []
-        } satisfies State as State
+        const log = self.spawn(behavior, { name: "history", supervision: patiently })
+        return { node, history: log, sessions: [] } satisfies State as State
       }),
     on: {
-      Enter: (state, { session, user }, self) =>
+      Enter: (state, { session }) =>
         Effect.gen(function* () {
-          self.watch(session, () => ({ _tag: "Leave", user, session }))
-          const next = yield* changed(name, { ...state, here: new Map(state.here).set(user, session) })
-          return { state: next, reply: state.history }
+          const { register } = yield* Receptionist.Receptionist
+          yield* Effect.mapError(register(inRoom, session), ({ reason }) => new RoomRefused({ reason }))
+          return { state, reply: state.history }
         }),
 
-      Leave: (state, { session, user }, self) => {
-        if (state.here.get(user) !== session) return Effect.succeed(state)
-        self.unwatch(session)
-        return changed(name, { ...state, here: new Map([...state.here].filter(([other]) => other !== user)) })
-      },
+      Leave: (state, { session }) =>
+        Effect.gen(function* () {
+          const { deregister } = yield* Receptionist.Receptionist
+          yield* deregister(inRoom, session)
+          return state
+        }),
 
-      Who: (state) => Effect.map(present(state), (people) => ({ state, reply: people })),
+      /** Told by the receptionist, now and after each change. */
+      Present: (state, { sessions }) =>
+        Effect.sync(() => {
+          const [before, now] = [peopleOf(state), peopleOf({ ...state, sessions })]
+          const moved = { came: without(now, before), gone: without(before, now) }
+          if (moved.came.length + moved.gone.length > 0) {
+            for (const session of sessions.filter(isHere)) session.tell({ _tag: "Moved", room: name, ...moved })
+          }
+          return { ...state, sessions }
+        }),
 
-      There: (state, { node, users }) => announced(name, { ...state, there: new Map(state.there).set(node, users) }),
+      Who: (state) => Effect.succeed({ state, reply: peopleOf(state) }),
 
-      Kept: (state, { posts }) => {
-        for (const session of state.here.values()) session.tell({ _tag: "Said", room: name, posts })
-        return Effect.succeed(state)
-      },
+      /** Told by its history. */
+      Kept: (state, { posts }) =>
+        Effect.sync(() => {
+          for (const session of state.sessions.filter(isHere)) session.tell({ _tag: "Said", room: name, posts })
+          return state
+        }),
 
-      Tick: (state) => {
-        state.history.tell({ _tag: "Compare" })
-        return changed(name, state)
-      }
+      Tick: (state) =>
+        Effect.sync(() => {
+          state.history.tell({ _tag: "Compare" })
+          return state
+        })
     }
   })
+}
 
-// ------------------------------------------------------------------------------------------------------------- presence
+// --------------------------------------------------------------------------------------------------------------- people
 
-/** Who is in it: here, and on the nodes that are up. */
-const present = ({ here, there }: State) =>
-  Effect.gen(function* () {
-    const { opinions, self } = yield* FailureDetector
-    const found = yield* opinions
-    const up = [...there].filter(([node]) => found.get(node)?.status === "up")
-    return [[self, [...here.keys()]] as const, ...up]
-      .toSorted(([a], [b]) => NodeId.Order(a, b))
-      .flatMap(([node, users]) => users.toSorted().map((user): Person => ({ user, node })))
-  })
+/** Where sessions stand, on every node: each is named after its user. */
+const users = "users/"
 
-/** Tells the others who is here, and those who are here who came and went. */
-const changed = (name: string, state: State) =>
-  Effect.flatMap(FailureDetector, ({ self: node }) => {
-    for (const other of state.others) other.tell({ _tag: "There", node, users: [...state.here.keys()] })
-    return announced(name, state)
-  })
+const isHere = ({ path }: SessionRef): boolean => path.startsWith(users)
 
-const announced = (name: string, state: State) =>
-  Effect.map(present(state), (people): State => {
-    const came = without(people, state.told)
-    const gone = without(state.told, people)
-    if (came.length === 0 && gone.length === 0) return state
-    for (const session of state.here.values()) session.tell({ _tag: "Moved", room: name, came, gone })
-    return { ...state, told: people }
-  })
+/** By node, and by name. Of another node a path is `node:path`. */
+const peopleOf = ({ node, sessions }: State): ReadonlyArray<Person> =>
+  sessions
+    .map(({ path }): Person => {
+      const at = path.lastIndexOf(users)
+      return { user: path.slice(at + users.length), node: at === 0 ? node : path.slice(0, at - 1) }
+    })
+    .toSorted((a, b) => NodeId.Order(a.node, b.node) || (a.user < b.user ? -1 : 1))
 
 const without = (people: ReadonlyArray<Person>, others: ReadonlyArray<Person>): ReadonlyArray<Person> =>
   people.filter(({ node, user }) => !others.some((other) => other.node === node && other.user === user))

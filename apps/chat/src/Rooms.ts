@@ -2,8 +2,7 @@
  * The rooms of a node. One that somebody opens is opened on all nodes, so that each of them keeps its history; a node that was
  * away is told which there are. Nobody has to write them down: a room is read from its log when it is opened.
  */
-import { type ActorRef, ActorSystem, Behavior, Supervision } from "@troupe/actor"
-import type { FailureDetector } from "@troupe/failure-detection"
+import { type ActorRef, ActorSystem, Behavior, type Receptionist, Supervision } from "@troupe/actor"
 import type { Storage } from "@troupe/storage"
 import { Transport } from "@troupe/transport"
 import { Effect } from "effect"
@@ -24,7 +23,10 @@ export const mostRooms = 1_000
 
 export const rooms = (
   everyMillis: number
-): Behavior.Behavior<typeof Rooms.definition, ActorSystem.ActorSystem | FailureDetector | Storage | Transport> => {
+): Behavior.Behavior<
+  typeof Rooms.definition,
+  ActorSystem.ActorSystem | Receptionist.Receptionist | Storage | Transport
+> => {
   const open = (state: State, name: string, self: Self) =>
     Effect.gen(function* () {
       if (state.open.has(name)) return state

@@ -54,14 +54,14 @@ export const session = (
       const rooms = yield* system.at(Rooms, "rooms")
       const room = yield* rooms.ask({ _tag: "Open", room: name })
       leave(state, self)
-      const history = yield* room.ask({ _tag: "Enter", user, session: self.ref })
+      const history = yield* room.ask({ _tag: "Enter", session: self.ref })
       show([`* You are in ${name}. /help tells what you can do.`])
       const next = { entered: { name, room, history } }
       return yield* who(next)
     })
 
   const leave = ({ entered }: State, self: Self): State => {
-    entered?.room.tell({ _tag: "Leave", user, session: self.ref })
+    entered?.room.tell({ _tag: "Leave", session: self.ref })
     return { entered: undefined }
   }
 

@@ -97,23 +97,23 @@ export const History = Messages.make("history", {
   Copies: Messages.tell({ from: NodeId.NodeId, posts: Schema.Array(Post) })
 })
 
-export const Room = Messages.make("room", {
-  Enter: Messages.ask({ user: Schema.String, session: ActorSystem.Ref(Session) }, { reply: ActorSystem.Ref(History) }),
-  Leave: Messages.tell({ user: Schema.String, session: ActorSystem.Ref(Session) }),
-  Who: Messages.ask({}, { reply: Schema.Array(Person) }),
-  /** By that node's room: all who are in it there. */
-  There: Messages.tell({ node: NodeId.NodeId, users: Schema.Array(Schema.String) }),
-  /** By its history: on disk from now on. */
-  Kept: Messages.tell({ posts: Schema.Array(Post) }),
-  Tick: Messages.tell({})
-})
-
-/** A room cannot be opened. */
+/** A room cannot be opened, or entered. */
 export class RoomRefused extends Schema.TaggedError<RoomRefused>()("RoomRefused", { reason: Schema.String }) {
   override get message(): string {
     return this.reason
   }
 }
+
+export const Room = Messages.make("room", {
+  Enter: Messages.ask({ session: ActorSystem.Ref(Session) }, { reply: ActorSystem.Ref(History), failure: RoomRefused }),
+  Leave: Messages.tell({ session: ActorSystem.Ref(Session) }),
+  Who: Messages.ask({}, { reply: Schema.Array(Person) }),
+  /** Who is in it, on all nodes. */
+  Present: Messages.tell({ sessions: Schema.Array(ActorSystem.Ref(Session)) }),
+  /** On disk here from now on. */
+  Kept: Messages.tell({ posts: Schema.Array(Post) }),
+  Tick: Messages.tell({})
+})
 
 export const Rooms = Messages.make("rooms", {
   Open: Messages.ask({ room: Schema.String }, { reply: ActorSystem.Ref(Room), failure: RoomRefused }),
