@@ -60,7 +60,7 @@ const messages: ReadonlyArray<Message> = [
   { ...prepare, batches: [] },
   { ...prepare, batches: [batch, { ...batch, entries: [] }] },
   { _tag: "Ack", view: 1, round: 2 ** 33, at: 3 },
-  { _tag: "Requests", life: 1, floor: 2, asked: [{ counter: 2, request: "x" }] },
+  { _tag: "Requests", view: 3, life: 1, sending: 4, floor: 2, asked: [{ counter: 2, request: "x" }] },
   { _tag: "Snapshot", view: 3, piece: { at: 3, atView: 2, part: 1, updates: [] } },
   { _tag: "Vote", view: 2, at: 3, atView: 1 }
 ]

@@ -59,8 +59,15 @@ export interface Piece {
 }
 
 export type Message =
-  /** From a front end to the primary. */
-  | { readonly _tag: "Requests"; readonly life: number; readonly floor: number; readonly asked: ReadonlyArray<Asked> }
+  /** From a front end to the primary of that view. `sending` counts those of the front end's life. */
+  | {
+      readonly _tag: "Requests"
+      readonly view: number
+      readonly life: number
+      readonly sending: number
+      readonly floor: number
+      readonly asked: ReadonlyArray<Asked>
+    }
   /** From the primary, of requests that are safe; `at` is where the last of them stands in the log. */
   | { readonly _tag: "Answers"; readonly life: number; readonly at: number; readonly answers: ReadonlyArray<Answer> }
   /** These were not executed, and will not be unless they are asked again. */
@@ -148,7 +155,9 @@ export const schemas = ({ request, response, update }: Machine.Any): Schemas => 
   const at = Natural
   const message = Schema.Union([
     Schema.TaggedStruct("Requests", {
+      view,
       life: Natural,
+      sending: Natural,
       floor: Natural,
       asked: Schema.Array(Schema.Struct({ counter: Natural, request }))
     }),

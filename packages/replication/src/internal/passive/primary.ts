@@ -9,6 +9,7 @@ import * as Recent from "./recent.ts"
 import * as Replica from "./replica.ts"
 import {
   type Act,
+  type Heard,
   isApart,
   isEnough,
   isPrimary,
@@ -79,13 +80,47 @@ const lead = (machine: Machine.Any, state: State, act: Act): State => {
     since: lastOf(state) + 1,
     round: 0,
     rounds: [],
-    acks: act.self.nodes.map(() => ({ round: 0, at: 0 }))
+    acks: act.self.nodes.map(() => ({ round: 0, at: 0 })),
+    heard: act.self.nodes.map(() => ({ life: 0, latest: 0, before: 0 }))
   }
   const version = Replica.latest(state.replica)
   return commit(machine, propose(machine, leading, [], { ...version, at: version.at + 1 }, [], act), act)
 }
 
 // ----------------------------------------------------------------------------------------------------------- requests
+
+/**
+ * What a front end sent to the primary of this view, which a node is in one life only: it is heeded once, though a network may
+ * bring it twice. So one that was refused is not executed later, unless it is sent again.
+ */
+export const onRequests = (
+  machine: Machine.Any,
+  state: State,
+  from: NodeId.NodeId,
+  message: Extract<Message, { readonly _tag: "Requests" }>,
+  act: Act
+): State => {
+  const { asked, life, sending, view } = message
+  if (view !== state.view || !isPrimary(state, act.self)) return refuse(state, from, life, asked, "elsewhere", act)
+  const rank = act.self.nodes.indexOf(from)
+  const known = state.heard[rank]!
+  const heard =
+    known.life === life ? hearing(known, sending) : life > known.life ? { life, latest: sending, before: 0 } : known
+  return heard === known
+    ? state
+    : receive(machine, { ...state, heard: state.heard.with(rank, heard) }, from, message, act)
+}
+
+/** The same, where it is not to be heeded: it was heard before, or came so late that this is not known. */
+const hearing = (heard: Heard, sending: number): Heard => {
+  const { before, latest, life } = heard
+  const ahead = sending - latest
+  if (ahead > 0)
+    return { life, latest: sending, before: ahead > 30 ? 0 : ((before << ahead) | (1 << (ahead - 1))) & 0x3fffffff }
+  if (ahead === 0 || ahead < -30) return heard
+  const bit = 1 << (-ahead - 1)
+  return (before & bit) === 0 ? { life, latest, before: before | bit } : heard
+}
 
 export const receive = (
   machine: Machine.Any,
@@ -94,9 +129,7 @@ export const receive = (
   { asked, floor, life }: { readonly asked: ReadonlyArray<Asked>; readonly floor: number; readonly life: number },
   act: Act
 ): State => {
-  if (!isPrimary(state, act.self)) {
-    return refuse(state, from, life, asked, from === act.self.id ? "no primary" : "elsewhere", act)
-  }
+  if (!isPrimary(state, act.self)) return refuse(state, from, life, asked, "no primary", act)
   if (isApart(state, act.self)) return refuse(state, from, life, asked, "apart", act)
   // Whoever asked asks the next primary.
   if (state.writer.leaves) return state

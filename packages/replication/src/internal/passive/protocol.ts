@@ -6,7 +6,7 @@ import { Suspicion } from "@troupe/failure-detection"
 import { onFetch, onIdle, onPrepare, onSnapshot } from "./backup.ts"
 import { codecs } from "./layout.ts"
 import { type Message, type Record, schemas } from "./messages.ts"
-import { beat, commit, keep, onAck, onVote, receive, refuse, takeOver } from "./primary.ts"
+import { beat, commit, keep, onAck, onRequests, onVote, receive, refuse, takeOver } from "./primary.ts"
 import * as Replica from "./replica.ts"
 import {
   type Act,
@@ -72,6 +72,8 @@ export const replicating = (
       round: 0,
       rounds: [],
       acks: [],
+      sendings: 0,
+      heard: [],
       waiting: undefined,
       waitingCount: 0,
       writer: nobody,
@@ -110,7 +112,7 @@ export const replicating = (
       const state = shows(before, message, act) ? heard(before, from, act) : before
       switch (message._tag) {
         case "Requests":
-          return receive(machine, state, from, message, act)
+          return onRequests(machine, state, from, message, act)
         case "Answers":
           if (message.life === state.life) act.emitNow({ _tag: "Answered", at: message.at, answers: message.answers })
           return state
@@ -165,10 +167,11 @@ export const replicating = (
 
 /**
  * Whether a message shows that its sender is there. To a primary it has to be of one that hears the primary: a backup that is
- * heard and hears nothing would be waited for as long as that lasts.
+ * heard and hears nothing would be waited for as long as that lasts. And a primary that refuses is one that may hear nobody:
+ * its backups are not to wait for it for as long as they ask.
  */
 const shows = (state: State, message: Message, act: Act): boolean =>
-  !isPrimary(state, act.self) || message._tag === "Ack" || message._tag === "Fetch"
+  isPrimary(state, act.self) ? message._tag === "Ack" || message._tag === "Fetch" : message._tag !== "Refused"
 
 /** From a node of the same view. */
 const changing = (
@@ -200,6 +203,7 @@ const ask = (
   if (state.status === "changing" || suspects(state, primary, act.self)) {
     return refuse(state, act.self.id, life, asked, "no primary", act)
   }
-  act.sendNow(primary, { _tag: "Requests", life, floor, asked })
-  return state
+  const sending = state.sendings + 1
+  act.sendNow(primary, { _tag: "Requests", view: state.view, life, sending, floor, asked })
+  return { ...state, sendings: sending }
 }

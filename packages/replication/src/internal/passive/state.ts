@@ -108,16 +108,27 @@ export interface State {
   readonly rounds: ReadonlyArray<Round>
   /** By ranks: how far each is known to be on disk, and in which round it followed. */
   readonly acks: ReadonlyArray<{ readonly round: number; readonly at: number }>
+  /** By ranks: which sendings of each client it has heard in this view. */
+  readonly heard: ReadonlyArray<Heard>
   /** The latest that waits, and how many do. */
   readonly waiting: Waiting | undefined
   readonly waitingCount: number
   /** Whose updates came last, and how many in a row; `leaves` when it takes no more, to hand over. */
   readonly writer: { readonly client: number; readonly count: number; readonly leaves: boolean }
 
+  /** How often this node's front end has sent requests to a primary. */
+  readonly sendings: number
   /** Whether it has asked for what it lacks, since the last tick. */
   readonly fetching: boolean
   /** A snapshot that others fetch, and for how many ticks nobody has. */
   readonly dump: Dump | undefined
+}
+
+/** Of a client's life: the latest sending, and which of the 30 before it were heard, as bits. */
+export interface Heard {
+  readonly life: number
+  readonly latest: number
+  readonly before: number
 }
 
 export interface Dump {
