@@ -39,6 +39,7 @@ import {
   Random,
   Scheduler,
   Schema,
+  SchemaIssue,
   SchemaTransformation,
   type Scope,
   Stream
@@ -221,22 +222,29 @@ export const Ref = <D extends Definition>(messages: Messages<D>): Schema.Codec<A
   Address.pipe(
     Schema.decodeTo(
       Schema.declare((value: unknown): value is ActorRef<D> => value instanceof Cell || value instanceof RemoteRef),
-      SchemaTransformation.transform({
-        decode: ({ node, ...target }): ActorRef<D> => readingRemote().refer(messages, node, target),
+      SchemaTransformation.transformEffect<ActorRef<D>, typeof Address.Type>({
+        decode: ({ node, ...target }) => {
+          const remote = readingRemote()
+          return remote === undefined
+            ? invalid("a reference to an actor is read from what another system has sent, and from nothing else")
+            : Effect.succeed(remote.refer(messages, node, target))
+        },
         encode: (ref) => addressOf(ref as unknown as Cell | RemoteRef)
       })
     )
   )
 
-const addressOf = (ref: Cell | RemoteRef): typeof Address.Type => {
+const invalid = (message: string) => Effect.fail(new SchemaIssue.InvalidValue({ message }))
+
+const addressOf = (ref: Cell | RemoteRef): Effect.Effect<typeof Address.Type, SchemaIssue.Issue> => {
   const remote = ref instanceof RemoteRef ? ref.remote : ref.system.remote
   if (remote === undefined) {
-    throw new TypeError(`"${ref.path}" is of a system that others don't reach: make it by ActorSystem.remote`)
+    return invalid(`"${ref.path}" is of a system that others don't reach: make it by ActorSystem.remote`)
   }
   if (isForeign(remote)) {
-    throw new TypeError(`"${ref.path}" is of another system ("${remote.system.name}"): nobody here could reach it`)
+    return invalid(`"${ref.path}" is of another system ("${remote.system.name}"): nobody here could reach it`)
   }
-  return ref instanceof RemoteRef ? { node: ref.node, ...ref.target } : remote.export(ref)
+  return Effect.succeed(ref instanceof RemoteRef ? { node: ref.node, ...ref.target } : remote.export(ref))
 }
 
 /** Spawns an actor without a parent, whose handlers have the environment of here. */

@@ -63,7 +63,10 @@ const settle = (cell: Cell, result: any): void => {
 
 /** A question's typed failure is its answer. */
 const answered = (cell: Cell, exit: Exit.Exit<any, any>): Exit.Exit<any, any> => {
-  if (Exit.isSuccess(exit) || !cell.isAsked) return exit
+  if (Exit.isSuccess(exit)) {
+    return isResult(cell, exit.value) ? exit : Exit.die(new TypeError("a question's handler gave back no answer"))
+  }
+  if (!cell.isAsked) return exit
   const failure = Cause.findErrorOption(exit.cause)
   return Option.isSome(failure) ? Exit.succeed({ state: cell.state, failure: failure.value }) : exit
 }
@@ -75,7 +78,7 @@ export const run = (cell: Cell, limit: number): number => {
   while (taken < limit && cell.status === "running" && take(cell, mailbox)) {
     taken++
     const effect = cell.effect!
-    if (isValue(effect)) settle(cell, effect.value)
+    if (isValue(effect) && isResult(cell, effect.value)) settle(cell, effect.value)
     else if (mailbox.size === 0) runOne(cell, effect)
     else taken += runSeveral(cell, mailbox, limit - taken)
   }
@@ -84,7 +87,9 @@ export const run = (cell: Cell, limit: number): number => {
 
 /** Most that are none are found out by their tag. */
 const isValue = (effect: Effect.Effect<any, any> & { readonly _tag?: unknown }): effect is Exit.Success<any> =>
-  effect._tag === "Success" && Exit.isExit(effect)
+  effect?._tag === "Success" && Exit.isExit(effect)
+
+const isResult = (cell: Cell, value: unknown): boolean => !cell.isAsked || value !== undefined
 
 const runOne = (cell: Cell, effect: Effect.Effect<any, any>): void => {
   cell.status = "busy"

@@ -1,5 +1,15 @@
 /** The queue of actors that have something to do, and what they share. */
-import { Cause, type Clock, type Context, Duration, Effect, type Fiber, type Random, type Scheduler } from "effect"
+import {
+  Cause,
+  type Clock,
+  type Context,
+  Duration,
+  Effect,
+  Exit,
+  type Fiber,
+  type Random,
+  type Scheduler
+} from "effect"
 import type { NodeId } from "@troupe/transport"
 import type { ActorRef } from "../../ActorRef.ts"
 import type { Definition, Messages } from "../../Messages.ts"
@@ -20,6 +30,11 @@ const round = 8192
 
 /** By the services that they are to others. */
 export const known = new WeakMap<object, System>()
+
+/** Of different lengths. */
+const mostPatiences = 1024
+
+const isPower = (millis: number): boolean => Number.isInteger(Math.log2(millis))
 
 export class System {
   readonly name: string
@@ -121,6 +136,7 @@ export class System {
       } catch (defect) {
         // Of this house, not of the actor: others go on.
         cell.log("its turn failed", Cause.die(defect))
+        cell.question?.end(Exit.die(defect))
         Living.terminate(cell, { _tag: "Failed", cause: Cause.die(defect) })
       }
       if (next >= 1024) {
@@ -160,13 +176,17 @@ export class System {
   patience(millis: number): Patience {
     let patience = this.patiences.get(millis)
     if (patience === undefined) {
-      // Who asks with ever another patience is not to fill this.
-      if (this.patiences.size >= 1024) this.forgetIdle()
+      // Who asks with ever another patience is not to fill this: it has the next power of two.
+      if (this.patiences.size >= mostPatiences) this.forgetIdle()
+      if (this.patiences.size >= mostPatiences && !isPower(millis))
+        return this.patience(2 ** Math.ceil(Math.log2(millis)))
       patience = new Patience(
         millis,
         this.monotonicMillis,
         (left, then) => {
-          const sleeper = this.fork(Effect.andThen(this.clock.sleep(Duration.millis(left)), Effect.sync(then)))
+          // Some clocks sleep no time at all by not sleeping: what is woken before it sleeps would never sleep again.
+          const sleep = left > 0 ? this.clock.sleep(Duration.millis(left)) : Effect.yieldNow
+          const sleeper = this.fork(Effect.andThen(sleep, Effect.sync(then)))
           return () => sleeper.interruptUnsafe()
         },
         () => void this.counters.askTimeouts++
