@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { type AddressInfo, connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { describe, it } from "vitest"
+import { describe, expect, it } from "vitest"
 
 const freePort = Effect.callback<number>((resume) => {
   const server = createServer().listen(0, "127.0.0.1", () => {
@@ -19,12 +19,12 @@ const directory = Effect.acquireRelease(
   (made) => Effect.sync(() => rmSync(made, { recursive: true }))
 )
 
-/** A node, and its port for users. */
+/** A node, and its ports for users. */
 const node = Effect.gen(function* () {
-  const [peer, port] = [yield* freePort, yield* freePort]
-  const own: Config.Node = { id: "n1", peer: `127.0.0.1:${peer}`, port, data: yield* directory }
+  const [peer, port, http] = [yield* freePort, yield* freePort, yield* freePort]
+  const own: Config.Node = { id: "n1", peer: `127.0.0.1:${peer}`, port, http, data: yield* directory }
   yield* Layer.build(Node.layer({ chat: "test", nodes: [own] }, own))
-  return port
+  return { port, http }
 }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
 
 /** Types lines, and waits for one that ends so. */
@@ -48,11 +48,16 @@ const user = (port: number) =>
     }
   })
 
-const test = (name: string, body: (port: number) => Effect.Effect<void, never, any>) =>
+interface Ports {
+  readonly port: number
+  readonly http: number
+}
+
+const test = (name: string, body: (ports: Ports) => Effect.Effect<void, never, any>) =>
   it(name, () => Effect.runPromise(Effect.scoped(Effect.flatMap(node, body)) as Effect.Effect<void, unknown>))
 
 describe("a user", () => {
-  test("has a name that nobody else of the node has, and frees it by going", (port) =>
+  test("has a name that nobody else of the node has, and frees it by going", ({ port }) =>
     Effect.gen(function* () {
       const [ann, bob] = [yield* user(port), yield* user(port)]
       ann.type("ann")
@@ -68,7 +73,7 @@ describe("a user", () => {
       yield* again.hears("* Welcome. /join a room")
     }))
 
-  test("is shown who comes, what is said, and who goes, in the room that it is in", (port) =>
+  test("is shown who comes, what is said, and who goes, in the room that it is in", ({ port }) =>
     Effect.gen(function* () {
       const [ann, bob] = [yield* user(port), yield* user(port)]
       ann.type("ann", "hello?", "/join garden")
@@ -85,7 +90,7 @@ describe("a user", () => {
       yield* ann.hears("* 1 posts of garden")
     }))
 
-  test("is told what it cannot have", (port) =>
+  test("is told what it cannot have", ({ port }) =>
     Effect.gen(function* () {
       const ann = yield* user(port)
       ann.type("ann", "/join the cellar", "/join garden", "/dance", "/history many", "x".repeat(2_050))
@@ -95,10 +100,28 @@ describe("a user", () => {
       yield* ann.hears("! A post has up to 2000 characters")
     }))
 
-  test("that sends a line that is too long is hung up on", (port) =>
+  test("that sends a line that is too long is hung up on", ({ port }) =>
     Effect.gen(function* () {
       const ann = yield* user(port)
       ann.type("ann", "x".repeat(100_000))
       yield* ann.isHungUpOn
+    }))
+
+  test("may have a browser: a page, and the same lines over a WebSocket", ({ http }) =>
+    Effect.gen(function* () {
+      const page = yield* Effect.promise(async () => (await fetch(`http://127.0.0.1:${http}/`)).text())
+      expect(page).toContain("<title>Troupe chat</title>")
+      const heard = yield* Effect.callback<string>((resume) => {
+        const socket = new WebSocket(`ws://127.0.0.1:${http}/lines`)
+        socket.binaryType = "arraybuffer"
+        let all = ""
+        socket.addEventListener("open", () => socket.send("ann\n/join garden\nhello\n"))
+        socket.addEventListener("message", ({ data }) => {
+          all += typeof data === "string" ? data : new TextDecoder().decode(data)
+          if (all.includes("hello")) socket.close()
+        })
+        socket.addEventListener("close", () => resume(Effect.succeed(all)))
+      })
+      expect(heard.split("\n")).toContain("[1 n1] ann: hello")
     }))
 })

@@ -78,10 +78,13 @@ const serve = (given: { readonly data: Option.Option<string>; readonly port: num
         "",
         bold("A chat on three nodes, a process each."),
         "",
-        ...nodes.map(({ own }) => `  ${own.id}   nc localhost ${own.port}   http://127.0.0.1:${own.http}/`),
+        ...nodes.map(
+          ({ own, pid }) => `  ${own.id}   nc localhost ${own.port}   http://127.0.0.1:${own.http}/   process ${pid}`
+        ),
         "",
         `  ${dim("try")}  your name, /join garden, and anything; /help tells the rest`,
-        `       kill -9 one of the processes, and ask /who on another`,
+        `       kill -9 ${nodes.at(-1)!.pid}, and /who on another node`,
+        `       npx troupe chat node --id ${ids.at(-1)} --config ${join(directory, "chat.json")}`,
         "",
         dim("Ctrl-C ends it.")
       ]
@@ -123,6 +126,7 @@ const demonstrate = (phaseMillis: number) =>
       `  ${bar(passed() / expected, 30)} ${passed().toFixed(0)} s, ${book.phase}, ${count(book.kept.size, "post")}`
     ]
     const checks = yield* terminal.canRedraw ? whileDrawing(work, process.stdout, draw) : work
+    for (const each of nodes) each.drop()
     const { bold, green, red } = terminal.style
     const holds = checks.every((check) => check.holds)
     yield* Console.log(

@@ -20,6 +20,10 @@ export class Process {
     this.file = file
   }
 
+  get pid(): number | undefined {
+    return this.child?.pid
+  }
+
   readonly start: Effect.Effect<void> = Effect.sync(() => {
     if (this.child !== undefined) return
     // In a group of its own: what is typed in the terminal is not for it.
@@ -47,7 +51,7 @@ export class Process {
       child.kill(signal)
     })
 
-  /** When this process ends, and there is no time to wait. */
+  /** Kills it, and does not wait for its end. */
   readonly drop = (): void => {
     this.child?.kill("SIGKILL")
     this.child = undefined
