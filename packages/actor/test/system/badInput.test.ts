@@ -11,7 +11,7 @@ import {
   Server,
   Supervision
 } from "@troupe/actor"
-import { Storage } from "@troupe/storage"
+import type { Storage } from "@troupe/storage"
 import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
 import { Memory, Transport } from "@troupe/transport"
 import * as Tcp from "@troupe/transport/Tcp"
