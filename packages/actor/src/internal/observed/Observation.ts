@@ -16,6 +16,8 @@ const boundaries = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1,
 export class Observation {
   readonly spans: Spans | undefined
   private readonly times: boolean
+  private readonly behaviors = new WeakMap<Behavior<any, any>, Behavior<any, any>>()
+  private readonly contexts = new WeakMap<Context.Context<never>, Context.Context<never>>()
   private readonly tables = new WeakMap<Table, Table>()
   /** What its actors understand: so many as there are in the program. */
   readonly messages = new Set<string>()
@@ -27,10 +29,23 @@ export class Observation {
   }
 
   make(system: System, parent: Cell, behavior: Behavior<any, any>, options: SpawnOptions): Cell {
-    // An actor outlives the span in which it was spawned: what it asks is no part of that.
-    const context = Context.omit(Tracer.ParentSpan)(behavior.context ?? system.context) as Context.Context<never>
-    const observed = { ...behavior, table: this.tableOf(system, behavior), context }
+    let observed = this.behaviors.get(behavior)
+    if (observed === undefined) {
+      const context = this.contextOf(behavior.context ?? system.context)
+      observed = { ...behavior, table: this.tableOf(system, behavior), context }
+      this.behaviors.set(behavior, observed)
+    }
     return new ObservedCell(system, parent, observed, options, this.spans)
+  }
+
+  /** An actor outlives the span in which it was spawned: what it asks is no part of that. */
+  private contextOf(given: Context.Context<never>): Context.Context<never> {
+    let context = this.contexts.get(given)
+    if (context === undefined) {
+      context = Context.omit(Tracer.ParentSpan)(given) as Context.Context<never>
+      this.contexts.set(given, context)
+    }
+    return context
   }
 
   private tableOf(system: System, behavior: Behavior<any, any>): Table {
