@@ -1,12 +1,11 @@
 /**
  * SETs a second at 50 connections, each 16 commands deep: five replicas and one on the memory transport, beside a server
- * that answers and does nothing. Each is a process, and so is the load; the rounds go by turns. And the memory of a key.
+ * that answers and does nothing. Each is a process, and so is the load; the rounds go by turns.
  */
 import { fork } from "node:child_process"
 import { connect } from "node:net"
 import { fileURLToPath } from "node:url"
 import { command } from "../test/harness.ts"
-import { machine } from "../src/KeyspaceMachine.ts"
 
 const rounds = Number(process.argv[process.argv.indexOf("--rounds") + 1] || 0) || 5
 const connections = 50
@@ -52,24 +51,6 @@ const perSecond = async (port: number): Promise<number> => {
 
 const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
 
-/** Heap of a state with many keys, a key. */
-const bytesPerKey = (): number => {
-  const count = 200_000
-  const collect = globalThis.gc ?? (() => {})
-  collect()
-  const before = process.memoryUsage().heapUsed
-  let state = machine.init
-  for (let i = 0; i < count; i++) {
-    // As they come from a connection: flat strings of their own.
-    const key = Buffer.from(`${i}`.padStart(16, "0")).toString("latin1")
-    const value = Buffer.alloc(100, 97 + (i % 26)).toString("latin1")
-    state = machine.apply(state, { _tag: "Put", key, value, expires: 0, version: 1 + i })
-  }
-  collect()
-  const used = process.memoryUsage().heapUsed - before
-  return state.entries.size === count ? used / count : NaN
-}
-
 const programs = {
   echo: await program("echo.ts"),
   five: await program("store.ts", "5"),
@@ -87,7 +68,6 @@ const report = {
   "echo server, SET/s": Math.round(median(results.echo)),
   "five replicas, SET/s": Math.round(median(results.five)),
   "one replica, SET/s": Math.round(median(results.one)),
-  "five replicas / echo": Number((median(results.five) / median(results.echo)).toFixed(3)),
-  "heap of a key (16 bytes) and its value (100 bytes), bytes": Math.round(bytesPerKey())
+  "five replicas / echo": Number((median(results.five) / median(results.echo)).toFixed(3))
 }
 console.log(process.argv.includes("--json") ? JSON.stringify(report) : report)
