@@ -53,7 +53,7 @@ import { Observation } from "./internal/observed/Observation.ts"
 import { Cell } from "./internal/system/Cell.ts"
 import * as Living from "./internal/system/Living.ts"
 import { isForeign, readingRemote, Remote } from "./internal/system/Remote.ts"
-import { named } from "./internal/system/options.ts"
+import { named, whole } from "./internal/system/options.ts"
 import { RemoteRef } from "./internal/system/RemoteRef.ts"
 import { known, System } from "./internal/system/System.ts"
 import type { Definition, Messages } from "./Messages.ts"
@@ -182,20 +182,27 @@ export interface RemoteOptions<out E = never, out R = never> {
   readonly name?: string
   /** Nodes that are taken for dead, as a failure detector tells of them: who watches an actor there is told so. */
   readonly down?: Stream.Stream<NodeId.NodeId, E, R>
+  /**
+   * How many questions of each other node may wait for their answers here, and how many of its watches and links there may be;
+   * how many questions of this node may wait for others. One more is refused: `MailboxFull`, or `Failed` to who watches. From
+   * 1 to 16,777,216. Default: 65,536.
+   */
+  readonly limit?: number
 }
 
 /** A system that reaches those of its name on the other nodes of the `Transport`, and is reached by them. */
 export const remote = <E = never, R = never>(
   options: RemoteOptions<E, R> = {}
-): Layer.Layer<ActorSystem, ChannelInUse, Transport | R> =>
-  Layer.effect(
+): Layer.Layer<ActorSystem, ChannelInUse, Transport | R> => {
+  const limit = whole({ of: "ActorSystem.remote", option: "limit", given: options.limit ?? 65_536, most: 2 ** 24 })
+  return Layer.effect(
     ActorSystem,
     Effect.gen(function* () {
       const { down, name = "system" } = options
       const transport = yield* Transport
       const system = yield* make(name)
       const life = yield* Random.nextIntBetween(1, 2 ** 48)
-      const there = new Remote(system, transport.self, life, transport.nodes)
+      const there = new Remote(system, transport.self, life, transport.nodes, limit)
       system.remote = there
       const codec = there.codec(transport.maxMessageBytes)
       there.start(yield* transport.open(Channel.fromCodec(`actors/${name}`, codec), there.receive))
@@ -211,6 +218,7 @@ export const remote = <E = never, R = never>(
       return yield* begun(system)
     })
   )
+}
 
 const Address = Schema.Struct({ node: Schema.String, life: Schema.Int, serial: Schema.Int, path: Schema.String })
 

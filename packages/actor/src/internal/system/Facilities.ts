@@ -1,6 +1,7 @@
 /** What a handler can ask for besides messages: to watch, to put aside, to be told later. */
 import { Cause, type Duration, Effect, Exit } from "effect"
-import type { ActorRef, Reason } from "../../ActorRef.ts"
+import type { NodeId } from "@troupe/transport"
+import { type ActorRef, type Reason, Unreachable } from "../../ActorRef.ts"
 import type { Answer, Later } from "../../Behavior.ts"
 import { within } from "../observed/Spans.ts"
 import { Timers } from "../Timers.ts"
@@ -11,6 +12,8 @@ import * as Living from "./Living.ts"
 import { duration } from "./options.ts"
 import type { Receive as StillReceive, Timer as StillTimer } from "./Moving.ts"
 import type { Rare } from "./Rare.ts"
+import { pathOf, type Target } from "./frames.ts"
+import type { Remote } from "./Remote.ts"
 import { RemoteRef } from "./RemoteRef.ts"
 
 const later = {} as Later
@@ -44,8 +47,7 @@ const keyOf = (ref: ActorRef<any>): unknown =>
   ref instanceof RemoteRef ? `${ref.node} ${ref.target.life} ${ref.target.serial} ${ref.target.path}` : ref
 
 export const link = (cell: Cell, ref: ActorRef<any>): void => {
-  if (ref instanceof RemoteRef)
-    throw new TypeError(`"${ref.path}" is at another node: watch it, and stop when you are told`)
+  if (ref instanceof RemoteRef) return linkFar(cell, ref.remote, ref.node, ref.target)
   const other = ref as Cell
   if (other === cell) return
   if (other.status === "stopped") return unlinkedFrom(cell, other, other.ending!)
@@ -54,14 +56,43 @@ export const link = (cell: Cell, ref: ActorRef<any>): void => {
 }
 
 export const unlink = (cell: Cell, ref: ActorRef<any>): void => {
+  if (ref instanceof RemoteRef) return unlinkFar(cell, ref.node, ref.target)
   cell.rare?.links.delete(ref as Cell)
   ;(ref as Cell).rare?.links.delete(cell)
 }
 
 export const unlinkedFrom = (cell: Cell, other: Cell, reason: Reason): void => {
   cell.rare?.links.delete(other)
-  if (reason._tag !== "Failed" || cell.ending !== undefined) return
-  const broken = Cause.fail(new LinkBroken({ actor: other.path, cause: Cause.squash(reason.cause) }))
+  fallWith(cell, other.path, reason)
+}
+
+/** Each of the two watches the other, and has it watch: its own word of that comes to nothing new. */
+export const linkFar = (cell: Cell, remote: Remote, node: NodeId.NodeId, target: Target): void => {
+  const links = (cell.rarely().farLinks ??= new Map())
+  const key = farKey(node, target)
+  if (links.has(key)) return
+  const told = (reason: Reason): void => {
+    links.delete(key)
+    fallWith(cell, `${node}:${pathOf(target)}`, reason)
+  }
+  links.set(key, remote.watches.watch({ node, target }, told, remote.export(cell)))
+}
+
+export const unlinkFar = (cell: Cell, node: NodeId.NodeId, target: Target): void => {
+  const links = cell.rare?.farLinks
+  const key = farKey(node, target)
+  links?.get(key)?.("Unlink")
+  links?.delete(key)
+}
+
+const farKey = (node: NodeId.NodeId, { life, path, serial }: Target): string =>
+  serial === 0 ? `${node} ${path}` : `${node} ${life} ${serial}`
+
+/** It was linked to one that is no more. Of one that cannot be reached, nobody knows how it ended. */
+const fallWith = (cell: Cell, actor: string, reason: Reason): void => {
+  if (reason._tag === "Stopped" || cell.ending !== undefined) return
+  const cause = reason._tag === "Failed" ? Cause.squash(reason.cause) : new Unreachable({ actor, node: reason.node })
+  const broken = Cause.fail(new LinkBroken({ actor, cause }))
   cell.question = undefined
   cell.current = undefined
   // It is one that ends for good, not one that starts again.

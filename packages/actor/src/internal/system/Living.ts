@@ -108,6 +108,8 @@ const vanish = (cell: Cell, reason: Reason): void => {
   if (rare === undefined) return
   for (const told of rare.watchers) told(reason)
   for (const other of rare.links) other.unlinkedFrom(cell, reason)
+  // Who is linked there watches, and was told.
+  for (const undo of rare.farLinks?.values() ?? []) undo("Unwatch")
   for (const waiter of rare.gone) waiter()
   cell.rare = undefined
 }

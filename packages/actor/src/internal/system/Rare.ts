@@ -22,6 +22,8 @@ export class Rare {
   readonly watchers = new Set<(reason: Reason) => void>()
   readonly watched = new Map<unknown, Watched>()
   readonly links = new Set<Cell>()
+  /** With actors of other nodes, by who they are: how each ends. */
+  farLinks: Map<string, (how: "Unwatch" | "Unlink") => void> | undefined = undefined
   stash: Array<unknown> = []
   timers: Timers | undefined = undefined
   readonly ticks = new Map<

@@ -7,6 +7,7 @@ import {
   type AskError,
   type AskOptions,
   type HandlerFailed,
+  MailboxFull,
   Misunderstood,
   type Reason,
   Unreachable
@@ -23,6 +24,7 @@ import {
   codec,
   type Frame,
   guarded,
+  pathOf,
   Refusal,
   refusals,
   type Target,
@@ -47,12 +49,7 @@ let writing: Remote | undefined
 export const isForeign = (own: Remote): boolean =>
   writing === undefined ? reading !== undefined && reading.system.name !== own.system.name : writing !== own
 
-export const readingRemote = (): Remote => {
-  if (reading !== undefined) return reading
-  throw new TypeError(
-    "A reference to an actor is read from what another system of actors has sent, and from nothing else"
-  )
-}
+export const readingRemote = (): Remote | undefined => reading
 
 export const read = (remote: Remote, codec: Codec.Codec<any>, body: Body): any => {
   const before = reading
@@ -70,8 +67,9 @@ export class Remote {
   readonly node: NodeId.NodeId
   /** All that may have such a system, this one included. */
   readonly nodes: ReadonlyArray<NodeId.NodeId>
+  readonly limit: number
   readonly counters = { framesSent: 0, framesReceived: 0 }
-  private readonly life: number
+  readonly life: number
   /** What tells this life from others in packets. */
   private readonly mark: number
   private transmit: Send<Packet> = () => {}
@@ -80,16 +78,20 @@ export class Remote {
   private unwritten: unknown = undefined
   private nextId = 1
   private readonly asked = new Map<number, Asked>()
-  private readonly watches: Watches
+  /** How many questions of each node are open. */
+  private readonly open = new Map<NodeId.NodeId, { count: number }>()
+  readonly watches: Watches
   /** Actors that others have references to. */
   private readonly exported = new Map<number, Cell>()
 
   private readonly downListeners = new Set<(node: NodeId.NodeId) => void>()
 
-  constructor(system: System, node: NodeId.NodeId, life: number, nodes: ReadonlyArray<NodeId.NodeId>) {
+  /** `limit`: of watches, links and open questions of each node, and of questions of this one. */
+  constructor(system: System, node: NodeId.NodeId, life: number, nodes: ReadonlyArray<NodeId.NodeId>, limit: number) {
     this.system = system
     this.node = node
     this.nodes = nodes
+    this.limit = limit
     this.life = life
     this.mark = lifeOf(life)
     this.order = new Order(this.mark)
@@ -165,6 +167,7 @@ export class Remote {
     return Effect.suspend(() => {
       const millis = options?.timeout === undefined ? 5_000 : Duration.toMillis(options.timeout)
       const question = new Question(message, ref)
+      if (this.asked.size >= this.limit) return Effect.fail(new MailboxFull({ actor: ref.path, capacity: this.limit }))
       const id = this.nextId++
       const { messages, node, target } = ref
       this.asked.set(id, { question, ref })
@@ -246,7 +249,11 @@ export class Remote {
       case "Watch":
         return this.watches.onWatch(from, life, frame.id, frame.target)
       case "Unwatch":
-        return this.watches.onUnwatch(from, life, frame.id)
+        return void this.watches.onUnwatch(from, life, frame.id)
+      case "Link":
+        return this.watches.onWatch(from, life, frame.id, frame.target, frame.by)
+      case "Unlink":
+        return this.watches.onUnlink(from, life, frame.id)
       case "Found":
         return this.watches.found(frame.id, frame.target)
       case "Ended":
@@ -277,19 +284,31 @@ export class Remote {
     const refuse = (refusal: typeof Refusable): void =>
       void this.reply(from, life, { kind: "Refusal", id, body: { codec: refusals, message: refusal } })
     if (cell === undefined) return refuse(new ActorStopped({ actor: pathOf(target) }))
+    const open = this.openOf(from)
+    if (open.count >= this.limit) return refuse(new MailboxFull({ actor: cell.path, capacity: this.limit }))
     try {
       const message = this.understood(cell, name, body)
       const spans = trace === undefined ? undefined : this.system.observation?.spans
       const question = spans === undefined ? new Question(message, cell) : spans.arrived(message, cell, trace!)
-      question.resume = (exit) => this.answer(from, life, id, cell, message._tag, exit)
-      if (millis > 0) this.system.patience(millis).add(question)
+      question.resume = (exit) => {
+        open.count--
+        this.answer(from, life, id, cell, message._tag, exit)
+      }
       cell.tell(question)
+      open.count++
+      if (millis > 0 && !question.isOver) this.system.patience(millis).add(question)
       this.system.hurry()
     } catch (error) {
       const { _tag } = error as { readonly _tag?: string }
       if (_tag === "Misunderstood" || _tag === "MailboxFull") return refuse(error as Misunderstood)
       refuse(new Misunderstood({ actor: cell.path, reason: String(error) }))
     }
+  }
+
+  private openOf(node: NodeId.NodeId): { count: number } {
+    let open = this.open.get(node)
+    if (open === undefined) this.open.set(node, (open = { count: 0 }))
+    return open
   }
 
   private answer(
@@ -326,8 +345,6 @@ export const answerOf = (
     : { kind: "Refusal", body: { codec: refusals, message: refusal } }
 }
 
-declare const Refusable: ActorStopped | HandlerFailed | Misunderstood
+declare const Refusable: ActorStopped | HandlerFailed | MailboxFull | Misunderstood
 
 const isRefusal = Schema.is(Refusal)
-
-const pathOf = ({ path, serial }: Target): string => (serial === 0 ? path : `$${serial.toString(36)}`)

@@ -34,7 +34,7 @@ export const known = new WeakMap<object, System>()
 /** Of different lengths. */
 const mostPatiences = 1024
 
-const isPower = (millis: number): boolean => Number.isInteger(Math.log2(millis))
+const isPower = (millis: number): boolean => millis === 0 || Number.isInteger(Math.log2(millis))
 
 export class System {
   readonly name: string

@@ -6,6 +6,7 @@ import type { NodeId } from "@troupe/transport"
 import { Cause, Duration, Effect, type Fiber } from "effect"
 import type { Reason } from "../../ActorRef.ts"
 import type { Cell } from "./Cell.ts"
+import * as Facilities from "./Facilities.ts"
 import type { Target } from "./frames.ts"
 import type { Remote } from "./Remote.ts"
 import type { RemoteRef } from "./RemoteRef.ts"
@@ -15,10 +16,13 @@ interface Watching {
   /** Of one by its path: who was found there, from the first answer on. */
   target: Target
   readonly told: (reason: Reason) => void
+  /** Of a link: whom the other one is linked to. */
+  readonly by: Target | undefined
 }
 
 interface Watched {
   readonly cell: Cell
+  readonly by: Target | undefined
   readonly told: (reason: Reason) => void
 }
 
@@ -34,6 +38,8 @@ export class Watches {
   private readonly remote: Remote
   private lastId = 0
   private readonly watching = new Map<number, Watching>()
+  /** How many are watched on each node. */
+  private readonly counts = new Map<NodeId.NodeId, number>()
   private readonly watchers = new Map<NodeId.NodeId, Watchers>()
   private sleeper: Fiber.Fiber<void> | undefined = undefined
 
@@ -43,15 +49,29 @@ export class Watches {
 
   // -------------------------------------------------------------------------------------------------- who watches here
 
-  /** Returns how not to be told. */
-  watch({ node, target }: RemoteRef, told: (reason: Reason) => void): () => void {
+  /** `by`: it is a link, to that actor of this node. Returns how not to be told. */
+  watch(
+    { node, target }: Pick<RemoteRef, "node" | "target">,
+    told: (reason: Reason) => void,
+    by?: Target
+  ): (how?: "Unwatch" | "Unlink") => void {
     const id = ++this.lastId
-    this.watching.set(id, { node, target, told })
-    this.remote.send(node, { kind: "Watch", id, target })
+    const watching = { node, target, told, by }
+    this.watching.set(id, watching)
+    this.counts.set(node, this.countOf(node) + 1)
+    this.say(id, watching)
     this.sleepOn()
-    return () => {
-      if (this.forget(id) !== undefined) this.remote.send(node, { kind: "Unwatch", id })
+    return (how = "Unwatch") => {
+      if (this.forget(id) !== undefined) this.remote.send(node, { kind: how, id })
     }
+  }
+
+  private say(id: number, { by, node, target }: Watching): void {
+    this.remote.send(node, by === undefined ? { kind: "Watch", id, target } : { kind: "Link", id, target, by })
+  }
+
+  private countOf(node: NodeId.NodeId): number {
+    return this.counts.get(node) ?? 0
   }
 
   /** Who was found at the path that is watched. */
@@ -66,7 +86,7 @@ export class Watches {
 
   private forget(id: number): Watching | undefined {
     const watching = this.watching.get(id)
-    this.watching.delete(id)
+    if (this.watching.delete(id)) this.counts.set(watching!.node, this.countOf(watching!.node) - 1)
     if (this.watching.size === 0) {
       this.sleeper?.interruptUnsafe()
       this.sleeper = undefined
@@ -91,33 +111,53 @@ export class Watches {
 
   /** Says once more who is watched, at all nodes or at one. */
   again(node?: NodeId.NodeId): void {
-    for (const [id, { node: other, target }] of this.watching) {
-      if (node === undefined || node === other) this.remote.send(other, { kind: "Watch", id, target })
+    for (const [id, watching] of this.watching) {
+      if (node === undefined || node === watching.node) this.say(id, watching)
     }
   }
 
   // --------------------------------------------------------------------------------------------- who is watched here
 
-  onWatch(from: NodeId.NodeId, life: number, id: number, target: Target): void {
+  onWatch(from: NodeId.NodeId, life: number, id: number, target: Target, by?: Target): void {
     const watched = this.watchedOf(from, life)
     const cell = watched.get(id)?.cell ?? this.remote.find(target)
-    if (cell === undefined) return void this.remote.reply(from, life, { kind: "Ended", id, failure: "" })
+    if (cell === undefined) {
+      // Who is linked there was linked to one that its node took along.
+      const isLost = by !== undefined && target.serial !== 0 && target.life !== this.remote.life
+      return void this.remote.reply(from, life, {
+        kind: "Ended",
+        id,
+        failure: isLost ? "its node has started again" : ""
+      })
+    }
     if (target.serial === 0) this.remote.reply(from, life, { kind: "Found", id, target: this.remote.export(cell) })
     if (watched.has(id)) return
+    const { limit } = this.remote
+    if (watched.size >= limit || (by !== undefined && this.countOf(from) >= limit)) {
+      const failure = `${limit} of ${this.remote.node} are watched there, which is as many as may be`
+      return void this.remote.reply(from, life, { kind: "Ended", id, failure })
+    }
     const told = (reason: Reason): void => {
       watched.delete(id)
       const failure = reason._tag === "Failed" ? String(Cause.squash(reason.cause)) || "it failed" : ""
       this.remote.reply(from, life, { kind: "Ended", id, failure })
     }
-    watched.set(id, { cell, told })
+    watched.set(id, { cell, told, by })
     cell.onEnd(told)
+    if (by !== undefined && cell.ending === undefined) Facilities.linkFar(cell, this.remote, from, by)
   }
 
-  onUnwatch(from: NodeId.NodeId, life: number, id: number): void {
+  onUnwatch(from: NodeId.NodeId, life: number, id: number): Watched | undefined {
     const watched = this.watchedOf(from, life)
     const found = watched.get(id)
     watched.delete(id)
     found?.cell.untold(found.told)
+    return found
+  }
+
+  onUnlink(from: NodeId.NodeId, life: number, id: number): void {
+    const found = this.onUnwatch(from, life, id)
+    if (found?.by !== undefined) Facilities.unlinkFar(found.cell, from, found.by)
   }
 
   /** Those of a life before are nobody's any more. */

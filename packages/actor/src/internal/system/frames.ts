@@ -23,6 +23,8 @@ export interface Trace {
   readonly spanId: string
 }
 
+export const pathOf = ({ path, serial }: Target): string => (serial === 0 ? path : `$${serial.toString(36)}`)
+
 export type Frame =
   /** `name`: of what the teller takes it to understand. */
   | { readonly kind: "Tell"; readonly target: Target; readonly name: string; readonly body: Body }
@@ -41,6 +43,9 @@ export type Frame =
   | { readonly kind: "Refusal"; readonly id: number; readonly body: Body }
   | { readonly kind: "Watch"; readonly id: number; readonly target: Target }
   | { readonly kind: "Unwatch"; readonly id: number }
+  /** The same as to watch, and who is watched is linked to `by`. */
+  | { readonly kind: "Link"; readonly id: number; readonly target: Target; readonly by: Target }
+  | { readonly kind: "Unlink"; readonly id: number }
   /** Who was found at the path that is watched. */
   | { readonly kind: "Found"; readonly id: number; readonly target: Target }
   /** What was watched is no more; `failure`: why, or empty where it has stopped. */
@@ -60,7 +65,20 @@ export const Refusal = Schema.Union([
 export const refusals = Codec.binary(Refusal as unknown as Codec.MessageSchema<typeof Refusal.Type>)
 
 /** `Ask` stands at two places: the second has a trace before the body. */
-const kinds = ["Tell", "Ask", "Reply", "Failure", "Refusal", "Watch", "Unwatch", "Ended", "Ask", "Found"] as const
+const kinds = [
+  "Tell",
+  "Ask",
+  "Reply",
+  "Failure",
+  "Refusal",
+  "Watch",
+  "Unwatch",
+  "Ended",
+  "Ask",
+  "Found",
+  "Link",
+  "Unlink"
+] as const
 const tracedAsk = 8
 
 const writeText = (text: string, into: Writer): void => {
@@ -116,7 +134,12 @@ export const codec: Codec.Codec<Frame> = {
         into.natural(frame.id)
         return writeTarget(frame.target, into)
       case "Unwatch":
+      case "Unlink":
         return into.natural(frame.id)
+      case "Link":
+        into.natural(frame.id)
+        writeTarget(frame.target, into)
+        return writeTarget(frame.by, into)
       case "Ended":
         into.natural(frame.id)
         return writeText(frame.failure, into)
@@ -145,7 +168,10 @@ export const codec: Codec.Codec<Frame> = {
       case "Found":
         return { kind, id: reader.natural(), target: readTarget(reader) }
       case "Unwatch":
+      case "Unlink":
         return { kind, id: reader.natural() }
+      case "Link":
+        return { kind, id: reader.natural(), target: readTarget(reader), by: readTarget(reader) }
       case "Ended":
         return { kind, id: reader.natural(), failure: readText(reader) }
       default:
