@@ -85,7 +85,7 @@ const reopen = (storage: Storage["Service"], slot: Slot): Effect.Effect<void, St
 
 /** The checkpoint in it, nothing, or why that is not whole. */
 const read = (slot: Slot): Effect.Effect<Saved | string | undefined, StorageError> =>
-  Effect.map(Stream.runCollect(slot.log!.read(slot.log!.first)), (records) => {
+  Effect.map(Effect.suspend(() => Stream.runCollect(slot.log!.read(slot.log!.first))), (records) => {
     if (records.length === 0) return undefined
     try {
       const saved = whole(records)
