@@ -206,6 +206,34 @@ describe("how many at a time", () => {
     )
   )
 
+  it.effect.each([1, 2, 3])("%i: never more, also of clients that ask again when they are answered", (inFlight) =>
+    within(
+      Effect.gen(function* () {
+        let [now, most, done] = [0, 0, 0]
+        const counting: Server.Handlers<Kitchen> = {
+          ...handlers,
+          Wait: ({ millis }) =>
+            Effect.gen(function* () {
+              most = Math.max(most, ++now)
+              yield* Effect.sleep(millis)
+              now--
+              done++
+              return millis
+            })
+        }
+        const dispatcher = Server.eventLoop({ inFlight })
+        const kitchen = yield* ActorSystem.spawn(Server.make(Kitchen, { on: counting, dispatcher }))
+        const clients = [1, 2, 3, 4, 5].map((millis) => Effect.repeat(wait(kitchen, millis, Infinity), { times: 9 }))
+        // They begin when one is answered.
+        const all = Effect.andThen(wait(kitchen, 1), Effect.all(clients, { concurrency: "unbounded" }))
+        const asking = yield* asked(all)
+        for (let i = 0; i < 170; i++) yield* Effect.andThen(TestClock.adjust("1 millis"), settled)
+        yield* Fiber.join(asking)
+        expect({ most, done }).toEqual({ most: inFlight, done: 51 })
+      })
+    )
+  )
+
   it.effect("event loop: what is under way goes on when another one fails, and the server starts again", () =>
     within(
       Effect.gen(function* () {

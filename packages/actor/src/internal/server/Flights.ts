@@ -59,11 +59,16 @@ export class Flights {
     fiber.addObserver((exit) => {
       this.flying.delete(fiber)
       this.landed(exit, message, isAsk, question)
-      const { onRoom } = this
-      this.onRoom = undefined
-      onRoom?.()
+      // Who was answered may have asked again by now.
+      if (this.flying.size < this.most) this.goOn()
       if (this.flying.size === 0) this.onNone?.()
     })
+  }
+
+  private goOn(): void {
+    const { onRoom } = this
+    this.onRoom = undefined
+    onRoom?.()
   }
 
   private landed(
