@@ -1,6 +1,6 @@
 /** Spans of questions: who stands below whom, over actors and nodes. */
 import { describe, expect, it } from "@effect/vitest"
-import { type ActorRef, ActorSystem, Behavior, Messages, Observed } from "@troupe/actor"
+import { type ActorRef, ActorSystem, Behavior, Messages, Observed, Server } from "@troupe/actor"
 import { Codec, Memory } from "@troupe/transport"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Random, Schema, Tracer } from "effect"
 import { TestClock } from "effect/testing"
@@ -37,10 +37,10 @@ const agent = (of: Shopping) =>
   })
 
 /** Hands on. */
-const counter = (of: Shopping) =>
+const counter = (...to: ReadonlyArray<Shopping>) =>
   Behavior.make(Shop, {
     init: () => null,
-    on: { Buy: (state, _, self) => ({ state, later: self.forward(of) }), Open: (state) => state }
+    on: { Buy: (state, _, self) => ({ state, later: self.forward(...to) }), Open: (state) => state }
   })
 
 /** Answers when it is told that it has opened. */
@@ -151,6 +151,19 @@ describe("spans", () => {
     )
   )
 
+  it.effect("several who are handed one question stand beside each other", () =>
+    watched({ sample: 1 }, (spans) =>
+      Effect.gen(function* () {
+        const ann = yield* ActorSystem.spawn(seller, { name: "ann" })
+        const eve = yield* ActorSystem.spawn(waiter("defers"), { name: "eve" })
+        const cleo = yield* ActorSystem.spawn(counter(eve, ann), { name: "cleo" })
+        yield* cleo.ask(buy)
+        yield* settled
+        expect(tree(spans).slice(2)).toEqual(["1 > server shop Buy at eve", "1 > server shop Buy at ann"])
+      })
+    )
+  )
+
   it.effect.each(["defers", "stashes"] as const)("the span of one who %s a question lasts until the answer", (how) =>
     watched({ sample: 1 }, (spans) =>
       Effect.gen(function* () {
@@ -162,8 +175,31 @@ describe("spans", () => {
         yield* Fiber.join(asking)
         expect(new Set(ends(spans))).toEqual(new Set(["Success"]))
         // What was put aside is handled a second time.
-        const again = how === "stashes" ? ["1 > server shop Buy at dan"] : []
+        const again = how === "stashes" ? ["0 > server shop Buy at dan"] : []
         expect(tree(spans)).toEqual(["client shop Buy at dan", "0 > server shop Buy at dan", ...again])
+      })
+    )
+  )
+
+  it.effect("many in flight of one server stand each below its own question", () =>
+    watched({ sample: 1 }, (spans) =>
+      Effect.gen(function* () {
+        const ann = yield* ActorSystem.spawn(seller, { name: "ann" })
+        const on: Server.Handlers<typeof Shop.definition> = {
+          Buy: (message) => Effect.andThen(Effect.yieldNow, Effect.orDie(ann.ask(message))),
+          Open: () => Effect.void
+        }
+        const bob = yield* ActorSystem.spawn(Server.make(Shop, { on, dispatcher: Server.eventLoop() }), { name: "bob" })
+        yield* Effect.all([bob.ask(buy), bob.ask(buy)], { concurrency: 2 })
+        expect(tree(spans).toSorted()).toEqual(
+          [
+            ...["client shop Buy at bob", "client shop Buy at bob"],
+            ...["0 > server shop Buy at bob", "1 > client shop Buy at ann"],
+            ...["2 > server shop Buy at bob", "3 > client shop Buy at ann"],
+            ...["4 > server shop Buy at ann", "6 > server shop Buy at ann"]
+          ].toSorted()
+        )
+        expect(new Set(ends(spans))).toEqual(new Set(["Success"]))
       })
     )
   )

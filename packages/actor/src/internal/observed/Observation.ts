@@ -154,18 +154,34 @@ const tracedEffect =
     const { question } = self
     if (!(question instanceof TracedQuestion)) return handle(state, message, self)
     const parent = question.span
-    if (!parent.sampled) return Effect.provideService(handle(state, message, self), Tracer.ParentSpan, parent)
+    if (!parent.sampled) return below(parent, handle, state, message, self)
     const span = spans.server(name, self, parent)
     question.span = span
     try {
-      const handling: Effect.Effect<any, any> = handle(state, message, self)
-      const inside = Exit.isExit(handling) ? handling : Effect.provideService(handling, Tracer.ParentSpan, span)
+      const inside = below(span, handle, state, message, self)
       return after(inside, (exit) => settle(spans, question, parent, span, exit))
     } catch (defect) {
       settle(spans, question, parent, span, Exit.die(defect))
       throw defect
     }
   }
+
+/** What it asks, and what it begins on the side, stands below the span. */
+const below = (
+  span: Tracer.AnySpan,
+  handle: Handle,
+  state: unknown,
+  message: { readonly _tag: string },
+  self: ObservedCell
+): Effect.Effect<any, any> => {
+  self.span = span
+  try {
+    const handling: Effect.Effect<any, any> = handle(state, message, self)
+    return Exit.isExit(handling) ? handling : Effect.provideService(handling, Tracer.ParentSpan, span)
+  } finally {
+    self.span = undefined
+  }
+}
 
 /** The span ends; where the answer comes later, with that. */
 const settle = (
@@ -175,8 +191,9 @@ const settle = (
   span: Tracer.Span,
   exit: Exit.Exit<any, any>
 ): void => {
+  if (question.isHandedOn) question.isHandedOn = false
+  else question.span = parent
   if (Exit.isSuccess(exit) && "later" in exit.value) return question.keep(span)
-  question.span = parent
   const isRefused = Exit.isSuccess(exit) && "failure" in exit.value
   spans.end(span, isRefused ? Exit.fail(exit.value.failure) : exit)
 }

@@ -1,4 +1,4 @@
-import type { Effect } from "effect"
+import { Effect, type Fiber, Tracer } from "effect"
 import type { AskOptions } from "../../ActorRef.ts"
 import type { Behavior, SpawnOptions } from "../../Behavior.ts"
 import { Cell } from "../system/Cell.ts"
@@ -10,6 +10,8 @@ import type { Spans } from "./Spans.ts"
 export class ObservedCell extends Cell {
   /** Messages that a handler was given. */
   processed = 0
+  /** While the handler of a question runs: what it begins has this for a parent. */
+  span: Tracer.AnySpan | undefined = undefined
   private readonly spans: Spans | undefined
   private busyMillis = 0
   /** When its turn began, or the Effect that is under way; less than 0: it rests. */
@@ -47,6 +49,11 @@ export class ObservedCell extends Cell {
     if (this.sinceMillis < 0) return
     this.busyMillis += this.system.monotonicMillis() - this.sinceMillis
     this.sinceMillis = -1
+  }
+
+  override runFork<A>(effect: Effect.Effect<A, unknown, any>): Fiber.Fiber<A, unknown> {
+    const { span } = this
+    return super.runFork(span === undefined ? effect : Effect.provideService(effect, Tracer.ParentSpan, span))
   }
 
   override ask(message: any, options?: AskOptions): Effect.Effect<any, any> {

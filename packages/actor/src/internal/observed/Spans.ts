@@ -76,6 +76,10 @@ export class Spans {
 export const traceOf = ({ sampled, spanId, traceId }: Tracer.AnySpan): Trace =>
   sampled ? { traceId, spanId } : { traceId: "", spanId: "" }
 
+export const handOn = (question: unknown): void => {
+  if (question instanceof TracedQuestion) question.isHandedOn = true
+}
+
 /** Asked on behalf of a question that was handed on. */
 export const within = <A, E>(question: unknown, asked: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   question instanceof TracedQuestion ? Effect.provideService(asked, Tracer.ParentSpan, question.span) : asked

@@ -5,6 +5,8 @@ import { Question } from "../system/envelopes.ts"
 export class TracedQuestion extends Question {
   /** What is done for it has this for a parent. */
   span: Tracer.AnySpan
+  /** Who takes it next stands below who has handed it on. */
+  isHandedOn = false
   private readonly onEnd: (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>) => void
   /** Of handlers that put off the answer. */
   private open: Array<Tracer.Span> = none

@@ -3,7 +3,7 @@ import { Cause, type Duration, Effect, Exit } from "effect"
 import type { NodeId } from "@troupe/transport"
 import { type ActorRef, type Reason, Unreachable } from "../../ActorRef.ts"
 import type { Answer, Later } from "../../Behavior.ts"
-import { within } from "../observed/Spans.ts"
+import { handOn, within } from "../observed/Spans.ts"
 import { Timers } from "../Timers.ts"
 import type { Cell, Message } from "./Cell.ts"
 import { type Question, Terminated, Tick } from "./envelopes.ts"
@@ -104,6 +104,7 @@ const fallWith = (cell: Cell, actor: string, reason: Reason): void => {
 export const forward = (cell: Cell, to: ReadonlyArray<ActorRef<any>>): Later => {
   const { current, question } = cell
   cell.question = undefined
+  handOn(question)
   for (const ref of to) {
     if (question === undefined) pass(cell, ref, current)
     else if (ref instanceof RemoteRef) {
