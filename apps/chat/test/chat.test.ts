@@ -4,9 +4,9 @@ import { boundMillis, run, worlds } from "./world.ts"
 
 describe("what was shown to anybody is in all histories when the faults are over, once and in one order, and /who tells the truth", () => {
   it.each([
-    ["crash", 10],
+    ["crash", 8],
     ["partition", 4],
-    ["chaos", 10]
+    ["chaos", 8]
   ])("%s, %d seeds", async (preset, seeds) => {
     let posts = 0
     for (let seed = 1; seed <= seeds; seed++) {
