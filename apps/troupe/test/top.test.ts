@@ -116,7 +116,7 @@ describe("troupe top", () => {
 })
 
 const actor = (id: number, path: string, more: Partial<Inspector.Actor> = {}): Inspector.Actor => ({
-  ...{ id, path, messages: "work", life: "idle", mailbox: 0, capacity: 100, stashed: 0, restarts: 0 },
+  ...{ id, parent: 0, path, messages: "work", life: "idle", mailbox: 0, capacity: 100, stashed: 0, restarts: 0 },
   ...{ processed: 0, busyMillis: 0 },
   ...more
 })

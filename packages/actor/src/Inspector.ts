@@ -44,6 +44,8 @@ const most = 1_000
 export const Actor = Schema.Struct({
   /** Its number in this life of the system. */
   id: Schema.Int,
+  /** The number of its parent; 0: it has none among actors. */
+  parent: Schema.Int,
   path: Schema.String,
   /** The name of what it understands. */
   messages: Schema.String,

@@ -84,7 +84,9 @@ describe("the inspector", () => {
         for (let i = 0; i < 4; i++) ann.tell({ _tag: "Grow", children: 0 })
         yield* settled
         const { actors, ...system } = yield* look()
-        expect(actors.map(({ busyMillis: _, id: __, ...rest }) => rest)).toEqual([
+        const parents = actors.map(({ id, parent }) => [id, parent])
+        expect(parents[2]![1]).toBe(parents[1]![0])
+        expect(actors.map(({ busyMillis: _, id: __, parent: ___, ...rest }) => rest)).toEqual([
           {
             ...{ path: "ann", messages: "node", life: "busy", mailbox: 3, capacity: 65_536, stashed: 0 },
             ...{ restarts: 0, processed: 1 }

@@ -106,7 +106,13 @@ const rankOf: Readonly<Record<Order, (cell: Cell) => number>> = {
 const actorOf = (cell: Cell): Actor => {
   const isObserved = cell instanceof ObservedCell
   return {
-    ...{ id: cell.id, path: cell.path, messages: cell.behavior.messages.name, life: cell.status },
+    ...{
+      id: cell.id,
+      parent: cell.parent?.id ?? 0,
+      path: cell.path,
+      messages: cell.behavior.messages.name,
+      life: cell.status
+    },
     ...{ mailbox: cell.waiting, capacity: cell.behavior.capacity, stashed: cell.rare?.stash.length ?? 0 },
     restarts: cell.rare?.restarts ?? 0,
     processed: isObserved ? cell.processed : null,
