@@ -53,10 +53,21 @@ interface Told {
   readonly history: ReadonlyArray<string>
 }
 
-type Service = Context.Service.Shape<typeof Chat.Chat>
+export type Service = Context.Service.Shape<typeof Chat.Chat>
+
+/** The chat of a node of the simulated world, as long as the node lives. */
+export const start = (node: string, disks: SimulatedDisk.Disks) =>
+  Effect.gen(function* () {
+    const layer = Chat.layer({ every: timing.interval }).pipe(
+      Layer.provide(Chat.actors),
+      Layer.provide(Heartbeat.layer(timing)),
+      Layer.provide([Layer.succeed(Transport, yield* Transport), disks.layer(node)])
+    )
+    return Context.get(yield* Layer.build(Layer.fresh(layer)), Chat.Chat)
+  })
 
 /** A user at a terminal, in the room. */
-const visit = (chat: Service, name: string, seen: Set<string>) =>
+export const visit = (chat: Service, name: string, seen = new Set<string>()) =>
   Effect.gen(function* () {
     const lines: Array<string> = []
     const show = (more: ReadonlyArray<string>): void => {
@@ -93,12 +104,7 @@ class Run {
     Effect.gen({ self: this }, function* () {
       const life = (this.lives.get(node) ?? 0) + 1
       this.lives.set(node, life)
-      const layer = Chat.layer({ every: timing.interval }).pipe(
-        Layer.provide(Chat.actors),
-        Layer.provide(Heartbeat.layer(timing)),
-        Layer.provide([Layer.succeed(Transport, yield* Transport), this.disks.layer(node)])
-      )
-      const chat = Context.get(yield* Layer.build(Layer.fresh(layer)), Chat.Chat)
+      const chat = yield* start(node, this.disks)
       const users = talkers.map((name) => this.talk(chat, `${name}-${node}`, life))
       yield* Effect.all([...users, this.watch(chat, node)], { concurrency: "unbounded" })
     }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
