@@ -4,7 +4,7 @@ import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import { Heartbeat } from "@troupe/failure-detection"
 import * as Disk from "@troupe/storage/Disk"
 import * as Tcp from "@troupe/transport/Tcp"
-import { Effect, Layer, Schema } from "effect"
+import { Cause, Effect, Layer, Schema } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 import { actors, type Chat, layer as chat } from "./Chat.ts"
@@ -68,11 +68,17 @@ const web = ({ host = "127.0.0.1", http }: Node): Layer.Layer<never, unknown, Ch
   )
 }
 
+/** Behind what servers wrap it in. */
+const reasonOf = (error: unknown): string => {
+  const { cause, message } = error as Error
+  return cause instanceof Error ? reasonOf(cause) : message
+}
+
 /** A node for as long as the layer lives. */
 export const layer = (config: Config, own: Node): Layer.Layer<never, CannotStart> =>
   Layer.merge(lines(own), web(own)).pipe(
     Layer.provide(inside(config, own)),
     Layer.catchCause((cause) =>
-      Layer.effectDiscard(Effect.fail(new CannotStart({ node: own.id, reason: String(cause) })))
+      Layer.effectDiscard(Effect.fail(new CannotStart({ node: own.id, reason: reasonOf(Cause.squash(cause)) })))
     )
   )

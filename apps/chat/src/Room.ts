@@ -83,8 +83,10 @@ export const room = ({
         Effect.sync(() => {
           const [before, now] = [peopleOf(state), peopleOf({ ...state, sessions })]
           const moved = { came: without(now, before), gone: without(before, now) }
+          // Who has just come asks who is here.
+          const staying = sessions.filter((session) => isHere(session) && state.sessions.includes(session))
           if (moved.came.length + moved.gone.length > 0) {
-            for (const session of sessions.filter(isHere)) session.tell({ _tag: "Moved", room: name, ...moved })
+            for (const session of staying) session.tell({ _tag: "Moved", room: name, ...moved })
           }
           return { ...state, sessions }
         }),

@@ -122,8 +122,9 @@ export const session = (
     on: {
       // What a user asked for in vain ends nothing. What was not answered in time may have been done.
       Typed: (state, { line }, self) =>
-        Effect.catch(obey(state, line.trim(), self), ({ message }) =>
-          Effect.sync(() => (show([`! ${message}`]), state))
+        obey(state, line.trim(), self).pipe(
+          Effect.catch(({ message }) => Effect.sync(() => (show([`! ${message}`]), state))),
+          Effect.map((next) => ({ state: next, reply: undefined }))
         ),
 
       Said: (state, { posts, room }) =>
@@ -135,9 +136,8 @@ export const session = (
       Moved: (state, { came, gone, room }) =>
         Effect.sync(() => {
           if (state.entered?.name !== room) return state
-          const others = came.filter((person) => person.user !== user)
           show([
-            ...others.map((person) => `* ${personLine(person)} is here`),
+            ...came.map((person) => `* ${personLine(person)} is here`),
             ...gone.map((person) => `* ${personLine(person)} is gone`)
           ])
           return state

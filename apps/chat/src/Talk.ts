@@ -31,7 +31,8 @@ export const talk = (socket: Socket.Socket): Effect.Effect<void, never, Chat> =>
         { while: (error) => error instanceof UserRefused }
       )
       screen.show(["* Welcome. /join a room"])
-      for (;;) yield* session.send({ _tag: "Typed", line: yield* lines.next })
+      // One after the other: of a user who types faster than that, no more is read.
+      for (;;) yield* session.ask({ _tag: "Typed", line: yield* lines.next }, { timeout: Infinity })
     })
     yield* Effect.raceFirst(converse, sending)
   }).pipe(Effect.scoped, Effect.ignore)

@@ -37,8 +37,8 @@ export type Person = typeof Person.Type
 // ------------------------------------------------------------------------------------------------------------ a session
 
 export const Session = Messages.make("session", {
-  /** By its user. */
-  Typed: Messages.tell({ line: Schema.String }),
+  /** By its user. Answered when it is done, whatever came of it. */
+  Typed: Messages.ask({ line: Schema.String }, { reply: Schema.Void }),
   /** In its room, and on disk here. */
   Said: Messages.tell({ room: Schema.String, posts: Schema.Array(Post) }),
   /** Who came into its room and who went, as far as is known here. */

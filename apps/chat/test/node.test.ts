@@ -24,7 +24,7 @@ const node = Effect.gen(function* () {
   const [peer, port, http] = [yield* freePort, yield* freePort, yield* freePort]
   const own: Config.Node = { id: "n1", peer: `127.0.0.1:${peer}`, port, http, data: yield* directory }
   yield* Layer.build(Node.layer({ chat: "test", nodes: [own] }, own))
-  return { port, http }
+  return { port, http, own }
 }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
 
 /** Types lines, and waits for one that ends so. */
@@ -51,10 +51,27 @@ const user = (port: number) =>
 interface Ports {
   readonly port: number
   readonly http: number
+  readonly own: Config.Node
 }
 
 const test = (name: string, body: (ports: Ports) => Effect.Effect<void, never, any>) =>
   it(name, () => Effect.runPromise(Effect.scoped(Effect.flatMap(node, body)) as Effect.Effect<void, unknown>))
+
+describe("a node", () => {
+  test("says which port it cannot have, and which disk", ({ own }) =>
+    Effect.gen(function* () {
+      const refused = (changed: Partial<Config.Node>) => {
+        const node = { ...own, ...changed }
+        return Effect.flip(Layer.build(Layer.fresh(Node.layer({ chat: "test", nodes: [node] }, node))))
+      }
+      const { data, peer } = own
+      const [free, disk] = [`127.0.0.1:${yield* freePort}`, yield* directory]
+      expect((yield* refused({ data: disk })).message).toContain("n1 cannot start: ")
+      expect((yield* refused({ data: disk })).message).toContain(peer)
+      expect((yield* refused({ peer: free })).message).toContain(data)
+      expect((yield* refused({ peer: free, data: disk })).message).toMatch(/EADDRINUSE: .* 127\.0\.0\.1:\d+$/)
+    }))
+})
 
 describe("a user", () => {
   test("has a name that nobody else of the node has, and frees it by going", ({ port }) =>
