@@ -6,7 +6,7 @@
 import { type ActorRef, ActorSystem, type AskError, Behavior, Receptionist } from "@troupe/actor"
 import { FailureDetector } from "@troupe/failure-detection"
 import type { Storage } from "@troupe/storage"
-import { type NodeId, Transport } from "@troupe/transport"
+import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import { Context, Duration, Effect, Layer, type Scope, Stream } from "effect"
 import { rooms } from "./Rooms.ts"
 import { users } from "./Users.ts"
@@ -51,7 +51,7 @@ export const layer = (
 }
 
 /** A system of actors whose members watch each other by way of a failure detector. */
-export const actors: Layer.Layer<ActorSystem.ActorSystem, unknown, FailureDetector | Transport> = Layer.unwrap(
+export const actors: Layer.Layer<ActorSystem.ActorSystem, ChannelInUse, FailureDetector | Transport> = Layer.unwrap(
   Effect.map(FailureDetector, ({ changes }) =>
     ActorSystem.remote({
       name: "chat",

@@ -48,7 +48,7 @@ export const fresh = ({ have }: State, posts: ReadonlyArray<Post>): ReadonlyArra
 const batch = 200
 
 /** Of a room. Its users' posts are refused then; copies of what others took at the same time are not. */
-export const mostPosts = 10_000
+const mostPosts = 10_000
 
 export interface Options {
   readonly room: string

@@ -19,7 +19,7 @@ interface State {
 }
 
 /** Of a node. */
-export const mostRooms = 1_000
+const mostRooms = 1_000
 
 export const rooms = (
   everyMillis: number

@@ -34,7 +34,7 @@ export const longest = 2_000
 /** Lines that wait for it; of more, the oldest are left out. */
 const capacity = 10_000
 
-export const postLine = ({ node, text, time, user }: Post): string => `[${time} ${node}] ${user}: ${text}`
+const postLine = ({ node, text, time, user }: Post): string => `[${time} ${node}] ${user}: ${text}`
 
 const personLine = ({ node, user }: Person): string => `${user}@${node}`
 
