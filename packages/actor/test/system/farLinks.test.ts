@@ -1,9 +1,11 @@
 /** Links with actors of other nodes, and what a node may ask of another one at the most. */
 import { describe, expect, it } from "@effect/vitest"
 import { type ActorRef, ActorSystem, Behavior, Messages, Supervision } from "@troupe/actor"
+import { Faults } from "@troupe/simulation"
 import { Channel, Codec, Memory } from "@troupe/transport"
 import { Context, Effect, Layer, Schema } from "effect"
 import { network, type Node, settled, start } from "../finding/nodes.ts"
+import { run } from "../simulated/links.ts"
 import { codec as frames } from "../../src/internal/system/frames.ts"
 import { type Packet, packets } from "../../src/internal/system/packets.ts"
 
@@ -101,6 +103,16 @@ describe("a link with an actor of another node", () => {
       expect(noted).toEqual(["ann ended", "bob ended"])
     }).pipe(Effect.scoped)
   )
+})
+
+describe.each(["crash", "partition", "chaos"] as const)("links in worlds of %s", (preset) => {
+  it("nobody fails but by itself or with another, and nobody outlives one that failed", async () => {
+    for (let seed = 1; seed <= 4; seed++) {
+      const { broken, violations } = await run({ seed, faults: Faults.presets[preset] })
+      expect({ seed, violations }).toEqual({ seed, violations: [] })
+      expect(broken).toBeGreaterThan(0)
+    }
+  })
 })
 
 /** Speaks for n1 as it likes; what n2 says to that. */

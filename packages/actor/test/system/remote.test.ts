@@ -184,7 +184,7 @@ describe.each([
       yield* two!.stop(yield* two!.at(Registry, "registry"))
       expect(yield* until(ends, ({ length }) => length === 2)).toEqual(["Failed", "Stopped"])
       watcher.tell({ _tag: "Watch", account: ann })
-      expect(yield* until(ends, ({ length }) => length === 3)).toEqual(["Failed", "Stopped", "Stopped"])
+      expect(yield* until(ends, ({ length }) => length === 3)).toEqual(["Failed", "Stopped", "Failed"])
     }).pipe(Effect.scoped)
   )
 })

@@ -135,7 +135,10 @@ export class Remote {
   export(cell: Cell): { readonly node: NodeId.NodeId } & Target {
     if (cell.status !== "stopped" && !this.exported.has(cell.id)) {
       this.exported.set(cell.id, cell)
-      cell.onGone(() => void this.exported.delete(cell.id))
+      cell.onGone(() => {
+        this.exported.delete(cell.id)
+        this.watches.over(cell)
+      })
     }
     return { node: this.node, life: this.life, serial: cell.id, path: cell.path }
   }

@@ -34,6 +34,9 @@ interface Watchers {
 
 const againMillis = 10_000
 
+/** Who asks later how one ended is told that it has stopped. */
+const mostFailures = 4_096
+
 export class Watches {
   private readonly remote: Remote
   private lastId = 0
@@ -41,6 +44,8 @@ export class Watches {
   /** How many are watched on each node. */
   private readonly counts = new Map<NodeId.NodeId, number>()
   private readonly watchers = new Map<NodeId.NodeId, Watchers>()
+  /** The latest, by serial numbers. */
+  private readonly failures = new Map<number, string>()
   private sleeper: Fiber.Fiber<void> | undefined = undefined
 
   constructor(remote: Remote) {
@@ -122,12 +127,10 @@ export class Watches {
     const watched = this.watchedOf(from, life)
     const cell = watched.get(id)?.cell ?? this.remote.find(target)
     if (cell === undefined) {
-      // Who is linked there was linked to one that its node took along.
-      const isLost = by !== undefined && target.serial !== 0 && target.life !== this.remote.life
       return void this.remote.reply(from, life, {
         kind: "Ended",
         id,
-        failure: isLost ? "its node has started again" : ""
+        failure: this.failureOf(target, by !== undefined)
       })
     }
     if (target.serial === 0) this.remote.reply(from, life, { kind: "Found", id, target: this.remote.export(cell) })
@@ -139,12 +142,26 @@ export class Watches {
     }
     const told = (reason: Reason): void => {
       watched.delete(id)
-      const failure = reason._tag === "Failed" ? String(Cause.squash(reason.cause)) || "it failed" : ""
-      this.remote.reply(from, life, { kind: "Ended", id, failure })
+      this.remote.reply(from, life, { kind: "Ended", id, failure: failureIn(reason) })
     }
     watched.set(id, { cell, told, by })
     cell.onEnd(told)
     if (by !== undefined && cell.ending === undefined) Facilities.linkFar(cell, this.remote, from, by)
+  }
+
+  /** How one that is none any more has ended, as far as is known. */
+  private failureOf({ life, serial }: Target, isLinked: boolean): string {
+    if (serial === 0) return ""
+    if (life === this.remote.life) return this.failures.get(serial) ?? ""
+    // Who is linked there was linked to one that its node took along.
+    return isLinked ? "its node has started again" : ""
+  }
+
+  /** One that others know is no more. What they were told of that may be lost. */
+  over({ ending, id }: Cell): void {
+    if (ending?._tag !== "Failed") return
+    this.failures.set(id, failureIn(ending))
+    if (this.failures.size > mostFailures) this.failures.delete(this.failures.keys().next().value!)
   }
 
   onUnwatch(from: NodeId.NodeId, life: number, id: number): Watched | undefined {
@@ -188,3 +205,6 @@ export class Watches {
     this.forgetWatchers(node)
   }
 }
+
+const failureIn = (reason: Reason): string =>
+  reason._tag === "Failed" ? String(Cause.squash(reason.cause)) || "it failed" : ""
