@@ -93,12 +93,11 @@ const isResult = (cell: Cell, value: unknown): boolean => !cell.isAsked || value
 
 const runOne = (cell: Cell, effect: Effect.Effect<any, any>): void => {
   cell.status = "busy"
-  const fiber = cell.runFork(effect)
-  const exit = fiber.pollUnsafe()
-  if (exit !== undefined) return over(cell, settled(cell, exit))
-  cell.rarely().fiber = fiber
-  fiber.addObserver((exit) => afterFiber(cell, settled(cell, exit)))
+  Living.launch(cell, effect, afterOne)
 }
+
+const afterOne = (cell: Cell, exit: Exit.Exit<any, any>, isLate: boolean): void =>
+  over(cell, settled(cell, exit), isLate)
 
 const settled = (cell: Cell, exit: Exit.Exit<any, any>): Exit.Exit<any, any> => {
   const result = answered(cell, exit)
@@ -112,7 +111,11 @@ const runSeveral = (cell: Cell, mailbox: Mailbox, limit: number): number => {
   let followed = -1
   const loop = Effect.whileLoop({
     while: () => {
-      if (followed >= 0 && (followed === limit || cell.status !== "busy" || !take(cell, mailbox))) return false
+      if (
+        followed >= 0 &&
+        (followed === limit || cell.status !== "busy" || cell.rare?.freeze !== undefined || !take(cell, mailbox))
+      )
+        return false
       followed++
       return true
     },
@@ -120,32 +123,18 @@ const runSeveral = (cell: Cell, mailbox: Mailbox, limit: number): number => {
       cell.isAsked ? Effect.catchCause(cell.effect!, (cause) => answered(cell, Exit.failCause(cause))) : cell.effect!,
     step: (result) => settle(cell, result)
   })
-  const fiber = cell.runFork(loop)
-  const exit = fiber.pollUnsafe()
-  if (exit !== undefined) {
-    over(cell, exit)
-    return followed
-  }
-  cell.rarely().fiber = fiber
-  fiber.addObserver((exit) => {
-    cell.system.counters.processed += followed
-    afterFiber(cell, exit)
+  let isOver = false
+  Living.launch(cell, loop, (_, exit, isLate) => {
+    isOver = !isLate
+    if (isLate) cell.system.counters.processed += followed
+    over(cell, exit, isLate)
   })
-  return 0
+  return isOver ? followed : 0
 }
 
-const afterFiber = (cell: Cell, exit: Exit.Exit<unknown, unknown>): void => {
-  if (cell.rare !== undefined) {
-    cell.rare.fiber = undefined
-    cell.afterTurn(cell.rare)
-  }
-  over(cell, exit)
-  if (cell.status === "running") cell.goOn()
-}
-
-const over = (cell: Cell, exit: Exit.Exit<unknown, unknown>): void => {
-  if (cell.status === "stopping" || cell.status === "starting") return Living.advance(cell)
-  if (cell.status !== "busy") return
+const over = (cell: Cell, exit: Exit.Exit<unknown, unknown>, isLate: boolean): void => {
+  if (isLate) cell.afterTurn(cell.rare!)
   cell.status = "running"
   if (Exit.isFailure(exit)) Failing.fail(cell, exit.cause)
+  if (isLate && cell.status === "running") cell.goOn()
 }
