@@ -53,7 +53,7 @@
  * console.log(await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(ActorSystem.layer())))) // [ 'bread', 'wine' ]
  */
 import { Corrupt, Storage, type StorageError } from "@troupe/storage"
-import { Duration, Effect, Random, Schema, type Scope } from "effect"
+import { type Duration, Effect, Random, Schema, type Scope } from "effect"
 import type { ActorRef } from "./ActorRef.ts"
 import * as ActorSystem from "./ActorSystem.ts"
 import type { Behavior } from "./Behavior.ts"
@@ -63,13 +63,14 @@ import { durable, type Kept, Outbox, record } from "./internal/reliable/Outbox.t
 import { behaviorOf } from "./internal/reliable/Receiving.ts"
 import * as remembering from "./internal/reliable/remembering.ts"
 import { bodyOf, type Disk, type Failure, Sending, type Settings } from "./internal/reliable/Sending.ts"
-import { type Inbox, inboxOf, type MessageTooLarge, serial } from "./internal/reliable/wire.ts"
+import { type Inbox, inboxOf, serial } from "./internal/reliable/wire.ts"
 import { Cell } from "./internal/system/Cell.ts"
+import { duration, whole } from "./internal/system/options.ts"
 import type { Ask, Definition, MessageOf, Messages } from "./Messages.ts"
 import { self as makeSelf } from "./Protocol.ts"
 
 export type { Failure } from "./internal/reliable/Sending.ts"
-export { type Inbox, MessageTooLarge, SessionForgotten, TooManySessions } from "./internal/reliable/wire.ts"
+export { type Inbox, SessionForgotten, TooManySessions } from "./internal/reliable/wire.ts"
 
 /** The tags of those that are told. */
 export type TellTag<D extends Definition> = { readonly [T in keyof D]: D[T] extends Ask ? never : T }[keyof D]
@@ -82,7 +83,7 @@ export interface Sender<in out D extends Definition> {
    * Takes a message over; a durable sender does so when it is on disk. Waits while as many as `window` are
    * unacknowledged.
    */
-  readonly send: (message: Tellable<D>) => Effect.Effect<void, Failure | MessageTooLarge>
+  readonly send: (message: Tellable<D>) => Effect.Effect<void, Failure>
   /**
    * The same, at once: throws `MailboxFull` where it would wait, and what `send` fails with. That it is on disk is not
    * known.
@@ -128,12 +129,7 @@ export interface ReceiverOptions {
   readonly forgetAfter?: Duration.Input
 }
 
-const windowMax = 32_768
-
-const windowOf = (given = 1024): number => {
-  if (Number.isInteger(given) && given >= 1 && given <= windowMax) return given
-  throw new RangeError(`a window is from 1 to ${windowMax} messages, and ${given} is not`)
-}
+const windowOf = (of: string, given = 1024): number => whole({ of, option: "window", given, most: 32_768 })
 
 /** What a receiver understands: to find one by its path. */
 export const inbox = (messages: Messages<any>): Messages<Inbox> => inboxOf(messages)
@@ -145,7 +141,12 @@ export const receiver = <D extends Definition>(
   { forgetAfter = "10 minutes", sessions = 1024, window }: ReceiverOptions = {}
 ): Behavior<Inbox> => {
   if (!(to instanceof Cell)) throw new TypeError(`"${to.path}" is at another node: its receiver stands beside it`)
-  return behaviorOf(messages, to, { window: windowOf(window), sessions, forgetMillis: Duration.toMillis(forgetAfter) })
+  const of = `the receiver of "${to.path}"`
+  return behaviorOf(messages, to, {
+    window: windowOf(of, window),
+    sessions: whole({ of, option: "sessions", given: sessions }),
+    forgetMillis: duration({ of, option: "forgetAfter", given: forgetAfter })
+  })
 }
 
 /**
@@ -156,7 +157,8 @@ export const receiver = <D extends Definition>(
 export const eventSourced = <D extends Definition, State, Event>(
   messages: Messages<D>,
   { sessions = 1024, ...given }: Given<D, State, Event> & { readonly sessions?: number }
-): Behavior<D, Storage> => remembering.make(messages, given, sessions)
+): Behavior<D, Storage> =>
+  remembering.make(messages, given, whole({ of: `"${given.log}"`, option: "sessions", given: sessions }))
 
 /** A sender that ends with the scope; what is not acknowledged then may be lost. */
 export const sender = <D extends Definition>(
@@ -204,15 +206,19 @@ export const durableSender = <D extends Definition>(
     return yield* begin<D>(sending)
   })
 
-const settingsOf = (messages: Messages<any>, options: SenderOptions): Settings => ({
-  messages,
-  to: options.to,
-  isOnce: options.delivery !== "at-least-once",
-  window: windowOf(options.window),
-  maxBytes: options.maxBytes ?? 1024 * 1024,
-  resendMillis: Duration.toMillis(options.resend?.after ?? 200),
-  resendMillisMax: Duration.toMillis(options.resend?.atMost ?? 5_000)
-})
+const settingsOf = (messages: Messages<any>, options: SenderOptions): Settings => {
+  const of = `the sender to "${options.to.path}"`
+  const { after = 200, atMost = 5_000 } = options.resend ?? {}
+  return {
+    messages,
+    to: options.to,
+    isOnce: options.delivery !== "at-least-once",
+    window: windowOf(of, options.window),
+    maxBytes: whole({ of, option: "maxBytes", given: options.maxBytes ?? 1024 * 1024 }),
+    resendMillis: duration({ of, option: "resend.after", given: after }),
+    resendMillisMax: duration({ of, option: "resend.atMost", given: atMost })
+  }
+}
 
 /** What an earlier life left, as this one sends it. */
 const readAgain = (settings: Settings, { entries }: Outbox, name: string): Effect.Effect<void, Corrupt> => {
@@ -235,7 +241,7 @@ const begin = <D extends Definition>(
     const { outbox } = sending
     const actor = yield* Effect.orDie(system.spawn(sending.behavior))
     yield* Effect.addFinalizer(() => system.stop(actor))
-    const send = (message: Tellable<D>): Effect.Effect<void, Failure | MessageTooLarge> =>
+    const send = (message: Tellable<D>): Effect.Effect<void, Failure> =>
       Effect.suspend(() => {
         if (sending.isFull && sending.failure === undefined) {
           return Effect.andThen(

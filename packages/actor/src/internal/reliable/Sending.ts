@@ -2,7 +2,7 @@
 import { Codec } from "@troupe/transport"
 import type { StorageError } from "@troupe/storage"
 import { Cause, Effect, Exit, Option } from "effect"
-import { type ActorRef, ActorStopped, MailboxFull, Misunderstood } from "../../ActorRef.ts"
+import { type ActorRef, ActorStopped, MailboxFull, MessageTooLarge, Misunderstood } from "../../ActorRef.ts"
 import { type Behavior, make } from "../../Behavior.ts"
 import type { MessageOf, Messages } from "../../Messages.ts"
 import type { Journal } from "../Journal.ts"
@@ -10,10 +10,10 @@ import type { Cell } from "../system/Cell.ts"
 import { messageOf } from "../system/codecs.ts"
 import { RemoteRef } from "../system/RemoteRef.ts"
 import { type Kept, type Outbox, type Record, record } from "./Outbox.ts"
-import { Acks, type Inbox, MessageTooLarge, SessionForgotten, type Standing } from "./wire.ts"
+import { Acks, type Inbox, SessionForgotten, type Standing } from "./wire.ts"
 
 /** Why a sender sends no more. */
-export type Failure = ActorStopped | Misunderstood | SessionForgotten | StorageError
+export type Failure = ActorStopped | MessageTooLarge | Misunderstood | SessionForgotten | StorageError
 
 export interface Settings {
   readonly messages: Messages<any>
@@ -33,9 +33,10 @@ export interface Disk {
 /** A message as it goes out: encoded once, for another node. */
 export const bodyOf = (message: unknown, { maxBytes, messages, to }: Settings): unknown => {
   if (!(to instanceof RemoteRef)) return message
-  const bytes = Codec.encode(messageOf(messages), message)
-  if (bytes.length > maxBytes) throw new MessageTooLarge({ receiver: to.path, bytes: bytes.length, maxBytes })
-  return bytes
+  const body = Codec.encode(messageOf(messages), message)
+  const bytes = body.length
+  if (bytes <= maxBytes) return body
+  throw new MessageTooLarge({ actor: to.path, what: (message as { readonly _tag: string })._tag, bytes, maxBytes })
 }
 
 /** Of a sender that keeps no session, how many are sent again at a time. */
@@ -181,8 +182,8 @@ export class Sending {
       if (settings.isOnce) settings.to.tell({ _tag: "Deliver", session, first, number, body })
       else settings.to.tell({ _tag: "Pass", session, number, sender: this.cell!, body })
     } catch (error) {
-      // As if it were lost.
-      if (!(error instanceof MailboxFull)) throw error
+      // Where there is no room, it is as if it were lost.
+      if (!(error instanceof MailboxFull)) this.fail(error as Failure)
     }
   }
 

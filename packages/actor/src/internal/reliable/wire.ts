@@ -23,17 +23,6 @@ export class TooManySessions extends Schema.TaggedError<TooManySessions>()("TooM
   }
 }
 
-/** A message that the network would not carry. */
-export class MessageTooLarge extends Schema.TaggedError<MessageTooLarge>()("MessageTooLarge", {
-  receiver: Schema.String,
-  bytes: Schema.Int,
-  maxBytes: Schema.Int
-}) {
-  override get message(): string {
-    return `A message for "${this.receiver}" has ${this.bytes} bytes, and ${this.maxBytes} are the most. Send it in parts, or raise \`maxBytes\` here and the frames of the transport`
-  }
-}
-
 /** Sessions, lives and numbers of messages. A session's first message has number 1. */
 const Serial = Schema.Int
 
