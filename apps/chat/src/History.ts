@@ -94,7 +94,7 @@ export const history = ({ kept, node, others, room }: Options): Behavior.Behavio
 
       Copies: (state, { from, posts }) => {
         const events = fresh(state, posts)
-        const { have } = events.reduce(add, state)
+        const have: Have = { ...state.have, ...Object.fromEntries(events.map((post) => [post.node, post.number])) }
         const isMore = posts.length === batch || posts.some((post) => post.number > countOf(have, post.node))
         return {
           events,

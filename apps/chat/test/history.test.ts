@@ -1,5 +1,8 @@
 /** What a node keeps of a room, and what it is sent of what it lacks. */
+import { ActorSystem } from "@troupe/actor"
 import { History, type Words } from "@troupe/chat"
+import { MemoryStorage } from "@troupe/storage"
+import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 
 const post = (time: number, node: string, number: number): Words.Post => ({
@@ -37,4 +40,23 @@ describe("posts", () => {
     const sent = History.missing(many, { n1: 100 })
     expect([sent[0]!.number, sent.length]).toEqual([101, 200])
   })
+})
+
+describe("a room that is full", () => {
+  it("refuses a post, and takes copies of what others took at the same time", () =>
+    Effect.gen(function* () {
+      const behavior = History.history({ room: "garden", node: "n1", others: new Map(), kept: () => {} })
+      const ref = yield* ActorSystem.spawn(behavior)
+      const copy = (from: number, to: number): void => {
+        const posts = Array.from({ length: to - from }, (_, at) => post(from + at + 1, "n2", from + at + 1))
+        ref.tell({ _tag: "Copies", from: "n2", posts })
+      }
+      copy(0, 9_999)
+      const add = ref.ask({ _tag: "Add", user: "ann", text: "the last one" })
+      expect(yield* add).toMatchObject({ node: "n1", number: 1, time: 10_000 })
+      const { message } = yield* Effect.flip(add)
+      expect(message).toBe("garden is full: it has 10000 posts. Go on in another room")
+      copy(9_999, 10_001)
+      expect((yield* ref.ask({ _tag: "Read", last: 20_000 })).length).toBe(10_002)
+    }).pipe(Effect.provide([ActorSystem.layer(), MemoryStorage.layer()]), Effect.runPromise))
 })
