@@ -38,7 +38,12 @@ interface Watch {
   told: Array<Reason["_tag"]>
 }
 
-const watcher = (watches: Array<Watch>, ended: ReadonlyMap<string, unknown>, violations: Set<string>) =>
+const watcher = (
+  watches: Array<Watch>,
+  ended: ReadonlyMap<string, number>,
+  violations: Set<string>,
+  toldMillis: (since: number) => void
+) =>
   Behavior.make(Watcher, {
     init: () => undefined,
     on: {
@@ -49,6 +54,7 @@ const watcher = (watches: Array<Watch>, ended: ReadonlyMap<string, unknown>, vio
       },
       Told: (_, { reason, watch }: { readonly watch: Watch; readonly reason: Reason }) => {
         watch.told.push(reason._tag)
+        toldMillis(ended.get(watch.name) ?? Infinity)
         const who = `${watch.by} of ${watch.name}`
         if (watch.told.length > 1) violations.add(`${who} was told ${watch.told.join(", ")}`)
         if (reason._tag === "Unreachable" && !watch.suspected.has(watch.node)) {
@@ -71,6 +77,9 @@ export const run = async (
   let now = 0
   let worstMillis = 0
   const alive = new Map<string, number>()
+  const toldMillis = (since: number): void => {
+    worstMillis = Math.max(worstMillis, now - Math.max(since, calmMillis))
+  }
 
   const mortal = (name: string) =>
     Behavior.make(Mortal, {
@@ -113,7 +122,7 @@ export const run = async (
         born.set(life, new Set())
         alive.set(node, number)
         yield* ActorSystem.spawn(cradle(life), { name: "cradle" })
-        const watching = yield* ActorSystem.spawn(watcher(watches, ended, violations))
+        const watching = yield* ActorSystem.spawn(watcher(watches, ended, violations, toldMillis))
         const refs: Array<ActorRef<typeof Mortal.definition>> = []
         for (let count = 1; now < busyMillis; count++) {
           yield* Effect.sleep(Duration.millis(yield* Random.nextIntBetween(0, 200)))

@@ -30,9 +30,20 @@ export type Message = { readonly _tag: string }
 
 /**
  * `idle`: it waits for messages. `ready`: it stands in the queue. `running`: a handler runs. `busy`: an Effect does.
- * `starting`: it starts, first or again. `stopping`: its children do. `frozen`: it is about to move. `moved`: it is elsewhere.
+ * `starting`: its `init` runs. `restarting`: what
+ * is left of it ends first. `stopping`: its children do. `frozen`: it is about to move. `moved`: it is elsewhere.
  */
-type Status = "idle" | "ready" | "running" | "busy" | "starting" | "stopping" | "stopped" | "frozen" | "moved"
+type Status =
+  | "idle"
+  | "ready"
+  | "running"
+  | "busy"
+  | "starting"
+  | "restarting"
+  | "stopping"
+  | "stopped"
+  | "frozen"
+  | "moved"
 
 const askMillis = 5_000
 
@@ -326,7 +337,9 @@ export class Cell implements ActorRef<any> {
     child.next = this.firstChild
     if (child.next !== undefined) child.next.previous = child
     this.firstChild = child
+    this.system.counters.spawned++
     Living.begin(child)
+    if (Living.isLeaving(this)) Living.stop(child, Living.stopped)
     return child
   }
 
@@ -337,7 +350,7 @@ export class Cell implements ActorRef<any> {
     if (next !== undefined) next.previous = previous
     child.next = child.previous = undefined
     if (child.options.name !== undefined) this.names?.delete(child.options.name)
-    if (this.status === "stopping" || this.status === "starting") Living.advance(this)
+    Living.advance(this)
   }
 
   child(name: string): Cell | undefined {
@@ -380,7 +393,7 @@ export class Cell implements ActorRef<any> {
 
   stop(child?: ActorRef<any>): void {
     if (child === undefined) this.ending ??= Living.stopped
-    else if (child instanceof Cell && child.parent === this) Living.terminate(child, Living.stopped)
+    else if (child instanceof Cell && child.parent === this) Living.stop(child, Living.stopped)
     else throw new TypeError(`"${this.path}" stops itself and its children; "${child.path}" is none of them`)
   }
 

@@ -48,8 +48,7 @@ const sharing = (cell: Cell): ReadonlyArray<Cell> => {
 const become = (cell: Cell, supervision: Directive, cause: Cause.Cause<unknown>): void => {
   switch (supervision._tag) {
     case "Resume":
-      // What never started has no state to go on with.
-      return cell.status === "starting" ? Living.terminate(cell, { _tag: "Failed", cause }) : undefined
+      return
     case "Stop":
       return Living.terminate(cell, { _tag: "Failed", cause })
     case "Escalate":
@@ -62,8 +61,11 @@ const become = (cell: Cell, supervision: Directive, cause: Cause.Cause<unknown>)
 
 const escalated = (cell: Cell | undefined, child: Cell, cause: Cause.Cause<unknown>): void => {
   if (cell?.parent === undefined || cell.ending !== undefined) return
+  const failed = Cause.fail(new ChildFailed({ child: child.path, cause: Cause.squash(cause) }))
+  // Its handler runs: it fails after that.
+  if (cell.status === "running") return cell.fault(failed)
   cell.question = undefined
-  fail(cell, Cause.fail(new ChildFailed({ child: child.path, cause: Cause.squash(cause) })))
+  fail(cell, failed)
 }
 
 const restart = (cell: Cell, options: Restart, cause: Cause.Cause<unknown>): void => {
@@ -78,10 +80,12 @@ const restart = (cell: Cell, options: Restart, cause: Cause.Cause<unknown>): voi
   const isKept = (options.state === "kept" || cell.behavior.drained !== undefined) && cell.state !== undefined
   // A handler is under way that did not fail: it goes on, as its state does.
   if (isKept && cell.status === "busy") return
-  cell.status = "starting"
-  if (!isKept) reset(cell, rare)
-  if (backoff === undefined) return isKept ? cell.goOn() : Living.advance(cell)
-  wait(cell, rare, backoff, cause, isKept)
+  cell.status = "restarting"
+  rare.isKept = isKept
+  rare.pause = backoff === undefined ? undefined : () => pause(cell, rare, backoff, cause)
+  if (isKept) Living.cut(rare)
+  else reset(cell, rare)
+  Living.advance(cell)
 }
 
 const reset = (cell: Cell, rare: Rare): void => {
@@ -95,34 +99,21 @@ const reset = (cell: Cell, rare: Rare): void => {
 }
 
 /** As long as the schedule says. */
-const wait = (
+const pause = (
   cell: Cell,
   rare: Rare,
   backoff: Schedule.Schedule<unknown, unknown>,
-  cause: Cause.Cause<unknown>,
-  isKept: boolean
+  cause: Cause.Cause<unknown>
 ): void => {
+  const { clock } = cell.system
   const isFirst = rare.restartTimes.length === 1
-  const fiber = cell.system.fork(
-    Effect.gen({ self: cell }, function* () {
-      if (isFirst || rare.backoff === undefined) rare.backoff = yield* Schedule.toStep(backoff)
-      const next = yield* Effect.exit(rare.backoff(cell.system.clock.currentTimeMillisUnsafe(), Cause.squash(cause)))
-      if (Exit.isFailure(next)) return false
-      yield* Effect.sleep(next.value[1])
-      return true
-    }).pipe(
-      Effect.matchCause({
-        onFailure: () => false,
-        onSuccess: (goesOn) => goesOn
-      }),
-      Effect.map((goesOn) => {
-        rare.fiber = undefined
-        if (cell.status !== "starting") return Living.advance(cell)
-        if (!goesOn) return Living.terminate(cell, { _tag: "Failed", cause })
-        if (isKept) cell.goOn()
-        else Living.advance(cell)
-      })
-    )
-  )
-  if (fiber.pollUnsafe() === undefined) rare.fiber = fiber
+  const waited = Effect.gen(function* () {
+    if (isFirst || rare.backoff === undefined) rare.backoff = yield* Schedule.toStep(backoff)
+    const [, delay] = yield* rare.backoff(clock.currentTimeMillisUnsafe(), Cause.squash(cause))
+    yield* clock.sleep(delay)
+  })
+  Living.launch(cell, waited, (_, exit) => {
+    if (Exit.isSuccess(exit)) Living.advance(cell)
+    else Living.terminate(cell, { _tag: "Failed", cause })
+  })
 }

@@ -1,42 +1,93 @@
 /** How an actor begins, and how it ends: its children first. */
-import { Cause, Effect, Exit, Scope } from "effect"
+import { Cause, Effect, Exit, type Fiber, Scope } from "effect"
 import type { Reason } from "../../ActorRef.ts"
 import type { Cell } from "./Cell.ts"
 import { Poison } from "./envelopes.ts"
+import type { Rare } from "./Rare.ts"
 
 export const stopped: Reason = { _tag: "Stopped" }
 
+/** Stands for a fiber that is being begun. */
+const begun = { interruptUnsafe: () => {} } as Fiber.Fiber<unknown, unknown>
+
+/**
+ * Runs an effect of the actor's own: before it is over nothing else becomes of the actor. Then `over` is called, late or not;
+ * not where the effect was cut short.
+ */
+export const launch = <A>(
+  cell: Cell,
+  effect: Effect.Effect<A, unknown, any>,
+  over: (cell: Cell, exit: Exit.Exit<A, unknown>, isLate: boolean) => void
+): void => {
+  const rare = cell.rarely()
+  rare.fiber = begun
+  const fiber = cell.runFork(effect)
+  const exit = fiber.pollUnsafe()
+  if (exit !== undefined) return ended(cell, rare, exit, false, over)
+  rare.fiber = fiber
+  fiber.addObserver((exit) => ended(cell, rare, exit, true, over))
+  if (rare.isCut) fiber.interruptUnsafe()
+}
+
+const ended = <A>(
+  cell: Cell,
+  rare: Rare,
+  exit: Exit.Exit<A, unknown>,
+  isLate: boolean,
+  over: (cell: Cell, exit: Exit.Exit<A, unknown>, isLate: boolean) => void
+): void => {
+  rare.fiber = undefined
+  if (!rare.isCut) return over(cell, exit, isLate)
+  rare.isCut = false
+  cell.afterTurn(rare)
+  // Who cuts it short goes on by himself.
+  if (!rare.isCutting) advance(cell)
+}
+
+/** What it has under way is interrupted, and may take its time. */
+export const cut = (rare: Rare): void => {
+  if (rare.fiber === undefined) return
+  rare.isCut = true
+  rare.isCutting = true
+  rare.fiber.interruptUnsafe()
+  rare.isCutting = false
+}
+
 export const begin = (cell: Cell): void => {
-  cell.status = "starting"
   if (cell.behavior.kind === "effect") return beginEffect(cell)
+  cell.status = "running"
   try {
-    cell.status = "running"
     cell.state = cell.behavior.init(cell as any)
   } catch (defect) {
-    return cell.fail(Cause.die(defect))
+    return notBegun(cell, Cause.die(defect))
   }
   cell.goOn()
 }
 
 const beginEffect = (cell: Cell): void => {
+  cell.status = "starting"
   const rare = cell.rarely()
   const scope = Scope.makeUnsafe()
   rare.scope = scope
-  const fiber = cell.runFork(
-    Scope.provide(
-      Effect.suspend(() => cell.behavior.init(cell as any) as Effect.Effect<unknown, unknown, Scope.Scope>),
-      scope
-    )
-  )
-  if (fiber.pollUnsafe() === undefined) rare.fiber = fiber
-  fiber.addObserver((exit) => {
-    rare.fiber = undefined
-    if (cell.status !== "starting") return advance(cell)
+  const init = Effect.suspend(() => cell.behavior.init(cell as any) as Effect.Effect<unknown, unknown, Scope.Scope>)
+  launch(cell, Scope.provide(init, scope), (_, exit) => {
     cell.status = "running"
-    if (Exit.isFailure(exit)) return cell.fail(exit.cause)
+    if (Exit.isFailure(exit)) return notBegun(cell, exit.cause)
     cell.state = exit.value
     cell.goOn()
   })
+}
+
+/** What never started has no state to go on with. */
+const notBegun = (cell: Cell, cause: Cause.Cause<unknown>): void => {
+  cell.fail(cause)
+  if (cell.status === "running") terminate(cell, cell.ending ?? { _tag: "Failed", cause })
+}
+
+/** Ends it, after the handler that runs. */
+export const stop = (cell: Cell, reason: Reason): void => {
+  if (cell.status === "running") cell.ending ??= reason
+  else terminate(cell, reason)
 }
 
 /** Ends it: children first. */
@@ -60,42 +111,54 @@ const dropMessages = (cell: Cell): void => {
   for (const waiter of room) waiter()
 }
 
-/** What it does besides handling messages. */
+/** What it does besides handling messages, but for its children. */
+const forget = (rare: Rare): void => {
+  rare.timers?.clearAll()
+  rare.ticks.clear()
+  rare.receive = undefined
+  for (const { undo } of rare.watched.values()) undo()
+  rare.watched.clear()
+}
+
 export const cease = (cell: Cell): void => {
   const { rare } = cell
   if (rare !== undefined) {
-    rare.timers?.clearAll()
-    rare.ticks.clear()
-    rare.receive = undefined
-    for (const { undo } of rare.watched.values()) undo()
-    rare.watched.clear()
-    rare.fiber?.interruptUnsafe()
+    forget(rare)
+    cut(rare)
   }
-  for (const child of cell.children) terminate(child, stopped)
+  for (const child of cell.children) stop(child, stopped)
 }
 
 /** Goes on with its end, or its new start, when nothing of it is left: no child, no fiber, no scope. */
 export const advance = (cell: Cell): void => {
-  if (cell.status !== "stopping" && cell.status !== "starting") return
-  if (cell.firstChild !== undefined || cell.rare?.fiber !== undefined) return
-  const scope = cell.rare?.scope
-  if (scope !== undefined) {
-    cell.rare!.scope = undefined
-    const fiber = cell.system.fork(Effect.ignore(Scope.close(scope, Exit.void)))
-    cell.rare!.fiber = fiber.pollUnsafe() === undefined ? fiber : undefined
-    fiber.addObserver(() => {
-      cell.rare!.fiber = undefined
-      advance(cell)
-    })
-    return
+  const { rare, status } = cell
+  if ((status !== "stopping" && status !== "restarting") || rare?.fiber !== undefined) return
+  const pause = rare?.pause
+  if (status === "restarting" && pause !== undefined) {
+    rare!.pause = undefined
+    return pause()
   }
-  if (cell.status === "stopping") vanish(cell, cell.ending!)
+  if (status === "restarting" && rare!.isKept) return cell.goOn()
+  if (cell.firstChild !== undefined) return
+  const scope = rare?.scope
+  if (scope !== undefined) {
+    rare!.scope = undefined
+    return launch(cell, Effect.uninterruptible(Effect.ignore(Scope.close(scope, Exit.void))), advance)
+  }
+  // A handler that was cut short may have asked for something yet.
+  if (rare !== undefined) forget(rare)
+  if (status === "stopping") vanish(cell, cell.ending!)
   else begin(cell)
 }
 
+/** It ends, or starts anew: a child that is spawned now is in its way. */
+export const isLeaving = ({ rare, status }: Cell): boolean =>
+  status === "stopping" || status === "stopped" || (status === "restarting" && !rare!.isKept)
+
 const vanish = (cell: Cell, reason: Reason): void => {
+  dropMessages(cell)
   cell.status = "stopped"
-  cell.system.counters.stopped++
+  if (cell.parent !== undefined) cell.system.counters.stopped++
   try {
     cell.behavior.onStop?.(cell.state)
   } catch (defect) {
@@ -121,6 +184,5 @@ export const end = (cell: Cell, drain: boolean): Effect.Effect<void> =>
     cell.rarely().gone.push(() => resume(Effect.void))
     if (cell.rare!.away !== undefined) return cell.rare!.away.stop(drain)
     if (drain) cell.deliver(new Poison())
-    else if (cell.status === "running") cell.ending ??= stopped
-    else terminate(cell, stopped)
+    else stop(cell, stopped)
   })

@@ -37,7 +37,13 @@ export class Rare {
   backoff: ((now: number, cause: unknown) => Pull.Pull<[unknown, Duration.Duration], unknown, unknown>) | undefined =
     undefined
   scope: Scope.Closeable | undefined = undefined
+  /** What it has under way, and whether that is, or is being, cut short. */
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  isCut = false
+  isCutting = false
+  /** Of one that starts again: with its state and all it has, and how it waits before. */
+  isKept = false
+  pause: (() => void) | undefined = undefined
   /** Who waits for room in the mailbox. */
   room: Array<() => void> = []
   /** What is done when the handler under way is done, in place of going on. */

@@ -97,7 +97,6 @@ export class System {
   }
 
   spawn<D extends Definition>(parent: Cell, behavior: Behavior<D, any>, options: SpawnOptions<D>): Cell {
-    this.counters.spawned++
     const { observation } = this
     return parent.add(
       observation === undefined
