@@ -124,7 +124,7 @@ const talk = (port: number, name: string, book: Book): Effect.Effect<void> => {
       const end = ` ${name}: this is number ${++count}`
       client.type(end.slice(name.length + 3))
       book.kept.add(yield* client.until((line) => line.endsWith(end)))
-      yield* Effect.sleep("50 millis")
+      yield* Effect.sleep("100 millis")
     }
     yield* Effect.never
   })
