@@ -314,6 +314,27 @@ describe("the way back", () => {
     )
   )
 
+  it.effect("is taken before a checkpoint that was under way when a member failed", () =>
+    Effect.gen(function* () {
+      const context = yield* begin(MemoryStorage.layer())
+      const { ann, bob, checkpoint, sums } = yield* Effect.provideContext(pair, context)
+      const tim = yield* Effect.provideContext(member(slow, "tim"), context)
+      ann.tell({ _tag: "Give", amount: 1 })
+      yield* settled
+      yield* checkpoint.save
+      tim.tell({ _tag: "Take", amount: 1 })
+      yield* settled
+      const saved = yield* Effect.forkChild(checkpoint.save)
+      yield* settled
+      bob.tell({ _tag: "Break" })
+      yield* settled
+      yield* TestClock.adjust("1 second")
+      yield* settled
+      expect(yield* Fiber.join(saved)).toBe(2)
+      expect(yield* sums).toEqual([99, 101])
+    }).pipe(Effect.scoped)
+  )
+
   it.live("leads past a checkpoint that is damaged to the one before, and tells of it", () =>
     Effect.gen(function* () {
       const disk = SimulatedDisk.make({ seed: 1, ...quick }).disk("n1")
