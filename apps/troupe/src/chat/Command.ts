@@ -71,6 +71,11 @@ const serve = (given: { readonly data: Option.Option<string>; readonly port: num
         port: (index) => given.port + index,
         http: (index) => given.http + index
       })
+      for (const port of config.nodes.flatMap((own) => [own.port, own.http!])) {
+        if (yield* isOpen(port)) {
+          return yield* new CannotRun({ reason: `port ${port} is in use. Choose others: --port, --http.` })
+        }
+      }
       const nodes = yield* Processes.start(config, directory)
       yield* Effect.forEach(nodes, awaitOpen)
       const { bold, dim } = (yield* screen).style

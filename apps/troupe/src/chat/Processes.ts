@@ -37,7 +37,11 @@ export class Process {
     child.once("exit", () => {
       if (this.child !== child) return
       this.child = undefined
-      this.lastWords = said.trim()
+      this.lastWords = said
+        .trim()
+        .split("\n")
+        .at(-1)!
+        .replace(/^troupe: /, "")
     })
   })
 
