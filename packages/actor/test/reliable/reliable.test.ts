@@ -1,6 +1,6 @@
 /** Reliable delivery: each row of the table in the README. */
 import { describe, expect, it } from "@effect/vitest"
-import { type ActorRef, ActorSystem, Behavior, Messages, Reliable } from "@troupe/actor"
+import { type ActorRef, ActorSystem, Behavior, Messages, Reliable, Supervision } from "@troupe/actor"
 import { MemoryStorage, type Storage } from "@troupe/storage"
 import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
 import { Memory } from "@troupe/transport"
@@ -103,6 +103,28 @@ describe("a reliable sender", () => {
       for (let second = 0; second < 3; second++) yield* later(1000)
       expect(sender.unacknowledged()).toBe(0)
       expect(sender.counters().resent).toBe(0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("counts a message at which the actor failed as handled: its supervision has decided", () =>
+    Effect.gen(function* () {
+      const { one, two } = yield* nodes
+      const picky = Behavior.make(Jobs, {
+        init: (): ReadonlyArray<number> => [],
+        on: {
+          Do: (done, { job }) => {
+            if (job === 2) throw new Error("not this one")
+            return [...done, job]
+          },
+          Done: (done) => ({ state: done, reply: done })
+        }
+      })
+      const actor = yield* two.spawn(picky, { supervision: Supervision.resume })
+      yield* receiverAt(two, actor)
+      const sender = yield* senderAt(one)
+      for (const number of upTo(3)) sender.tell(job(number))
+      yield* sender.acknowledged
+      expect(yield* actor.ask({ _tag: "Done" })).toEqual([1, 3])
     }).pipe(Effect.scoped)
   )
 
