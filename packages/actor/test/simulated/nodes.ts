@@ -2,6 +2,7 @@
 import { ActorSystem } from "@troupe/actor"
 import { FailureDetector, Heartbeat } from "@troupe/failure-detection"
 import { Faults, Simulation } from "@troupe/simulation"
+import type { Trace } from "@troupe/trace"
 import type { NodeId, Transport } from "@troupe/transport"
 import { Context, Duration, Effect, Layer, References, type Scope, Stream } from "effect"
 
@@ -15,6 +16,7 @@ export const calmMillis = plannedMillis * Faults.over
 export interface World {
   readonly seed: number
   readonly faults: Partial<Faults.Faults>
+  readonly trace?: (event: Trace.Event) => void
 }
 
 /** What a world came to, as a proof counts it. */
@@ -48,7 +50,7 @@ const systemOf = (suspected: Set<NodeId.NodeId>) =>
 
 /** Runs a world whose nodes have a system each; `program` runs in each life. Returns what is broken. */
 export const simulate = async (
-  { faults, seed }: World,
+  { faults, seed, trace }: World,
   durationMillis: number,
   program: (life: Life) => Effect.Effect<unknown, unknown, Transport | Scope.Scope | ActorSystem.ActorSystem>,
   more: Partial<Simulation.Options<unknown, unknown>> = {}
@@ -62,6 +64,7 @@ export const simulate = async (
       planned: Duration.millis(plannedMillis),
       duration: Duration.millis(durationMillis),
       ...more,
+      ...(trace === undefined ? {} : { trace }),
       program: (node) =>
         Effect.gen(function* () {
           const number = (lives.get(node) ?? 0) + 1

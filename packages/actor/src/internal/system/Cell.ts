@@ -104,6 +104,11 @@ export class Cell implements ActorRef<any> {
     return this.parent.parent === undefined ? this.name : `${this.parent.path}/${this.name}`
   }
 
+  /** In traces and logs. */
+  toJSON(): unknown {
+    return { actor: this.path }
+  }
+
   tell(message: unknown): void {
     if (this.ending !== undefined) return this.dead(message, "stopped")
     const mailbox = this.box

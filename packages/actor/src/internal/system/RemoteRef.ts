@@ -22,6 +22,11 @@ export class RemoteRef implements ActorRef<any> {
     this.path = `${node}:${target.path}`
   }
 
+  /** In traces and logs. */
+  toJSON(): unknown {
+    return { actor: this.path }
+  }
+
   tell(message: unknown): void {
     const { messages, target } = this
     const body = { codec: messageOf(messages), message }

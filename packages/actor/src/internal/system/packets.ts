@@ -13,10 +13,8 @@ export interface Packet {
   readonly frame: Frame
 }
 
-/** Lives are told apart by so many bits of their number. */
-const lifeBits = 28
-
-export const lifeOf = (life: number): number => life % 2 ** lifeBits
+/** What tells a life from others of its node: the first 28 bits of 48, which are chance in any generator. */
+export const lifeOf = (life: number): number => Math.floor(life / 2 ** 20)
 
 /** How many earlier lives of a sender are known: what comes late from one is not taken. */
 const pastLives = 8
