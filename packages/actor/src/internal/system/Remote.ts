@@ -17,6 +17,7 @@ import type { Cell } from "./Cell.ts"
 import { answersOf, messageOf } from "./codecs.ts"
 import { awaited, Question } from "./envelopes.ts"
 import { lifeOf, Order, type Packet, packets } from "./packets.ts"
+import { Open, RemoteQuestion } from "./Open.ts"
 import { RemoteRef } from "./RemoteRef.ts"
 import { traceOf } from "../observed/Spans.ts"
 import {
@@ -33,11 +34,6 @@ import {
 } from "./frames.ts"
 import type { System } from "./System.ts"
 import { Watches } from "./Watches.ts"
-
-interface Asked {
-  readonly question: Question
-  readonly ref: RemoteRef
-}
 
 /** Whose messages are being read: references in them are of this system. */
 let reading: Remote | undefined
@@ -76,8 +72,8 @@ export class Remote {
   private readonly order: Order
   private lastNumber = 0
   private unwritten: unknown = undefined
-  private nextId = 1
-  private readonly asked = new Map<number, Asked>()
+  /** Questions of actors here. */
+  private readonly asked = new Open()
   /** How many questions of each node are open. */
   private readonly open = new Map<NodeId.NodeId, { count: number }>()
   readonly watches: Watches
@@ -169,12 +165,10 @@ export class Remote {
   ): Effect.Effect<any, any> {
     return Effect.suspend(() => {
       const millis = options?.timeout === undefined ? 5_000 : Duration.toMillis(options.timeout)
-      const question = new Question(message, ref)
       if (this.asked.size >= this.limit) return Effect.fail(new MailboxFull({ actor: ref.path, capacity: this.limit }))
-      const id = this.nextId++
+      const question = new RemoteQuestion(message, ref, this.asked)
+      const { id } = question
       const { messages, node, target } = ref
-      this.asked.set(id, { question, ref })
-      question.onOver = () => void this.asked.delete(id)
       try {
         const body = { codec: messageOf(messages), message }
         const most = Number.isFinite(millis) ? Math.ceil(millis) : 0
@@ -191,9 +185,9 @@ export class Remote {
   }
 
   private answered(id: number, kind: "Reply" | "Failure" | "Refusal", body: Body): void {
-    const asked = this.asked.get(id)
-    if (asked === undefined) return
-    const { question, ref } = asked
+    const question = this.asked.get(id)
+    if (question === undefined) return
+    const { ref } = question
     try {
       if (kind === "Refusal") return question.end(Exit.fail(read(this, refusals, body)))
       const codecs = answersOf(ref.messages, question.message._tag)
@@ -217,7 +211,8 @@ export class Remote {
   }
 
   private unanswered(node: NodeId.NodeId): void {
-    for (const { question, ref } of [...this.asked.values()]) {
+    for (const question of this.asked.all()) {
+      const { ref } = question
       if (ref.node === node) question.end(Exit.fail(new Unreachable({ actor: ref.path, node })))
     }
   }
@@ -299,8 +294,8 @@ export class Remote {
       }
       cell.tell(question)
       open.count++
-      if (millis > 0 && !question.isOver) this.system.patience(millis).add(question)
       this.system.hurry()
+      if (millis > 0 && !question.isOver) this.system.patience(millis).add(question)
     } catch (error) {
       const { _tag } = error as { readonly _tag?: string }
       if (_tag === "Misunderstood" || _tag === "MailboxFull") return refuse(error as Misunderstood)

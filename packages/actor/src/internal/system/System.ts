@@ -81,6 +81,7 @@ export class System {
   readonly monotonicMillis = (): number => Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
 
   find(path: string): Cell | undefined {
+    if (!path.includes("/")) return this.root.child(path)
     let cell: Cell | undefined = this.root
     for (const name of path.split("/")) cell = cell?.child(name)
     return cell

@@ -9,10 +9,16 @@ interface Codecs {
 
 const known = new WeakMap<Definition, Codecs>()
 
+/** One message is often of the same kind as the one before. */
+let last: Definition | undefined
+let lastCodecs: Codecs | undefined
+
 const codecsOf = ({ definition, schema }: Messages<any>): Codecs => {
+  if (definition === last) return lastCodecs!
   let codecs = known.get(definition)
   if (codecs === undefined) known.set(definition, (codecs = { message: Codec.binary(schema), answers: new Map() }))
-  return codecs
+  last = definition
+  return (lastCodecs = codecs)
 }
 
 export const messageOf = (messages: Messages<any>): Codec.Codec<any> => codecsOf(messages).message

@@ -9,6 +9,7 @@ import {
   Misunderstood,
   Unreachable
 } from "../../ActorRef.ts"
+import { readText, writeText } from "./texts.ts"
 
 /** Where an actor is: by its number in one life of a system or, where that is 0, by its path. */
 export interface Target {
@@ -81,14 +82,6 @@ const kinds = [
 ] as const
 const tracedAsk = 8
 
-const writeText = (text: string, into: Writer): void => {
-  const begun = into.beginSized()
-  into.text(text)
-  into.endSized(begun)
-}
-
-const readText = (reader: Reader): string => reader.text(reader.size())
-
 const writeTarget = ({ life, path, serial }: Target, into: Writer): void => {
   into.natural(serial)
   if (serial === 0) writeText(path, into)
@@ -103,6 +96,19 @@ const readTarget = (reader: Reader): Target => {
 const writeBody = (body: Body, into: Writer): void => {
   if ("codec" in body) body.codec.write(body.message, into)
   else into.bytes(body.bytes)
+}
+
+/** What is left. It is copied: it may be understood when the bytes are others' already. */
+const readBody = ({ at, bytes, end }: Reader): Body => ({ bytes: Codec.bytes.read(bytes, at, end) })
+
+const readAsk = (reader: Reader, isTraced: boolean): Frame => {
+  const id = reader.natural()
+  const millis = reader.natural()
+  const target = readTarget(reader)
+  const name = readText(reader)
+  if (!isTraced) return { kind: "Ask", id, millis, target, name, body: readBody(reader) }
+  const trace = { traceId: readText(reader), spanId: readText(reader) }
+  return { kind: "Ask", id, millis, target, name, trace, body: readBody(reader) }
 }
 
 export const codec: Codec.Codec<Frame> = {
@@ -149,21 +155,15 @@ export const codec: Codec.Codec<Frame> = {
     const reader = new Reader(bytes, start, end)
     const number = reader.natural()
     const kind = kinds[number]
-    const rest = (): Body => ({ bytes: reader.copy(end - reader.at) })
     switch (kind) {
       case "Tell":
-        return { kind, target: readTarget(reader), name: readText(reader), body: rest() }
+        return { kind, target: readTarget(reader), name: readText(reader), body: readBody(reader) }
       case "Ask":
-        return {
-          ...{ kind, id: reader.natural(), millis: reader.natural(), target: readTarget(reader) },
-          name: readText(reader),
-          ...(number === tracedAsk ? { trace: { traceId: readText(reader), spanId: readText(reader) } } : {}),
-          body: rest()
-        }
+        return readAsk(reader, number === tracedAsk)
       case "Reply":
       case "Failure":
       case "Refusal":
-        return { kind, id: reader.natural(), body: rest() }
+        return { kind, id: reader.natural(), body: readBody(reader) }
       case "Watch":
       case "Found":
         return { kind, id: reader.natural(), target: readTarget(reader) }
