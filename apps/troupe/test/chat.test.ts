@@ -53,6 +53,18 @@ describe("troupe chat --demo", () => {
   })
 })
 
+describe("troupe chat", () => {
+  it.each([
+    [["--millis", "5"], "--millis: it is for a trial. Add --demo."],
+    [["--demo", "--data", "x"], "--data: a trial has disks and ports of its own. Leave it out."],
+    [["--port", "70000"], "--port 70000: expected a port from 1 to 65532"]
+  ])("says of %j what is wrong with it", async (args, said) => {
+    const { code, stderr } = await troupe("chat", ...args)
+    expect(code).toBe(2)
+    expect(stderr).toContain(said)
+  })
+})
+
 describe("troupe chat node", () => {
   const refused = async (path: string, id = "n1") => {
     const { code, stderr } = await troupe("chat", "node", "--id", id, "--config", path)

@@ -62,14 +62,22 @@ const isOpen = (port: number): Effect.Effect<boolean> =>
     socket.once("error", () => resume(Effect.succeed(false)))
   })
 
-const serve = (given: { readonly data: Option.Option<string>; readonly port: number; readonly http: number }) =>
+interface Served {
+  readonly data: Option.Option<string>
+  readonly port: Option.Option<number>
+  readonly http: Option.Option<number>
+}
+
+const [defaultPort, defaultHttp] = [7001, 8001]
+
+const serve = (given: Served) =>
   keepUp(
     Effect.gen(function* () {
       const directory = Option.isSome(given.data) ? given.data.value : yield* temporary
       const peers = yield* Effect.promise(() => freePorts(ids.length))
       const config = configOf(directory, peers, {
-        port: (index) => given.port + index,
-        http: (index) => given.http + index
+        port: (index) => Option.getOrElse(given.port, () => defaultPort) + index,
+        http: (index) => Option.getOrElse(given.http, () => defaultHttp) + index
       })
       for (const port of config.nodes.flatMap((own) => [own.port, own.http!])) {
         if (yield* isOpen(port)) {
@@ -181,11 +189,18 @@ const node = Command.make(
   ])
 )
 
+/** What only one of the forms of the command takes, and where it does. */
+const misplaced = (given: Served & { readonly demo: boolean; readonly millis: Option.Option<number> }) => {
+  if (!given.demo) return Option.isSome(given.millis) ? "--millis: it is for a trial. Add --demo." : undefined
+  const name = (["data", "port", "http"] as const).find((each) => given[each]._tag === "Some")
+  return name === undefined ? undefined : `--${name}: a trial has disks and ports of its own. Leave it out.`
+}
+
 const firstPort = (name: string, port: number, what: string) =>
   Flag.Int(name).pipe(
     Flag.filter(isBetween(1, 65_535 - ids.length), () => `a port from 1 to ${65_535 - ids.length}`),
     Flag.withDescription(`${what}; the others have the following ones. Default: ${port}`),
-    Flag.withDefault(port)
+    Flag.optional
   )
 
 export const chatCommand = Command.make(
@@ -196,8 +211,8 @@ export const chatCommand = Command.make(
       Flag.withDescription("Where the nodes keep what was said. Without it, it is gone with the chat"),
       Flag.optional
     ),
-    port: firstPort("port", 7001, "Of the first node, for nc"),
-    http: firstPort("http", 8001, "Of the first node, for browsers"),
+    port: firstPort("port", defaultPort, "Of the first node, for nc"),
+    http: firstPort("http", defaultHttp, "Of the first node, for browsers"),
     demo: Flag.Boolean("demo").pipe(
       Flag.withDescription(
         "Let users talk on three nodes, kill one of these and start it again, and end with the verdict: exits with 0 when " +
@@ -208,10 +223,14 @@ export const chatCommand = Command.make(
     millis: Flag.Int("millis").pipe(
       Flag.filter(isBetween(1, 600_000), () => "a number of milliseconds from 1 to 600000"),
       Flag.withDescription("With --demo: how long users talk before the kill, after it, and in the end. Default: 3000"),
-      Flag.withDefault(3_000)
+      Flag.optional
     )
   },
-  (given) => (given.demo ? demonstrate(given.millis) : serve(given))
+  Effect.fnUntraced(function* (given) {
+    const wrong = misplaced(given)
+    if (wrong !== undefined) return yield* new Usage({ reason: wrong })
+    yield* given.demo ? demonstrate(Option.getOrElse(given.millis, () => 3_000)) : serve(given)
+  })
 ).pipe(
   Command.withDescription(
     "Runs a chat of actors on three nodes, each a process of its own with a disk: rooms, who is in them, and a history that " +
