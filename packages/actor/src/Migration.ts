@@ -71,7 +71,7 @@ import { Context, Duration, Effect, Layer } from "effect"
 import type { ActorRef } from "./ActorRef.ts"
 import { ActorSystem } from "./ActorSystem.ts"
 import { type Behavior, make as makeBehavior, provide, type Self } from "./Behavior.ts"
-import { Agent } from "./internal/migration/Agent.ts"
+import { Agent, agents } from "./internal/migration/Agent.ts"
 import { startedAs } from "./internal/migration/images.ts"
 import { Packet } from "./internal/migration/Link.ts"
 import type { Binding, Movable } from "./internal/migration/Movable.ts"
@@ -213,7 +213,9 @@ export const layer = (
           agent.close()
         })
       )
-      return serviceOf(agent)
+      const service = serviceOf(agent)
+      agents.set(service, agent)
+      return service
     })
   )
 

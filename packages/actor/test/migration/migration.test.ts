@@ -269,7 +269,7 @@ describe("to whom it was known", () => {
           const ref = yield* on("n1", spawn(keeper))
           const moved = yield* on("n1", move(ref, { to: "n2", kind: "strong" }))
           const asking = yield* Effect.forkChild(Effect.exit(ref.ask({ _tag: "Sum" })))
-          yield* Effect.yieldNow
+          yield* Effect.sleep("100 micros")
           yield* system("n1").stop(ref, { drain })
           if (drain) expect((yield* Fiber.join(asking))._tag).toBe("Success")
           expect(yield* Effect.flip(moved.ask({ _tag: "Sum" }))).toMatchObject({ _tag: "ActorStopped" })
@@ -372,7 +372,7 @@ describe("what cannot move goes on where it is", () => {
         Effect.gen(function* () {
           const ref = yield* at.on("n1", spawn(keeper))
           expect(yield* refused(at, ref, "n9")).toMatchObject({ _tag: "MigrationFailed" })
-          expect((yield* refused(at, ref, "n3")).message).toContain("it has not answered")
+          expect((yield* refused(at, ref, "n3")).message).toContain("that node has not answered")
           expect(yield* refused(at, ref, "n2")).toMatchObject({ _tag: "ImageMismatch", node: "n2" })
         }),
       {

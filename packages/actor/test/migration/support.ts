@@ -2,6 +2,7 @@
 import { ActorSystem, Behavior, Messages, Migration } from "@troupe/actor"
 import { type Faults, Simulation } from "@troupe/simulation"
 import type { Transport } from "@troupe/transport"
+import { type Agent, agents } from "../../src/internal/migration/Agent.ts"
 import { Context, Effect, Layer, Queue, Schema, Stream } from "effect"
 
 /** It counts, remembers who told it what, keeps time, and lets questions wait. */
@@ -82,6 +83,8 @@ export interface World {
   readonly simulator: Simulation.Simulator
   /** Tells a node that another one is dead. */
   readonly down: (at: string, node: string) => Effect.Effect<void>
+  /** What a node knows of actors that move. */
+  readonly agent: (node: string) => Agent
   readonly system: (node: string) => ActorSystem.ActorSystem["Service"]
 }
 
@@ -129,6 +132,7 @@ export const inWorld = <A>(
               simulator,
               on: (node, effect) => Effect.suspend(() => Effect.provide(effect, contexts.get(node)!)),
               down: (at, node) => Effect.suspend(() => Effect.asVoid(Queue.offer(downs.get(at)!, node))),
+              agent: (node) => agents.get(Context.get(contexts.get(node)!, Migration.Migration))!,
               system: (node) => Context.get(contexts.get(node)!, ActorSystem.ActorSystem)
             })
           )

@@ -15,7 +15,7 @@ import * as Arriving from "./arriving.ts"
 import * as Away from "./away.ts"
 import { type Answering, Asked, messageIn, rawOf } from "./images.ts"
 import * as Leaving from "./leaving.ts"
-import { type Cause as BreakCause, Link, type Packet } from "./Link.ts"
+import { type Cause as BreakCause, Link, type Packet, type Said } from "./Link.ts"
 import type { Movable } from "./Movable.ts"
 import { MigrationFailed, NotMovable, type Refusal, refusals } from "./refusals.ts"
 import { type Place, type Reply, Resident } from "./Resident.ts"
@@ -29,6 +29,9 @@ export interface Options {
 }
 
 const mostHops = 16
+
+/** By the services that they are to others. */
+export const agents = new WeakMap<object, Agent>()
 
 export class Agent {
   readonly system: System
@@ -50,8 +53,8 @@ export class Agent {
   private readonly asked = new Map<number, { readonly question: Question; readonly resident: Resident }>()
   private readonly numbers = new WeakMap<Question, number>()
   private readonly requests = new Map<number, { readonly to: NodeId.NodeId; readonly reply: Reply }>()
-  /** How often a connection broke: then something may never come. */
-  private breaks = 0
+  /** When a connection broke last: then something may never come. */
+  private brokenAtMillis = -Infinity
   private isClosed = false
 
   constructor(
@@ -117,12 +120,16 @@ export class Agent {
     this.links.get(node)?.giveUp()
   }
 
-  /** Whether it goes out. */
-  say(to: NodeId.NodeId, word: Word): boolean {
-    if (this.isClosed) return false
+  /** Nothing, if it does not go out. */
+  say(to: NodeId.NodeId, word: Word): Said | undefined {
+    if (this.isClosed) return undefined
     if (to !== this.node) return this.link(to).say(Codec.encode(words, word))
     this.onWord(to, word)
-    return true
+    return new Set()
+  }
+
+  unsay(to: NodeId.NodeId, said: Said): boolean {
+    return this.link(to).unsay(said)
   }
 
   private onBytes(from: NodeId.NodeId, bytes: Uint8Array): void {
@@ -153,6 +160,7 @@ export class Agent {
         const resident = this.residents.get(word.id)
         if (resident !== undefined) return this.onWordOf(from, word, resident)
         if (word._tag === "Forward" || word._tag === "Where") this.say(from, { _tag: "Unknown", id: word.id })
+        else if (word._tag === "Abort") this.say(from, { _tag: "Free", id: word.id, epoch: word.epoch })
       }
     }
   }
@@ -167,15 +175,26 @@ export class Agent {
       case "Refused":
         return Leaving.refused(this, resident, word.epoch, Codec.decode(refusals, word.refusal))
       case "Abort":
+        this.say(from, { _tag: "Free", id: word.id, epoch: word.epoch })
         if (phase._tag === "Arriving" && phase.epoch === word.epoch) Arriving.discard(this, resident, false)
         return
+      case "Free":
+        return word.epoch === resident.epoch || word.epoch + 1 === resident.epoch
+          ? Leaving.free(resident, from)
+          : undefined
       case "Alive":
+        if (phase._tag === "Arriving" && phase.from === from && phase.epoch < word.epoch) {
+          Arriving.discard(this, resident, false)
+        }
         return Leaving.onAlive(this, resident, from, word.epoch, word.target)
       case "Forward":
         return this.onParcel(resident, from, word.parcel)
       case "Opened":
         return Away.opened(resident, word.way)
       case "Moved":
+        if (phase._tag === "Leaving" && phase.asks && phase.to === from && !resident.isOlder(word.epoch, word.place)) {
+          return Leaving.abort(this, resident, "that node does not have it")
+        }
         return Away.learn(this, resident, from, word.epoch, word.place)
       case "Where":
         return resident.isHere ? this.sayAlive(resident, from) : this.tellOf(resident, from)
@@ -193,7 +212,7 @@ export class Agent {
   }
 
   private onBreak(node: NodeId.NodeId, cause: BreakCause): void {
-    this.breaks++
+    this.brokenAtMillis = this.system.monotonicMillis()
     for (const [number, { to }] of [...this.requests]) {
       if (to !== node) continue
       const reason = "the connection to the node that was asked has broken. It may have moved"
@@ -202,6 +221,7 @@ export class Agent {
     for (const resident of [...this.residents.values()]) {
       const { phase } = resident
       resident.told.delete(node)
+      if (cause !== "given up") Leaving.free(resident, node)
       if (phase._tag === "Leaving" && phase.to === node) {
         this.never(`offer ${resident.id}`)
         if (cause === "given up") phase.asks = true
@@ -217,11 +237,12 @@ export class Agent {
   }
 
   private onUp(node: NodeId.NodeId): void {
-    if (this.breaks === 0) return
+    if (this.brokenAtMillis === -Infinity) return
     for (const resident of [...this.residents.values()]) {
       const { id, phase } = resident
       const asks = phase._tag === "Leaving" ? phase.asks && phase.to === node : phase._tag === "Lost"
       if (asks) this.say(node, { _tag: "Where", id })
+      else if (resident.isHere && resident.holders.has(node)) this.sayAlive(resident, node)
       else if (resident.isHere && resident.places.has(node)) this.tellOf(resident, node)
     }
   }
@@ -283,9 +304,10 @@ export class Agent {
   private mindHeld(resident: Resident): void {
     const timer = `held ${resident.id}`
     if (resident.ways?.isHolding !== true || this.timeouts.has(timer)) return
-    const { breaks } = this
-    this.after(timer, this.options.graceMillis, () => {
-      if (this.breaks > breaks) resident.ways?.openAll()
+    const { graceMillis } = this.options
+    const since = this.system.monotonicMillis() - graceMillis
+    this.after(timer, graceMillis, () => {
+      if (this.brokenAtMillis > since) resident.ways?.openAll()
       this.mindHeld(resident)
     })
   }
@@ -337,8 +359,7 @@ export class Agent {
   stop(cell: Cell, drain: boolean): void {
     if (cell.rare?.away !== undefined) cell.rare.away.stop(drain)
     else if (drain) cell.deliver(new Poison())
-    else if (cell.status === "running") cell.ending ??= Living.stopped
-    else Living.terminate(cell, Living.stopped)
+    else Living.stop(cell, Living.stopped)
   }
 
   /** Tells another node where it is, as far as is known. */
@@ -466,7 +487,7 @@ export class Agent {
     const actor = resident?.cell?.path ?? resident?.id ?? "it"
     if (next !== undefined) {
       if (hops >= mostHops) return reply(new MigrationFailed({ actor, to, reason: "nobody knows where it is" }))
-      if (this.say(next, { ...request, hops: hops + 1 })) return
+      if (this.say(next, { ...request, hops: hops + 1 }) !== undefined) return
       return reply(new MigrationFailed({ actor, to, reason: `node "${next}" is down` }))
     }
     if (resident === undefined) {

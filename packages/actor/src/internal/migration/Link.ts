@@ -23,6 +23,8 @@ export type Packet = typeof Packet.Type
 
 type Piece = Packet["pieces"][number]
 
+export type Said = ReadonlySet<Piece>
+
 /**
  * `down`: the other node was taken for dead here. `restarted`: it has begun a new life. `given up`: it has taken this one
  * for dead, and lives.
@@ -81,15 +83,25 @@ export class Link {
     return this.theirs !== ""
   }
 
-  /** Whether it is going to be said, as long as nothing breaks. */
-  say(word: Uint8Array): boolean {
-    if (this.isDown || this.queue.length >= capacity) return false
+  /** What is going to be said, as long as nothing breaks. */
+  say(word: Uint8Array): Said | undefined {
+    if (this.isDown || this.queue.length >= capacity) return undefined
+    const isFirst = this.queue.length === 0
+    const said = new Set<Piece>()
     for (let at = 0; at === 0 || at < word.length; at += pieceBytes) {
       const end = at + pieceBytes
-      this.queue.push({ bytes: word.subarray(at, end), more: end < word.length })
+      said.add({ bytes: word.subarray(at, end), more: end < word.length })
     }
+    this.queue.push(...said)
     if (this.isUp) this.advance()
-    else if (this.queue.length === 1) this.hello()
+    else if (isFirst) this.hello()
+    return said
+  }
+
+  /** Whether it could be taken back: nobody was there to hear it. */
+  unsay(said: Said): boolean {
+    if (this.isUp) return false
+    this.queue = this.queue.filter((piece) => !said.has(piece))
     return true
   }
 

@@ -72,8 +72,17 @@ export class Resident {
   way = 0
   /** Ways that others were to end by a mark, which may not have come through. */
   marks: Array<{ readonly way: number; readonly via: NodeId.NodeId }> = []
+  /** Of others that have sent through here: the ways that their last marks were for. */
+  readonly passed = new Map<NodeId.NodeId, number>()
   /** Of one that lives here. */
   ways: Ways | undefined = undefined
+  /**
+   * Nodes that may hold a copy of it, and go on with that when this node dies: while there are any, it goes to no third one,
+   * where it would live besides.
+   */
+  readonly holders = new Set<NodeId.NodeId>()
+  /** What is done when there are none. */
+  onFree: (() => void) | undefined = undefined
   /** Who waits for it to move, before it has been offered. */
   reply: Reply | undefined = undefined
   /** What was heard while it was under way. */

@@ -43,9 +43,9 @@ export class Ways {
     return false
   }
 
-  /** All of it has come, up to this way. */
-  opened(origin: string, way: number): void {
-    this.of(origin).open = way
+  /** All that is to come from there comes by this way, or a later one. */
+  begin(origin: string, way: number): void {
+    this.states.set(origin, { open: way, held: [] })
   }
 
   private here(origin: string, state: State, entry: Entry): void {

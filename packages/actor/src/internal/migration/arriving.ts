@@ -57,7 +57,8 @@ export const onCommit = (
   if (phase?._tag !== "Arriving" || phase.from !== from || phase.epoch !== epoch) {
     return void agent.say(from, { _tag: "Unknown", id })
   }
-  comeAlive(agent, resident!, entries, ways)
+  resident!.holders.add(from)
+  comeAlive(agent, resident!, entries, ways, true)
   agent.sayAlive(resident!, from)
 }
 
@@ -65,8 +66,8 @@ export const onCommit = (
 export const takeOver = (agent: Agent, resident: Resident): void => {
   const { phase } = resident
   if (phase._tag !== "Arriving") return
-  comeAlive(agent, resident, [], phase.arrival.ways)
-  for (const place of resident.places) agent.tellOf(resident, place)
+  comeAlive(agent, resident, [], phase.arrival.ways, false)
+  agent.tellOf(resident, phase.from)
 }
 
 /** It is not to come after all. */
@@ -89,7 +90,13 @@ export const discard = (agent: Agent, resident: Resident, isLost: boolean): void
   Away.heed(agent, resident)
 }
 
-const comeAlive = (agent: Agent, resident: Resident, entries: ReadonlyArray<Entry>, ways: ReadonlyArray<Way>): void => {
+const comeAlive = (
+  agent: Agent,
+  resident: Resident,
+  entries: ReadonlyArray<Entry>,
+  ways: ReadonlyArray<Way>,
+  isCommitted: boolean
+): void => {
   const { phase } = resident
   if (phase._tag !== "Arriving") return
   const { arrival, epoch, from, parcels, tells } = phase
@@ -100,6 +107,7 @@ const comeAlive = (agent: Agent, resident: Resident, entries: ReadonlyArray<Entr
   resident.marks = []
   resident.ways = agent.waysOf(resident, ways)
   const cell = body(agent, resident, arrival)
+  if (!isCommitted) startOver(agent, resident)
   const answer = agent.answering(resident.movable)
   const ticks = cell.rare?.ticks
   for (const entry of entries) {
@@ -107,10 +115,19 @@ const comeAlive = (agent: Agent, resident: Resident, entries: ReadonlyArray<Entr
     const raw = rawOf(entry, message, cell, (timer) => ticks?.get(timer)?.message, answer)
     if (raw !== undefined) Moving.admit(cell, raw)
   }
+  resident.passed.clear()
   for (const parcel of parcels) agent.onParcel(resident, parcel.origin, parcel)
   for (const message of tells) agent.tell(cell, message)
   if (cell.status === "frozen") cell.goOn()
+  // Not where it was: if that node dies before it knows, the others know.
+  for (const place of resident.places) if (place !== from) agent.tellOf(resident, place)
   Away.heed(agent, resident)
+}
+
+/** What was under way from here, or through here, when the other node died is lost: what is left of it comes too late. */
+const startOver = (agent: Agent, resident: Resident): void => {
+  resident.ways!.begin(agent.node, ++resident.way)
+  for (const [origin, way] of resident.passed) resident.ways!.take(origin, way, { _tag: "Skip" })
 }
 
 /** The actor itself, with what it was told: a weak one starts, a strong one is yet to go on. */

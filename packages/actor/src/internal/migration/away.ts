@@ -7,6 +7,7 @@ import { Poison, Question } from "../system/envelopes.ts"
 import * as Moving from "../system/Moving.ts"
 import type { Agent } from "./Agent.ts"
 import { Asked, entryOf } from "./images.ts"
+import { MigrationFailed } from "./refusals.ts"
 import type { Resident } from "./Resident.ts"
 import { type Entry, type Parcel, parcels } from "./words.ts"
 
@@ -20,6 +21,8 @@ export const become = (agent: Agent, resident: Resident, epoch: number, place: N
   resident.epoch = epoch
   resident.place = place
   resident.ways = undefined
+  resident.holders.clear()
+  resident.reply?.(new MigrationFailed({ actor: cell.path, to: place, reason: "it lives there already" }))
   agent.never(`held ${resident.id}`)
   Moving.depart(cell, {
     tell: (message) => tell(agent, resident, message),
@@ -70,7 +73,7 @@ const lost = (agent: Agent, resident: Resident, message: unknown, reason: "stopp
 export const send = (agent: Agent, resident: Resident, entry: Entry, hops = 0, way = resident.way): void => {
   const { id, place } = resident
   const parcel = { origin: agent.node, way, hops, entry }
-  if (!agent.say(place, { _tag: "Forward", id, parcel })) {
+  if (agent.say(place, { _tag: "Forward", id, parcel }) === undefined) {
     agent.system.deadLetters.add(resident.cell ?? { path: id }, undefined, "mailbox full")
   }
 }
@@ -79,7 +82,13 @@ export const send = (agent: Agent, resident: Resident, entry: Entry, hops = 0, w
 export const relay = (agent: Agent, resident: Resident, parcel: Parcel): void => {
   const hops = parcel.hops + 1
   if (hops > mostHops) return agent.system.deadLetters.add({ path: resident.id }, undefined, "stopped")
+  pass(resident, parcel)
   send(agent, resident, { _tag: "Relayed", parcel: Codec.encode(parcels, parcel) }, hops)
+}
+
+const pass = (resident: Resident, { entry, origin, way }: Parcel): void => {
+  if (entry._tag === "Mark") resident.passed.set(origin, way + 1)
+  else if (entry._tag === "Relayed") pass(resident, Codec.decode(parcels, entry.parcel))
 }
 
 /** What came from another place for it. */
@@ -146,6 +155,7 @@ const turnTo = (agent: Agent, resident: Resident, epoch: number, place: NodeId.N
     resident.way++
     resident.phase = { _tag: "Away" }
     send(agent, resident, { _tag: "Skip" })
+    skipPassed(agent, resident)
     for (const message of phase.tells) tell(agent, resident, message)
     for (const parcel of phase.parcels) relay(agent, resident, parcel)
   } else if (place !== before) {
@@ -163,9 +173,16 @@ export const opened = (resident: Resident, way: number): void => {
 /** What was under way through that node may be lost: who waits for it need not. */
 export const skip = (agent: Agent, resident: Resident, via: NodeId.NodeId): void => {
   const lost = resident.marks.filter((mark) => mark.via === via)
-  if (lost.length === 0) return
   resident.marks = resident.marks.filter((mark) => mark.via !== via)
   for (const { way } of lost) send(agent, resident, { _tag: "Skip" }, 0, way)
+  skipPassed(agent, resident)
+}
+
+/** The same for others, whose marks went through here: nothing of theirs that did is still to come after this. */
+const skipPassed = (agent: Agent, resident: Resident): void => {
+  for (const [origin, way] of resident.passed) {
+    relay(agent, resident, { origin, way, hops: 0, entry: { _tag: "Skip" } })
+  }
 }
 
 /** Where it was is not heard of: it may have come alive elsewhere, or be heard of again. */
@@ -193,13 +210,17 @@ const giveWay = (agent: Agent, resident: Resident, epoch: number, place: NodeId.
   resident.phase = { _tag: "Freezing" }
   Moving.freeze(cell, () => {
     const { messages, stash } = Moving.still(cell)
-    const held = resident.ways!.all.flatMap(({ held, origin }) => held.map((each) => ({ ...each, origin })))
+    const ways = resident.ways!.all
     become(agent, resident, epoch, place)
     cell.log(`"${cell.path}" lives at ${place}, too, and has moved more often there: this one ends`, Cause.empty)
     resident.way++
     send(agent, resident, { _tag: "Skip" })
     for (const message of [...stash, ...messages]) tell(agent, resident, message)
-    for (const { entry, origin, way } of held) relay(agent, resident, { origin, way, hops: 0, entry })
+    for (const { held, open, origin } of ways) {
+      // The marks that came here will not come there.
+      relay(agent, resident, { origin, way: open, hops: 0, entry: { _tag: "Skip" } })
+      for (const { entry, way } of held) relay(agent, resident, { origin, way, hops: 0, entry })
+    }
     heed(agent, resident)
   })
 }

@@ -7,22 +7,51 @@ import * as Moving from "../system/Moving.ts"
 import type { Agent } from "./Agent.ts"
 import * as Away from "./away.ts"
 import { Asked, entryOf, imageOf } from "./images.ts"
+import type { Said } from "./Link.ts"
 import { ImageMismatch, MigrationFailed, NotMovable, type Refusal } from "./refusals.ts"
 import type { Leaving, Reply, Resident } from "./Resident.ts"
 import type { Entry, Kind, Target } from "./words.ts"
 
 export const start = (agent: Agent, resident: Resident, to: NodeId.NodeId, kind: Kind, reply: Reply): void => {
   const cell = resident.cell!
-  if (resident.phase._tag !== "Live") return reply(notMovable(resident, "it is moving already"))
+  if (resident.phase._tag !== "Live" || resident.onFree !== undefined) {
+    return reply(notMovable(resident, "it is moving already"))
+  }
   if (!agent.remote.nodes.includes(to)) {
     return reply(new MigrationFailed({ actor: cell.path, to, reason: "there is no node of this name" }))
   }
+  if (resident.holders.size > 0) return startLater(agent, resident, to, kind, reply)
   resident.phase = { _tag: "Freezing" }
   resident.reply = reply
   Moving.freeze(cell, () => {
     resident.reply = undefined
     offer(agent, resident, to, kind, reply)
   })
+}
+
+/** When nobody could come alive with an older image of it. */
+const startLater = (agent: Agent, resident: Resident, to: NodeId.NodeId, kind: Kind, reply: Reply): void => {
+  const end = (): void => {
+    resident.onFree = resident.reply = undefined
+    agent.never(`offer ${resident.id}`)
+  }
+  resident.reply = (refusal) => {
+    end()
+    reply(refusal)
+  }
+  resident.onFree = () => {
+    end()
+    start(agent, resident, to, kind, reply)
+  }
+  agent.after(`offer ${resident.id}`, agent.options.timeoutMillis, () => {
+    const others = [...resident.holders].join(", ")
+    resident.reply?.(failed(resident, to, `${others} may hold a copy of it, and has not said that it does not`))
+  })
+}
+
+/** That node has no copy that could come alive. */
+export const free = (resident: Resident, node: NodeId.NodeId): void => {
+  if (resident.holders.delete(node) && resident.holders.size === 0) resident.onFree?.()
 }
 
 const notMovable = (resident: Resident, reason: string): NotMovable =>
@@ -56,16 +85,22 @@ const offer = (agent: Agent, resident: Resident, to: NodeId.NodeId, kind: Kind, 
   try {
     const { id, movable, places, ways } = resident
     const image = imageOf(movable, cell, kind, still, (messages) => entriesOf(agent, resident, messages))
-    ways!.opened(agent.node, resident.way)
+    ways!.begin(agent.node, resident.way)
     const word = { _tag: "Offer", id, epoch, behavior: movable.name, kind, image } as const
-    if (!agent.say(to, { ...word, ways: ways!.all, places: [...places] })) {
-      return goOn(agent, resident, phase, failed(resident, to, "that node is down"))
-    }
+    const said = agent.say(to, { ...word, ways: ways!.all, places: [...places] })
+    if (said === undefined) return goOn(agent, resident, phase, failed(resident, to, "that node is down"))
+    agent.after(`offer ${id}`, agent.options.timeoutMillis, () => timedOut(agent, resident, phase, said))
   } catch (error) {
     const mismatch = { behavior: resident.movable.name, node: agent.node, reason: String(error) }
     return goOn(agent, resident, phase, new ImageMismatch(mismatch))
   }
-  agent.after(`offer ${resident.id}`, agent.options.timeoutMillis, () => abort(agent, resident, "it has not answered"))
+}
+
+const timedOut = (agent: Agent, resident: Resident, phase: Leaving, said: Said): void => {
+  const reason = "that node has not answered"
+  if (!agent.unsay(phase.to, said)) return abort(agent, resident, reason)
+  // It has heard nothing.
+  goOn(agent, resident, phase, failed(resident, phase.to, reason))
 }
 
 const entriesOf = (agent: Agent, resident: Resident, messages: ReadonlyArray<unknown>): ReadonlyArray<Entry> => {
@@ -83,7 +118,7 @@ const failed = (resident: Resident, to: string, reason: string): MigrationFailed
 export const abort = (agent: Agent, resident: Resident, reason: string): void => {
   const { id, phase } = resident
   if (phase._tag !== "Leaving") return
-  agent.say(phase.to, { _tag: "Abort", id, epoch: phase.epoch })
+  if (agent.say(phase.to, { _tag: "Abort", id, epoch: phase.epoch }) !== undefined) resident.holders.add(phase.to)
   // One that lives there nevertheless is older.
   resident.epoch = phase.epoch + 1
   goOn(agent, resident, phase, failed(resident, phase.to, reason))
@@ -123,9 +158,11 @@ export const onHeld = (agent: Agent, resident: Resident, from: NodeId.NodeId, ep
 export const onAlive = (agent: Agent, resident: Resident, from: NodeId.NodeId, epoch: number, target: Target): void => {
   const { id, phase } = resident
   if (phase._tag !== "Leaving" || phase.to !== from || phase.epoch !== epoch) {
+    agent.say(from, { _tag: "Free", id, epoch })
     return Away.learn(agent, resident, from, epoch, from)
   }
   agent.never(`offer ${id}`)
+  agent.say(from, { _tag: "Free", id, epoch })
   const cell = resident.cell!
   const { parcels, reply, still, stop } = phase
   for (const message of [...still.messages, ...still.stash, ...phase.entries]) {
@@ -136,9 +173,6 @@ export const onAlive = (agent: Agent, resident: Resident, from: NodeId.NodeId, e
   for (const message of since) Away.tell(agent, resident, message)
   for (const parcel of parcels) Away.relay(agent, resident, parcel)
   if (stop !== undefined) Away.send(agent, resident, { _tag: stop === "drain" ? "Drain" : "Stop" })
-  for (const place of resident.places) {
-    if (place !== from) agent.say(place, { _tag: "Moved", id, epoch, place: from })
-  }
   reply({ node: from, target })
   Away.heed(agent, resident)
 }

@@ -86,6 +86,8 @@ const Word = Schema.Union([
   /** `entries`: what came while it stood still. */
   Schema.TaggedStruct("Commit", { ...Moving, entries: Schema.Array(Entry), ways: Schema.Array(Way) }),
   Schema.TaggedStruct("Alive", { ...Moving, target: Target }),
+  /** The sender has no copy of it that could come alive. */
+  Schema.TaggedStruct("Free", Moving),
   Schema.TaggedStruct("Forward", { id: Schema.String, parcel: Parcel }),
   /** The way is open: its mark came through. */
   Schema.TaggedStruct("Opened", { id: Schema.String, way: Schema.Int }),
