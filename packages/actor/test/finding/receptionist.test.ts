@@ -145,6 +145,15 @@ describe("on one node", () => {
 
 const everywhere = ["n1", "n2", "n3"]
 
+it("an interval that is none, and a second receptionist of one system, are refused", async () => {
+  expect(() => Receptionist.layer({ interval: 0 })).toThrow("Receptionist.layer: `interval` is 0")
+  const second = Effect.flip(Layer.build(Layer.fresh(Receptionist.layer())))
+  expect(await Effect.runPromise(alone(Effect.scoped(second)))).toMatchObject({
+    _tag: "NameTaken",
+    name: "receptionist"
+  })
+})
+
 describe("on several nodes", () => {
   it.effect("all list who is registered on any, until it ends; this node's first", () =>
     Effect.gen(function* () {
@@ -168,6 +177,9 @@ describe("on several nodes", () => {
       expect(yield* Effect.flip(one!.receptionist.register(Accounts, there!))).toMatchObject({
         reason: "it is at another node. Register it there"
       })
+      expect(() => one!.receptionist.subscribeActor(Accounts, there!, () => ({ _tag: "Balance" }))).toThrow(
+        '"n2:ann" is at another node'
+      )
     }).pipe(Effect.scoped)
   )
 

@@ -114,12 +114,14 @@ describe("what is published", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("to a name that is too long, nobody is subscribed", () =>
+  it.effect("to a name that is too long, nobody is subscribed; nor is an actor of another node", () =>
     Effect.gen(function* () {
       const [one] = yield* three
       const topic = yield* topicOf(one!, "x".repeat(300))
       const ref = yield* one!.system.spawn(reader([]))
       expect(() => topic.subscribe(ref)).toThrow("a name has 256 characters at the most")
+      const there = yield* one!.system.at(News, "reader", "n2")
+      expect(() => topic.subscribe(there)).toThrow('"n2:reader" is at another node: subscribe it there')
       expect(one!.system.counters()).toMatchObject({ spawned: 3, stopped: 1 })
     }).pipe(Effect.scoped)
   )

@@ -131,6 +131,10 @@ const raw = Effect.gen(function* () {
 
 const limit = 1_200
 
+it("a limit that is none is refused", () => {
+  expect(() => ActorSystem.remote({ limit: 0 })).toThrow("ActorSystem.remote: `limit` is 0")
+})
+
 const target = { life: 0, serial: 0, path: "bob" }
 
 describe("of what another node may have here", () => {
