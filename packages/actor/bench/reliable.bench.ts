@@ -107,7 +107,8 @@ const sendings = Effect.fnUntraced(function* (one: Context.Context<Env>, two: Co
     const actor = yield* Effect.provideContext(ActorSystem.spawn(behavior, { name }), two)
     yield* beside.spawn(Reliable.receiver(Counter, actor), { name: `inbox ${name}` })
     const to = yield* system.at(Reliable.inbox(Counter), `inbox ${name}`, "n2")
-    const sender = yield* Effect.provideContext(make({ to }), one)
+    // Nothing is lost here, and on a busy machine nothing is to be sent twice.
+    const sender = yield* Effect.provideContext(make({ to, resend: { after: 20_000, atMost: 20_000 } }), one)
     const send = Effect.gen(function* () {
       for (let number = 0; number < count; number++) yield* sender.send({ _tag: "Put", number })
       yield* sender.acknowledged
@@ -118,14 +119,14 @@ const sendings = Effect.fnUntraced(function* (one: Context.Context<Env>, two: Co
     ["told, and asked every 500", told],
     [
       "at least once",
-      yield* by("least", counter, ({ to }) => Reliable.sender(Counter, { to, delivery: "at-least-once" }))
+      yield* by("least", counter, (options) => Reliable.sender(Counter, { ...options, delivery: "at-least-once" }))
     ],
-    ["effectively once", yield* by("once", counter, ({ to }) => Reliable.sender(Counter, { to }))],
+    ["effectively once", yield* by("once", counter, (options) => Reliable.sender(Counter, options))],
     // Each message is on the sender's disk before `send` ends: so several have to be under way.
     [
       "durable, on both sides",
-      yield* by("durable", lasting, ({ to }) =>
-        Effect.map(Reliable.durableSender(Counter, { to, log: "outbox" }), (sender) => ({
+      yield* by("durable", lasting, (options) =>
+        Effect.map(Reliable.durableSender(Counter, { ...options, log: "outbox" }), (sender) => ({
           ...sender,
           send: (message) =>
             sender.unacknowledged() < 1_000 ? Effect.sync(() => sender.tell(message)) : sender.send(message)
