@@ -3,15 +3,27 @@
  *
  *     node --expose-gc --conditions=@troupe/source packages/actor/bench/observed.bench.ts [--json] [--rounds 5]
  *
- * Rates are by the processor's time, so that what else the machine does tells less. Worlds take turns.
+ * Rates are by the processor's time, so that what else the machine does tells less. Each world has a process, as in life: two
+ * kinds of actors in one make the engine's work on either worse. Worlds take turns.
  */
 import { type ActorRef, ActorSystem, Behavior, Messages, Observed } from "@troupe/actor"
 import * as Inspector from "@troupe/actor/Inspector"
 import { Effect, Layer, Schema } from "effect"
+import { execFileSync } from "node:child_process"
+import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 
-const { json, rounds: given } = parseArgs({
-  options: { json: { type: "boolean", default: false }, rounds: { type: "string", default: "5" } }
+const {
+  json,
+  rounds: given,
+  world
+} = parseArgs({
+  options: {
+    json: { type: "boolean", default: false },
+    rounds: { type: "string", default: "5" },
+    /** Of a process that measures one of them. */
+    world: { type: "string" }
+  }
 }).values
 const rounds = Number(given)
 
@@ -80,54 +92,70 @@ const worlds: Readonly<Record<string, Observed.Options | undefined>> = {
   "times taken": { times: true }
 }
 
-const found = new Map<string, Array<number>>()
-const note = (what: string, value: number): void => void found.set(what, [...(found.get(what) ?? []), value])
-
-const trial = (world: string, isCounted: boolean) =>
-  Effect.gen(function* () {
-    for (const [kind, behavior] of Object.entries({ plain, Effect: effectful })) {
-      const ref = yield* ActorSystem.spawn(behavior)
-      const perSecond = { tell: yield* rate(tells, telling(ref)), ask: yield* rate(asks, asking(ref)) }
-      if (!isCounted) continue
-      note(`tell, ${kind} handlers, ${world}`, perSecond.tell / 1e6)
-      note(`ask, ${kind} handlers, ${world}`, perSecond.ask / 1e6)
-    }
-  })
-
-/** Milliseconds of one look at many actors, through the inspector, and of the page of metrics. */
-const looking = Effect.gen(function* () {
-  const system = yield* ActorSystem.ActorSystem
-  for (let i = 0; i < actors; i++) yield* system.spawn(plain)
-  const { url } = yield* Inspector.Inspector
-  for (let round = -1; round < rounds; round++) {
-    for (const path of ["/system", "/metrics"]) {
-      const start = cpuSeconds()
-      yield* Effect.promise(async () => (await fetch(`${url}${path}`)).text())
-      if (round >= 0) note(`ms, ${path} of ${actors} actors`, (cpuSeconds() - start) * 1000)
-    }
-  }
-})
-
 const layerOf = (options: Observed.Options | undefined) =>
   Layer.provide(ActorSystem.layer(), options === undefined ? Layer.empty : Observed.layer(options))
 
-const program = Effect.gen(function* () {
-  for (let round = -1; round < rounds; round++) {
-    for (const [world, options] of Object.entries(worlds)) {
-      yield* Effect.provide(trial(world, round >= 0), Layer.fresh(layerOf(options)))
+type Figures = Readonly<Record<string, number>>
+
+/** The second of two goes. */
+const trial = (options: Observed.Options | undefined): Effect.Effect<Figures, unknown> =>
+  Effect.gen(function* () {
+    let figures: Figures = {}
+    for (let go = 0; go < 2; go++) {
+      figures = {}
+      for (const [kind, behavior] of Object.entries({ plain, Effect: effectful })) {
+        const ref = yield* ActorSystem.spawn(behavior)
+        const tell = (yield* rate(tells, telling(ref))) / 1e6
+        const ask = (yield* rate(asks, asking(ref))) / 1e6
+        figures = { ...figures, [`tell, ${kind} handlers`]: tell, [`ask, ${kind} handlers`]: ask }
+      }
+    }
+    return figures
+  }).pipe(Effect.provide(layerOf(options)))
+
+/** Milliseconds of one look at many actors, through the inspector, and of the page of metrics. */
+const looking: Effect.Effect<Figures, unknown> = Effect.gen(function* () {
+  const system = yield* ActorSystem.ActorSystem
+  for (let i = 0; i < actors; i++) yield* system.spawn(plain)
+  const { url } = yield* Inspector.Inspector
+  const figures: Record<string, number> = {}
+  for (let go = 0; go < 4; go++) {
+    for (const path of ["/system", "/metrics"]) {
+      const start = cpuSeconds()
+      yield* Effect.promise(async () => (await fetch(`${url}${path}`)).text())
+      figures[`ms, ${path} of ${actors} actors`] = (cpuSeconds() - start) * 1000
     }
   }
-  const inspected = yield* Layer.build(Layer.provideMerge(Inspector.layer({ port: 0 }), layerOf({})))
-  yield* Effect.provide(looking, inspected)
-})
+  return figures
+}).pipe(Effect.provide(Layer.provideMerge(Inspector.layer({ port: 0 }), layerOf({}))))
 
-await Effect.runPromise(Effect.scoped(program))
+const measured = (world: string): Effect.Effect<Figures, unknown> =>
+  world === "inspected" ? looking : trial(worlds[world])
+
+const inProcess = (world: string): Figures =>
+  JSON.parse(
+    execFileSync(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), "--world", world], {
+      encoding: "utf8"
+    })
+  ) as Figures
+
 const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
-const figures = Object.fromEntries([...found].map(([what, values]) => [what, Number(median(values).toPrecision(3))]))
-const report = {
-  benchmark: "actors that are observed",
-  unit: "million a second of processor time, medians",
-  rounds,
-  ...figures
+
+const compare = (): void => {
+  const found = new Map<string, Array<number>>()
+  for (let round = 0; round < rounds; round++) {
+    for (const world of [...Object.keys(worlds), "inspected"]) {
+      for (const [what, value] of Object.entries(inProcess(world))) {
+        const name = world === "inspected" ? what : `${what}, ${world}`
+        found.set(name, [...(found.get(name) ?? []), value])
+      }
+    }
+  }
+  const figures = Object.fromEntries([...found].map(([what, values]) => [what, Number(median(values).toPrecision(3))]))
+  const unit = "million a second of processor time, medians"
+  const report = { benchmark: "actors that are observed", unit, rounds, ...figures }
+  console.log(json ? JSON.stringify(report) : report)
 }
-console.log(json ? JSON.stringify(report) : report)
+
+if (world === undefined) compare()
+else console.log(JSON.stringify(await Effect.runPromise(measured(world))))
