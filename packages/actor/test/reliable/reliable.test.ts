@@ -1,6 +1,6 @@
 /** Reliable delivery: each row of the table in the README. */
 import { describe, expect, it } from "@effect/vitest"
-import { type ActorRef, ActorSystem, Behavior, Messages, Reliable, Supervision } from "@troupe/actor"
+import { type ActorRef, ActorSystem, Behavior, Messages, Migration, Reliable, Supervision } from "@troupe/actor"
 import { MemoryStorage, type Storage } from "@troupe/storage"
 import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
 import { Memory } from "@troupe/transport"
@@ -291,6 +291,30 @@ describe("a receiver", () => {
       const failed = yield* Effect.forkChild(Effect.flip(sender.acknowledged))
       for (let times = 0; times < 5; times++) yield* later(5_000)
       expect(yield* Fiber.join(failed)).toMatchObject({ _tag: "SessionForgotten" })
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("hands on to an actor that moves to another node", () =>
+    Effect.gen(function* () {
+      const network = Memory.network({ nodes: ["n1", "n2"] })
+      const moving = Migration.movable("worker", { behavior: worker(), state: Schema.Array(Schema.Int) })
+      const [one, two] = yield* Effect.forEach(["n1", "n2"], (node) =>
+        Migration.layer([moving]).pipe(
+          Layer.provideMerge(ActorSystem.remote()),
+          Layer.provide(Memory.layer(network, node)),
+          Layer.fresh,
+          Layer.build
+        )
+      )
+      const actor = yield* Effect.provideContext(Migration.spawn(moving), two!)
+      yield* receiverAt(Context.get(two!, ActorSystem.ActorSystem), actor)
+      const sender = yield* senderAt(Context.get(one!, ActorSystem.ActorSystem), { window: 20 })
+      for (const number of upTo(300)) {
+        yield* sender.send(job(number))
+        if (number === 100) yield* Effect.provideContext(Migration.move(actor, { to: "n1", kind: "strong" }), two!)
+      }
+      yield* sender.acknowledged
+      expect(yield* actor.ask({ _tag: "Done" })).toEqual(upTo(300))
     }).pipe(Effect.scoped)
   )
 

@@ -175,7 +175,7 @@ class Receiving {
     const message = this.understood({ id: session, sender }, number, body)
     if (message === undefined) return
     this.consumer.tell(message)
-    this.consumer.deliver(new Mark(() => say(sender, { _tag: "Took", session, number })))
+    this.putMark(() => say(sender, { _tag: "Took", session, number }))
   }
 
   private understood(from: Pick<Session, "id" | "sender">, number: number, body: unknown): unknown {
@@ -216,11 +216,15 @@ class Receiving {
     session.isMarked = true
     const { cell } = this
     const next = session.taken
-    this.consumer.deliver(
-      new Mark(() => {
-        if (cell.ending === undefined) cell.tell({ _tag: handled, session, next, isGap: false })
-      })
-    )
+    this.putMark(() => {
+      if (cell.ending === undefined) cell.tell({ _tag: handled, session, next, isGap: false })
+    })
+  }
+
+  /** One that has moved to another node is sent what is for it, and loses none on the way. */
+  private putMark(reached: () => void): void {
+    if (this.consumer.status === "moved") reached()
+    else this.consumer.deliver(new Mark(reached))
   }
 
   onHandled(session: Session, next: number, isGap: boolean): void {
