@@ -1,76 +1,12 @@
 /** Reliable delivery: each row of the table in the README. */
 import { describe, expect, it } from "@effect/vitest"
-import { type ActorRef, ActorSystem, Behavior, Messages, Migration, Reliable, Supervision } from "@troupe/actor"
-import { MemoryStorage, type Storage } from "@troupe/storage"
+import { ActorSystem, Behavior, Messages, Migration, Reliable, Supervision } from "@troupe/actor"
 import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
 import { Memory } from "@troupe/transport"
 import { Context, Effect, Fiber, Layer, Schema, Scope } from "effect"
-import { TestClock } from "effect/testing"
 import { Acks } from "../../src/internal/reliable/wire.ts"
 import { settled, within } from "../system/accounts.ts"
-import { doublesOf, faults, run, type Subject } from "./worlds.ts"
-
-const Jobs = Messages.make("jobs", {
-  Do: Messages.tell({ job: Schema.Int, note: Schema.optionalKey(Schema.String) }),
-  Done: Messages.ask({}, { reply: Schema.Array(Schema.Int) })
-})
-type Jobs = typeof Jobs.definition
-
-const worker = (mailbox: Behavior.Mailbox<Jobs> = {}) =>
-  Behavior.make(Jobs, {
-    init: (): ReadonlyArray<number> => [],
-    mailbox,
-    on: { Do: (done, { job }) => [...done, job], Done: (done) => ({ state: done, reply: done }) }
-  })
-
-/** Takes a second for each. */
-const slow = Behavior.effect(Jobs, {
-  init: () => Effect.succeed<ReadonlyArray<number>>([]),
-  on: {
-    Do: (done, { job }) => Effect.as(Effect.sleep("1 second"), [...done, job]),
-    Done: (done) => Effect.succeed({ state: done, reply: done })
-  }
-})
-
-const lasting = (given: { readonly sessions?: number } = {}) =>
-  Reliable.eventSourced(Jobs, {
-    log: "jobs",
-    event: Schema.Int,
-    init: (): ReadonlyArray<number> => [],
-    apply: (done, job) => [...done, job],
-    snapshot: { state: Schema.Array(Schema.Int), above: 4096 },
-    on: { Do: (_, { job }) => ({ events: [job] }), Done: (done) => ({ reply: done }) },
-    ...given
-  })
-
-const job = (number: number) => ({ _tag: "Do", job: number }) as const
-
-const upTo = (last: number): ReadonlyArray<number> => Array.from({ length: last }, (_, at) => at + 1)
-
-type System = ActorSystem.ActorSystem["Service"]
-
-/** Two nodes, each with its system. */
-const nodes = Effect.gen(function* () {
-  const network = Memory.network({ nodes: ["n1", "n2"] })
-  const [one, two] = yield* Effect.forEach(["n1", "n2"], (node) => {
-    const layer = Layer.provide(ActorSystem.remote(), Memory.layer(network, node))
-    return Effect.map(Layer.build(Layer.fresh(layer)), Context.get(ActorSystem.ActorSystem))
-  })
-  return { one: one!, two: two! }
-})
-
-const atInbox = (system: System) => system.at(Reliable.inbox(Jobs), "inbox", "n2")
-
-const senderAt = (system: System, options: Omit<Reliable.SenderOptions, "to"> = {}) =>
-  Effect.flatMap(atInbox(system), (to) =>
-    Effect.provideService(Reliable.sender(Jobs, { ...options, to }), ActorSystem.ActorSystem, system)
-  )
-
-const receiverAt = (system: System, actor: ActorRef<Jobs>, options: Reliable.ReceiverOptions = {}) =>
-  system.spawn(Reliable.receiver(Jobs, actor, options), { name: "inbox" })
-
-/** As long as it takes for something to be sent again, and heard of. */
-const later = (millis: number) => Effect.andThen(settled, Effect.andThen(TestClock.adjust(millis), settled))
+import { job, Jobs, lasting, later, nodes, receiverAt, senderAt, slow, upTo, worker } from "./support.ts"
 
 describe("a reliable sender", () => {
   it.live("hands on all messages in the order of sending, to another node and to an actor beside it", () =>
@@ -344,105 +280,5 @@ describe("a receiver", () => {
 
   it("stands beside its actor", () => {
     expect(() => Reliable.receiver(Jobs, { path: "n2:jobs" } as never)).toThrow("stands beside it")
-  })
-})
-
-/** A life of the process, with the disk of the lives before; nothing of it is ended. */
-const durableLife = (storage: Layer.Layer<Storage, never>, compactAbove = 1024) =>
-  Effect.gen(function* () {
-    const { one, two } = yield* nodes
-    const context = yield* Layer.build(Layer.fresh(storage))
-    const make = (messages: Messages.Messages<any>) =>
-      Effect.flatMap(one.at(Reliable.inbox(messages), "inbox", "n2"), (to) =>
-        Reliable.durableSender(messages, { to, log: "outbox", compactAbove })
-      ).pipe(Effect.provideService(ActorSystem.ActorSystem, one), Effect.provideContext(context))
-    return { one, two, context, make }
-  })
-
-describe("a durable sender", () => {
-  it.effect("goes on in a later life with what is unacknowledged, and takes a message over when it is on disk", () =>
-    Effect.gen(function* () {
-      const store = MemoryStorage.make()
-      const crashed = yield* Scope.make()
-      const before = yield* Effect.provideService(durableLife(MemoryStorage.layer(store)), Scope.Scope, crashed)
-      const lost = yield* Effect.provideService(before.make(Jobs), Scope.Scope, crashed)
-      for (const number of upTo(5)) yield* lost.send(job(number))
-      const { make, two } = yield* durableLife(MemoryStorage.layer(store))
-      const actor = yield* two.spawn(worker())
-      yield* receiverAt(two, actor)
-      const sender = yield* make(Jobs)
-      expect(sender.unacknowledged()).toBe(5)
-      yield* sender.send(job(6))
-      yield* later(1000)
-      yield* sender.acknowledged
-      expect(yield* actor.ask({ _tag: "Done" })).toEqual(upTo(6))
-    }).pipe(Effect.scoped)
-  )
-
-  it.effect("keeps a log of what is unacknowledged, not of all that was ever sent", () =>
-    Effect.gen(function* () {
-      const store = MemoryStorage.make()
-      const { make, two } = yield* durableLife(MemoryStorage.layer(store))
-      yield* receiverAt(two, yield* two.spawn(worker()))
-      const sender = yield* make(Jobs)
-      for (let round = 0; round < 20; round++) {
-        for (const number of upTo(50)) yield* sender.send(job(number))
-        yield* settled
-        yield* sender.acknowledged
-      }
-      expect(store.logs.get("outbox")!.bytes).toBeLessThan(8 * 1024)
-    }).pipe(Effect.scoped)
-  )
-
-  it.effect("refuses a log whose messages are none of today's, and fails with its disk", () =>
-    Effect.gen(function* () {
-      const disk = SimulatedDisk.make({ seed: 1, syncMillisMin: 0, syncMillisMax: 0 }).disk("n1")
-      const first = yield* durableLife(disk.layer)
-      const sender = yield* first.make(Jobs)
-      yield* sender.send(job(1))
-      disk.failing = "writes"
-      expect(yield* Effect.flip(sender.send(job(2)))).toMatchObject({ _tag: "StorageFailed" })
-      expect(yield* Effect.flip(sender.send(job(3)))).toMatchObject({ _tag: "StorageFailed" })
-      disk.failing = "nothing"
-      const second = yield* durableLife(disk.layer)
-      const Other = Messages.make("jobs", { Do: Messages.tell({ job: Schema.String }) })
-      expect(yield* Effect.flip(second.make(Other))).toMatchObject({ _tag: "Corrupt", at: "message 1" })
-    }).pipe(Effect.scoped)
-  )
-})
-
-const worlds = async (subject: Subject, kind: keyof typeof faults, seeds: number) => {
-  let doubles = 0
-  let lost = 0
-  for (let seed = 1; seed <= seeds; seed++) {
-    const { seen, violations } = await run({ subject, seed, faults: faults[kind], seconds: 5 })
-    expect(violations, `${subject}, ${kind}, seed ${seed}`).toEqual([])
-    doubles += doublesOf(seen)
-    for (const { accepted, from, isOver } of seen.produced.values()) {
-      const handled = new Set(seen.handled.filter((put) => put.from === from).map(({ number }) => number))
-      if (isOver) lost += accepted.filter((number) => !handled.has(number)).length
-    }
-  }
-  return { doubles, lost }
-}
-
-describe("in simulated worlds", () => {
-  it("effectively once: each message once and in order, whatever the network does", async () => {
-    expect((await worlds("once", "lossy", 20)).doubles).toBe(0)
-    expect((await worlds("once", "partition", 15)).doubles).toBe(0)
-  })
-
-  it("at least once: each message, some of them twice", async () => {
-    expect((await worlds("least", "lossy", 15)).doubles).toBeGreaterThan(0)
-  })
-
-  it("durable: each message has its effect once, whatever crashes", async () => {
-    expect((await worlds("durable", "crash", 30)).doubles).toBe(0)
-  })
-
-  it("a sender that is not durable loses what is unacknowledged with its node, and a receiver's crash makes doubles", async () => {
-    const { doubles, lost } = await worlds("once", "crash", 20)
-    expect(lost).toBeGreaterThan(0)
-    expect(doubles).toBeGreaterThan(0)
   })
 })
