@@ -45,8 +45,11 @@ describe("event-sourced actors over disks that crash with their nodes", () => {
   })
 
   it("cannot keep that where disks say they have synced, and have not", async () => {
-    const { violations } = await Ledgers.run({ seed: 1, faults: Faults.crash, lying: true })
-    expect(violations.some((each) => each.includes("was acknowledged"))).toBe(true)
+    for (const seed of seedsFrom(1, 8)) {
+      const { violations } = await Ledgers.run({ seed, faults: Faults.crash, lying: true })
+      if (violations.some((each) => each.includes("was acknowledged"))) return
+    }
+    expect.unreachable("nothing that was acknowledged is lost, under any seed")
   })
 })
 

@@ -134,11 +134,10 @@ export class Cell implements ActorRef<any> {
   put(question: Question, options: AskOptions | undefined): Effect.Effect<any, any> {
     if (this.isEnded) return Effect.fail(new ActorStopped({ actor: this.path }))
     try {
-      this.tell(question)
+      this.system.ask(this, question)
     } catch (full) {
       return Effect.fail(full)
     }
-    this.system.hurry()
     if (question.exit !== undefined) return question.exit
     const millis = options?.timeout === undefined ? askMillis : Duration.toMillis(options.timeout)
     if (millis < Infinity) this.system.patience(millis).add(question)

@@ -83,6 +83,9 @@ export class Remote {
   private readonly downListeners = new Set<(node: NodeId.NodeId) => void>()
 
   /** `limit`: of watches, links and open questions of each node, and of questions of this one. */
+  /** What goes out in one frame. */
+  maxBytes = Infinity
+
   constructor(system: System, node: NodeId.NodeId, life: number, nodes: ReadonlyArray<NodeId.NodeId>, limit: number) {
     this.system = system
     this.node = node
@@ -98,8 +101,9 @@ export class Remote {
     this.transmit = send
   }
 
-  codec(maxBytes: number | undefined): Codec.Codec<Packet> {
-    return guarded(packets(codec), maxBytes ?? Infinity, (error) => void (this.unwritten = error))
+  codec(maxBytes = Infinity): Codec.Codec<Packet> {
+    this.maxBytes = maxBytes
+    return guarded(packets(codec), maxBytes, (error) => void (this.unwritten = error))
   }
 
   /** Returns why it could not be written, where the transport finds that out at once. */
@@ -292,9 +296,8 @@ export class Remote {
         open.count--
         this.answer(from, life, id, cell, message._tag, exit)
       }
-      cell.tell(question)
+      this.system.ask(cell, question)
       open.count++
-      this.system.hurry()
       if (millis > 0 && !question.isOver) this.system.patience(millis).add(question)
     } catch (error) {
       const { _tag } = error as { readonly _tag?: string }

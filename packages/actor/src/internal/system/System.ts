@@ -16,9 +16,10 @@ import type { Definition, Messages } from "../../Messages.ts"
 import type { Behavior, SpawnOptions } from "../../Behavior.ts"
 import { Cell } from "./Cell.ts"
 import { DeadLetters } from "./DeadLetters.ts"
-import { Patience } from "./envelopes.ts"
+import { Patience, type Question } from "./envelopes.ts"
 import { NoSuchActor } from "./failures.ts"
 import * as Living from "./Living.ts"
+import { Fifo } from "./Mailbox.ts"
 import type { Remote } from "./Remote.ts"
 import type { Observation } from "../observed/Observation.ts"
 
@@ -51,7 +52,7 @@ export class System {
   observation: Observation | undefined = undefined
   private lastSerial = -1
   private readonly dispatcher: Scheduler.SchedulerDispatcher
-  private ready: Array<Cell> = []
+  private readonly ready = new Fifo()
   private isScheduled = false
   private isRunning = false
   private readonly patiences = new Map<number, Patience>()
@@ -119,18 +120,24 @@ export class System {
     this.go(round)
   }
 
-  /** Now, on behalf of who waits for an answer. */
-  hurry(): void {
-    if (!this.isRunning) this.go(turn)
+  /** Asks, and has the queue run now: it is not put off to a later turn for who waits for an answer. */
+  ask(cell: Cell, question: Question): void {
+    if (this.isRunning) return cell.tell(question)
+    this.isRunning = true
+    try {
+      cell.tell(question)
+    } finally {
+      this.isRunning = false
+      this.go(turn)
+    }
   }
 
   private go(messages: number): void {
     if (this.isRunning) return
     this.isRunning = true
     let left = messages
-    let next = 0
-    while (left > 0 && next < this.ready.length) {
-      const cell = this.ready[next++]!
+    while (left > 0 && this.ready.size > 0) {
+      const cell = this.ready.shift() as Cell
       try {
         left -= cell.run(turn)
       } catch (defect) {
@@ -139,14 +146,9 @@ export class System {
         cell.question?.end(Exit.die(defect))
         Living.terminate(cell, { _tag: "Failed", cause: Cause.die(defect) })
       }
-      if (next >= 1024) {
-        this.ready = this.ready.slice(next)
-        next = 0
-      }
     }
-    if (next > 0) this.ready = next === this.ready.length ? [] : this.ready.slice(next)
     this.isRunning = false
-    if (this.ready.length > 0 && !this.isScheduled) {
+    if (this.ready.size > 0 && !this.isScheduled) {
       this.isScheduled = true
       this.dispatcher.scheduleTask(this.run, 0)
     }
