@@ -202,6 +202,7 @@ export const layer = (
           timeoutMillis: Duration.toMillis(timeout),
           graceMillis: Duration.toMillis(grace)
         },
+        // What is lost here is said again.
         (to, packet) =>
           remote.refer(Service, to, { life: 0, serial: 0, path }).tell({ _tag: "Packet", packet } as never)
       )

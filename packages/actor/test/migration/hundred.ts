@@ -99,7 +99,7 @@ export const drive = Effect.gen(function* () {
 })
 
 export const moves = 100
-export const waiting = 500
+export const waiting = 200
 
 /** Goes there and back, as seen from "n1". */
 export const shuttle = Effect.gen(function* () {

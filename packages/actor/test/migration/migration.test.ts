@@ -79,6 +79,20 @@ describe("strong", () => {
     )
   )
 
+  it.live("one that is larger than what goes out at once goes in pieces", () =>
+    world(({ on }) =>
+      Effect.gen(function* () {
+        const ref = yield* on("n1", spawn(keeper))
+        const long = "x".repeat(500_000)
+        note(ref, long, 1)
+        yield* ref.ask({ _tag: "Sum" })
+        note(ref, long, 2)
+        yield* on("n1", move(ref, { to: "n2", kind: "strong" }))
+        expect(yield* ref.ask({ _tag: "Notes" })).toEqual([`${long}1`, `${long}2`])
+      })
+    )
+  )
+
   it.live("one that fails there starts again as at home, by its own supervision", () =>
     world(({ on }) =>
       Effect.gen(function* () {

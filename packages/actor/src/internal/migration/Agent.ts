@@ -100,7 +100,7 @@ export class Agent {
 
   private makeLink(node: NodeId.NodeId): Link {
     const link: Link = new Link({
-      ...{ node: this.node, life: this.life, retryMillis: this.options.retryMillis },
+      ...{ node: this.node, life: this.life, retryMillis: this.options.retryMillis, maxBytes: this.remote.maxBytes },
       transmit: (packet) => this.transmit(node, packet),
       setTimer: (timer, millis) => this.after(`${timer} ${node}`, millis, () => link.timedOut(timer)),
       clearTimer: (timer) => this.never(`${timer} ${node}`),

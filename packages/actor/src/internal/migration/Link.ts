@@ -36,6 +36,8 @@ export interface Hooks {
   /** Of this node's life. */
   readonly life: string
   readonly retryMillis: number
+  /** What the transport carries. */
+  readonly maxBytes: number
   readonly transmit: (packet: Packet) => void
   readonly setTimer: (timer: "retry" | "acknowledge", millis: number) => void
   readonly clearTimer: (timer: "retry" | "acknowledge") => void
@@ -44,15 +46,16 @@ export interface Hooks {
   readonly onUp: () => void
 }
 
-const pieceBytes = 64 * 1024
-/** A packet is at most a piece larger. */
-const packetBytes = 256 * 1024
+/** The most that goes out at once, besides what a packet and a piece have of their own. */
+const packetBytes = 64 * 1024
+const headBytes = 512
+const pieceHeadBytes = 8
 /** Pieces that go out before they are acknowledged. */
 const window = 256
 /** Of those that were not acknowledged in time, so many go out again. */
 const again = 32
 const acknowledgeMillis = 10
-/** Pieces that wait, of 64 KiB at the most. */
+/** Pieces that wait. */
 const capacity = 65_536
 
 const lifeOf = (session: string): string => session.slice(0, session.indexOf("/"))
@@ -60,6 +63,7 @@ const lifeOf = (session: string): string => session.slice(0, session.indexOf("/"
 export class Link {
   private readonly hooks: Hooks
   private turn = 0
+  private readonly largest: number
   private mine: string
   private theirs = ""
   /** Taken for dead, and not heard of since. */
@@ -77,6 +81,7 @@ export class Link {
   constructor(hooks: Hooks) {
     this.hooks = hooks
     this.mine = `${hooks.life}/0`
+    this.largest = Math.max(64, Math.min(packetBytes, hooks.maxBytes) - headBytes)
   }
 
   get isUp(): boolean {
@@ -88,8 +93,9 @@ export class Link {
     if (this.isDown || this.queue.length >= capacity) return undefined
     const isFirst = this.queue.length === 0
     const said = new Set<Piece>()
-    for (let at = 0; at === 0 || at < word.length; at += pieceBytes) {
-      const end = at + pieceBytes
+    const { largest } = this
+    for (let at = 0; at === 0 || at < word.length; at += largest) {
+      const end = at + largest
       said.add({ bytes: word.subarray(at, end), more: end < word.length })
     }
     this.queue.push(...said)
@@ -217,7 +223,10 @@ export class Link {
     let next = first
     do {
       const from = next
-      for (let bytes = 0; next < end && bytes < packetBytes; next++) bytes += queue[next - base]!.bytes.length
+      let left = this.largest
+      while (next < end && (next === from || queue[next - base]!.bytes.length <= left)) {
+        left -= queue[next++ - base]!.bytes.length + pieceHeadBytes
+      }
       const pieces = queue.slice(from - base, next - base)
       this.hooks.transmit({ node: this.hooks.node, from: mine, to, has, first: from, acknowledged, pieces })
     } while (next < end)
