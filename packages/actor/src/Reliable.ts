@@ -244,14 +244,14 @@ const begin = <D extends Definition>(
     const send = (message: Tellable<D>): Effect.Effect<void, Failure> =>
       Effect.suspend(() => {
         if (sending.isFull && sending.failure === undefined) {
-          return Effect.andThen(
-            sending.until(() => !sending.isFull),
-            send(message)
+          // Who is let go on, and does not, leaves the room to the next.
+          return Effect.onInterrupt(Effect.andThen(sending.room, send(message)), () =>
+            Effect.sync(() => sending.makeRoom())
           )
         }
         try {
           const number = sending.accept(message)
-          return outbox.stored > number ? Effect.void : sending.until(() => outbox.stored > number)
+          return outbox.stored > number ? Effect.void : sending.stored(number)
         } catch (error) {
           return Effect.fail(error as Failure)
         }
@@ -259,10 +259,7 @@ const begin = <D extends Definition>(
     return {
       send,
       tell: (message) => void sending.accept(message),
-      acknowledged: Effect.suspend(() => {
-        const { next } = outbox
-        return sending.until(() => outbox.first >= next)
-      }),
+      acknowledged: Effect.suspend(() => sending.acknowledgedBelow(outbox.next)),
       unacknowledged: () => outbox.entries.size,
       counters: () => ({ ...sending.counters })
     }

@@ -77,6 +77,12 @@ describe("a reliable sender", () => {
       expect(third.pollUnsafe()).toBeUndefined()
       for (let second = 0; second < 3; second++) yield* later(1000)
       yield* Fiber.join(third)
+      // Many wait, some give up, and nobody is forgotten.
+      const many = yield* Effect.forEach(upTo(20), (number) => Effect.forkChild(sender.send(job(3 + number))))
+      yield* settled
+      for (const at of [0, 1, 5]) yield* Fiber.interrupt(many[at]!)
+      for (let second = 0; second < 40; second++) yield* later(1000)
+      for (const [at, each] of many.entries()) if (![0, 1, 5].includes(at)) yield* Fiber.join(each)
       const none = yield* Effect.exit(senderAt(one, { window: 0 }))
       expect(String(none)).toContain("InvalidOption")
     }).pipe(Effect.scoped)

@@ -60,7 +60,10 @@ export class Sending {
   private isAsking = false
   /** Below it they were sent again because some were said to be missing. */
   private hinted = 1
-  private waiters: Array<{ readonly isOver: () => boolean; readonly resume: () => void }> = []
+  /** Who waits for room, that a message is on disk, and that all before a number are acknowledged. */
+  private readonly forRoom = new Set<() => void>()
+  private readonly forDisk = new Map<number, () => void>()
+  private readonly forAcks = new Map<() => void, number>()
 
   constructor(settings: Settings, outbox: Outbox, disk: Disk | undefined) {
     this.settings = settings
@@ -121,7 +124,8 @@ export class Sending {
       this.whenDurable(() => {
         outbox.stored = number + 1
         this.pump()
-        this.wake()
+        this.forDisk.get(number)?.()
+        this.forDisk.delete(number)
       })
       disk.journal.commit(outbox)
     }
@@ -140,25 +144,60 @@ export class Sending {
     }
   }
 
-  /** Waits until it is so, or fails as the sender does. */
-  until(isSo: () => boolean): Effect.Effect<void, Failure> {
-    const isOver = (): boolean => this.failure !== undefined || isSo()
-    const ended = Effect.suspend(() => (isSo() || this.failure === undefined ? Effect.void : Effect.fail(this.failure)))
+  /** Until there may be room: not for others who wait for it, too. */
+  readonly room: Effect.Effect<void> = Effect.callback((resume) => {
+    const go = (): void => resume(Effect.void)
+    if (!this.isFull || this.failure !== undefined) return go()
+    this.forRoom.add(go)
+    return Effect.sync(() => void this.forRoom.delete(go))
+  })
+
+  stored(number: number): Effect.Effect<void, Failure> {
+    return this.unlessFailed(
+      () => this.outbox.stored > number,
+      (go) => {
+        this.forDisk.set(number, go)
+        return () => void this.forDisk.delete(number)
+      }
+    )
+  }
+
+  acknowledgedBelow(number: number): Effect.Effect<void, Failure> {
+    return this.unlessFailed(
+      () => this.outbox.first >= number,
+      (go) => {
+        this.forAcks.set(go, number)
+        return () => void this.forAcks.delete(go)
+      }
+    )
+  }
+
+  private unlessFailed(isSo: () => boolean, wait: (go: () => void) => () => void): Effect.Effect<void, Failure> {
     const waited = Effect.callback<void>((resume) => {
-      if (isOver()) return resume(Effect.void)
-      const waiter = { isOver, resume: () => resume(Effect.void) }
-      this.waiters.push(waiter)
-      return Effect.sync(() => void (this.waiters = this.waiters.filter((each) => each !== waiter)))
+      const go = (): void => resume(Effect.void)
+      if (isSo() || this.failure !== undefined) return go()
+      return Effect.sync(wait(go))
     })
+    const ended = Effect.suspend(() => (isSo() || this.failure === undefined ? Effect.void : Effect.fail(this.failure)))
     return Effect.andThen(waited, ended)
   }
 
-  private wake(): void {
-    if (this.waiters.length === 0) return
-    const over = this.waiters.filter(({ isOver }) => isOver())
-    if (over.length === 0) return
-    this.waiters = this.waiters.filter((each) => !over.includes(each))
-    for (const { resume } of over) resume()
+  /** Lets as many go on as there is room for. */
+  makeRoom(): void {
+    let free = this.failure === undefined ? this.settings.window - this.outbox.entries.size : Infinity
+    for (const go of this.forRoom) {
+      if (free-- <= 0) return
+      this.forRoom.delete(go)
+      go()
+    }
+  }
+
+  private tellAcknowledged(): void {
+    for (const [go, number] of this.forAcks) {
+      if (this.outbox.first < number && this.failure === undefined) continue
+      this.forAcks.delete(go)
+      go()
+    }
   }
 
   // -------------------------------------------------------------------------------------------------- to the receiver
@@ -272,7 +311,8 @@ export class Sending {
       this.disk.journal.holds({ _tag: "Persist", record: durable })
       this.disk.journal.commit(this.outbox)
     }
-    this.wake()
+    this.makeRoom()
+    this.tellAcknowledged()
   }
 
   // ---------------------------------------------------------------------------------------------------------- in time
@@ -316,7 +356,10 @@ export class Sending {
   fail(failure: Failure): void {
     this.failure ??= failure
     this.cell?.clearTimer(timer)
-    this.wake()
+    this.makeRoom()
+    this.tellAcknowledged()
+    for (const go of this.forDisk.values()) go()
+    this.forDisk.clear()
   }
 
   /** A durable one goes on in a later life. */
