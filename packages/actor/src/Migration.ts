@@ -235,8 +235,8 @@ const serviceOf = (agent: Agent): Migration["Service"] => ({
       },
       catch: (taken) => taken as NameTaken
     }),
-  move: (ref, { kind, to }) => agent.move(ref, to, kind),
-  fetch: (ref, { kind }) => agent.move(ref, agent.node, kind)
+  move: (ref, { kind, to }) => agent.requests.move(ref, to, kind),
+  fetch: (ref, { kind }) => agent.requests.move(ref, agent.node, kind)
 })
 
 /** Spawns an actor that can move, whose handlers have the environment of here as long as it is here. */

@@ -1,34 +1,32 @@
 /** What a node does about actors that move: it speaks with those of other nodes, and knows those that are or have been here. */
 import { Codec, type NodeId } from "@troupe/transport"
-import { Cause, type Context, Effect, Exit } from "effect"
-import { type ActorRef, ActorStopped, MailboxFull, Misunderstood, type Reason, Unreachable } from "../../ActorRef.ts"
+import { Cause, type Context, Exit } from "effect"
+import { MailboxFull, Misunderstood, type Reason } from "../../ActorRef.ts"
 import type { Cell } from "../system/Cell.ts"
-import { answersOf } from "../system/codecs.ts"
 import { Poison, Question } from "../system/envelopes.ts"
-import { refusals as answerRefusals, type Target } from "../system/frames.ts"
+import type { Target } from "../system/frames.ts"
 import * as Living from "../system/Living.ts"
-import { answerOf, read, type Remote } from "../system/Remote.ts"
-import type { RemoteRef } from "../system/RemoteRef.ts"
+import type { Remote } from "../system/Remote.ts"
 import type { System } from "../system/System.ts"
 import { Timers } from "../Timers.ts"
 import * as Arriving from "./arriving.ts"
 import * as Away from "./away.ts"
-import { type Answering, Asked, messageIn, rawOf } from "./images.ts"
+import { messageIn, rawOf } from "./images.ts"
 import * as Leaving from "./leaving.ts"
 import { type Cause as BreakCause, Link, type Packet, type Said } from "./Link.ts"
 import type { Movable } from "./Movable.ts"
-import { MigrationFailed, NotMovable, type Refusal, refusals } from "./refusals.ts"
-import { type Place, type Reply, Resident } from "./Resident.ts"
+import { Questions } from "./Questions.ts"
+import { NotMovable, refusals } from "./refusals.ts"
+import { Requests } from "./Requests.ts"
+import { Resident } from "./Resident.ts"
 import { Ways } from "./Ways.ts"
-import { type Entry, type Kind, type Parcel, parcels, type Way, type Word, words } from "./words.ts"
+import { type Entry, type Parcel, parcels, type Way, type Word, words } from "./words.ts"
 
 export interface Options {
   readonly retryMillis: number
   readonly timeoutMillis: number
   readonly graceMillis: number
 }
-
-const mostHops = 16
 
 /** By the services that they are to others. */
 export const agents = new WeakMap<object, Agent>()
@@ -48,11 +46,8 @@ export class Agent {
   private readonly transmit: (to: NodeId.NodeId, packet: Packet) => void
   private readonly timers: Timers
   private readonly timeouts = new Map<string, () => void>()
-  private lastNumber = 0
-  /** Questions of this node that went along with an actor, or on to it. */
-  private readonly asked = new Map<number, { readonly question: Question; readonly resident: Resident }>()
-  private readonly numbers = new WeakMap<Question, number>()
-  private readonly requests = new Map<number, { readonly to: NodeId.NodeId; readonly reply: Reply }>()
+  readonly questions = new Questions(this)
+  readonly requests = new Requests(this)
   /** When a connection broke last: then something may never come. */
   private brokenAtMillis = -Infinity
   private isClosed = false
@@ -149,13 +144,13 @@ export class Agent {
       case "Commit":
         return Arriving.onCommit(this, this.residents.get(word.id), from, word)
       case "Answer":
-        return this.onAnswer(word)
+        return this.questions.onAnswer(word)
       case "Request":
-        return this.onRequest(word)
+        return this.requests.onRequest(word)
       case "Done":
-        return this.settle(word.number, { node: word.node, target: word.target })
+        return this.requests.settle(word.number, { node: word.node, target: word.target })
       case "Failed":
-        return this.settle(word.number, Codec.decode(refusals, word.refusal))
+        return this.requests.settle(word.number, Codec.decode(refusals, word.refusal))
       default: {
         const resident = this.residents.get(word.id)
         if (resident !== undefined) return this.onWordOf(from, word, resident)
@@ -213,11 +208,7 @@ export class Agent {
 
   private onBreak(node: NodeId.NodeId, cause: BreakCause): void {
     this.brokenAtMillis = this.system.monotonicMillis()
-    for (const [number, { to }] of [...this.requests]) {
-      if (to !== node) continue
-      const reason = "the connection to the node that was asked has broken. It may have moved"
-      this.settle(number, new MigrationFailed({ actor: "it", to, reason }))
-    }
+    this.requests.onBreak(node)
     for (const resident of [...this.residents.values()]) {
       const { phase } = resident
       resident.told.delete(node)
@@ -335,13 +326,13 @@ export class Agent {
       const message = messageIn(this.remote, messages, entry)
       this.tell(
         cell,
-        rawOf(entry, message, cell, () => undefined, this.answering({ behavior: { messages } }))
+        rawOf(entry, message, cell, () => undefined, this.questions.answering(messages))
       )
     } catch (error) {
       this.system.deadLetters.add(cell, undefined, "not understood")
       if (entry._tag !== "Question") return
       const failure = new Misunderstood({ actor: cell.path, reason: String(error) })
-      this.sayAnswer(entry.node, entry.number, { kind: "Refusal", body: { codec: answerRefusals, message: failure } })
+      this.questions.answering(messages)(entry.node, entry.number, "", Exit.fail(failure))
     }
   }
 
@@ -371,135 +362,9 @@ export class Agent {
     this.say(to, { _tag: "Alive", id, epoch, target: this.addressOf(cell!) })
   }
 
-  private addressOf(cell: Cell): Target {
+  addressOf(cell: Cell): Target {
     const { life, path, serial } = this.remote.export(cell)
     return { life, path, serial }
-  }
-
-  // ----------------------------------------------------------------------------------------------------------- questions
-
-  /** Who asks, as other nodes name it. */
-  name(question: Question, resident: Resident): { readonly node: string; readonly number: number } {
-    if (question instanceof Asked) return { node: question.node, number: question.number }
-    let number = this.numbers.get(question)
-    if (number === undefined) {
-      number = ++this.lastNumber
-      this.numbers.set(question, number)
-      this.asked.set(number, { question, resident })
-      const { onOver } = question
-      question.onOver = () => {
-        this.asked.delete(number!)
-        onOver?.()
-      }
-    }
-    return { node: this.node, number }
-  }
-
-  /** How questions of other nodes are answered. */
-  answering({ behavior: { messages } }: { readonly behavior: Pick<Movable["behavior"], "messages"> }): Answering {
-    return (node, number, tag, exit) => {
-      if (node === this.node) return this.asked.get(number)?.question.end(exit)
-      const answer = answerOf(messages, tag, exit)
-      if (answer !== undefined) this.sayAnswer(node, number, answer)
-    }
-  }
-
-  private sayAnswer(node: string, number: number, { body, kind }: NonNullable<ReturnType<typeof answerOf>>): void {
-    const bytes = "codec" in body ? Codec.encode(body.codec, body.message) : body.bytes
-    this.say(node, { _tag: "Answer", number, kind, bytes })
-  }
-
-  private onAnswer({ bytes, kind, number }: Extract<Word, { readonly _tag: "Answer" }>): void {
-    const asked = this.asked.get(number)
-    if (asked === undefined) return
-    const { question, resident } = asked
-    const { messages } = resident.movable.behavior
-    try {
-      const codecs = answersOf(messages, question.message._tag)
-      if (kind === "Reply") question.end(Exit.succeed(read(this.remote, codecs.reply, { bytes })))
-      else question.end(Exit.fail(read(this.remote, kind === "Failure" ? codecs.failure : answerRefusals, { bytes })))
-    } catch (error) {
-      const reason = `its answer: ${String(error)}`
-      question.end(Exit.fail(new Misunderstood({ actor: question.actor.path, reason })))
-    }
-  }
-
-  /** It is no more, and answers none of them. */
-  answerAll(resident: Resident, reason: Reason): void {
-    for (const { question, resident: of } of [...this.asked.values()]) {
-      if (of !== resident) continue
-      const actor = question.actor.path
-      const isLost = reason._tag === "Unreachable"
-      question.end(Exit.fail(isLost ? new Unreachable({ actor, node: reason.node }) : new ActorStopped({ actor })))
-    }
-  }
-
-  // ------------------------------------------------------------------------------------------------------------ requests
-
-  /** Has an actor move that is here, or elsewhere. */
-  move(ref: ActorRef<any>, to: NodeId.NodeId, kind: Kind): Effect.Effect<ActorRef<any>, Refusal> {
-    return Effect.callback((resume) => {
-      const number = ++this.lastNumber
-      const resident = this.byCell.get(ref as Cell)
-      const { messages } = resident?.movable.behavior ?? (ref as RemoteRef)
-      const timer = `request ${number}`
-      const reply: Reply = (moved) => {
-        this.requests.delete(number)
-        this.never(timer)
-        if ("_tag" in moved) resume(Effect.fail(moved))
-        else resume(Effect.succeed(this.remote.refer(messages, moved.node, moved.target)))
-      }
-      if (messages === undefined) {
-        return reply(new NotMovable({ actor: ref.path, reason: "it is none of those that `Migration.spawn` made" }))
-      }
-      this.requests.set(number, { to: resident?.place ?? (ref as RemoteRef).node, reply })
-      this.after(timer, 2 * this.options.timeoutMillis, () => {
-        const reason = "nobody has answered. It may yet move"
-        reply(new MigrationFailed({ actor: ref.path, to, reason }))
-      })
-      const request = { _tag: "Request", node: this.node, number, to, kind, hops: 0 } as const
-      if (resident !== undefined) return this.request(resident, { ...request, actor: resident.id })
-      const { node, target } = ref as RemoteRef
-      this.request(undefined, { ...request, actor: target }, node)
-    })
-  }
-
-  private onRequest(request: Extract<Word, { readonly _tag: "Request" }>): void {
-    const { actor } = request
-    if (typeof actor === "string") return this.request(this.residents.get(actor), request)
-    const cell = this.remote.find(actor)
-    const resident = cell && this.byCell.get(cell)
-    this.request(resident, resident === undefined ? request : { ...request, actor: resident.id })
-  }
-
-  private request(
-    resident: Resident | undefined,
-    request: Extract<Word, { readonly _tag: "Request" }>,
-    at?: NodeId.NodeId
-  ): void {
-    const { hops, kind, node, number, to } = request
-    const reply: Reply = (moved) => {
-      if (node === this.node) this.settle(number, moved)
-      else if ("_tag" in moved) this.say(node, { _tag: "Failed", number, refusal: Codec.encode(refusals, moved) })
-      else this.say(node, { _tag: "Done", number, ...moved })
-    }
-    const next = at ?? (resident?.phase._tag === "Away" ? resident.place : undefined)
-    const actor = resident?.cell?.path ?? resident?.id ?? "it"
-    if (next !== undefined) {
-      if (hops >= mostHops) return reply(new MigrationFailed({ actor, to, reason: "nobody knows where it is" }))
-      if (this.say(next, { ...request, hops: hops + 1 }) !== undefined) return
-      return reply(new MigrationFailed({ actor, to, reason: `node "${next}" is down` }))
-    }
-    if (resident === undefined) {
-      const reason = "there is none at that address, or none that `Migration.spawn` made"
-      return reply(new NotMovable({ actor, reason }))
-    }
-    if (resident.phase._tag !== "Live" || to !== this.node) return Leaving.start(this, resident, to, kind, reply)
-    reply({ node: this.node, target: this.addressOf(resident.cell!) })
-  }
-
-  private settle(number: number, moved: Place | Refusal): void {
-    this.requests.get(number)?.reply(moved)
   }
 
   // ----------------------------------------------------------------------------------------------------------------- end

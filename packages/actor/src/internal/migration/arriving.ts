@@ -40,7 +40,7 @@ const take = (agent: Agent, { behavior, image, kind, places, ways }: Offer): Arr
   const lacks = missing(movable, agent.context)
   if (lacks.length > 0) return new MissingBindings({ behavior, node, missing: lacks })
   try {
-    const answer = agent.answering(movable)
+    const answer = agent.questions.answering(movable.behavior.messages)
     return { ...arrivalOf(agent.remote, movable, kind, image, agent.context, answer), places, ways }
   } catch (error) {
     return new ImageMismatch({ behavior, node, reason: String(error) })
@@ -108,7 +108,7 @@ const comeAlive = (
   resident.ways = agent.waysOf(resident, ways)
   const cell = body(agent, resident, arrival)
   if (!isCommitted) startOver(agent, resident)
-  const answer = agent.answering(resident.movable)
+  const answer = agent.questions.answering(resident.movable.behavior.messages)
   const ticks = cell.rare?.ticks
   for (const entry of entries) {
     const message = messageIn(agent.remote, resident.movable.behavior.messages, entry)

@@ -37,7 +37,7 @@ export const become = (agent: Agent, resident: Resident, epoch: number, place: N
 export const entry = (agent: Agent, resident: Resident, message: unknown): ReadonlyArray<Entry> => {
   try {
     const codec = messageOf(resident.movable.behavior.messages)
-    const made = entryOf(agent.system, codec, message, (question) => agent.name(question, resident))
+    const made = entryOf(agent.system, codec, message, (question) => agent.questions.name(question, resident))
     return made === undefined ? [] : [made]
   } catch (error) {
     const cell = resident.cell!
@@ -200,7 +200,7 @@ export const finish = (agent: Agent, resident: Resident, reason: Reason): void =
   if (phase._tag === "Lost" || phase._tag === "Arriving") {
     for (const message of phase.tells) lost(agent, resident, message, "stopped")
   }
-  agent.answerAll(resident, reason)
+  agent.questions.endAll(resident, reason)
   if (cell !== undefined) Moving.end(cell, reason)
 }
 

@@ -106,7 +106,7 @@ const timedOut = (agent: Agent, resident: Resident, phase: Leaving, said: Said):
 const entriesOf = (agent: Agent, resident: Resident, messages: ReadonlyArray<unknown>): ReadonlyArray<Entry> => {
   const codec = messageOf(resident.movable.behavior.messages)
   return messages.flatMap((message) => {
-    const entry = entryOf(agent.system, codec, message, (question) => agent.name(question, resident))
+    const entry = entryOf(agent.system, codec, message, (question) => agent.questions.name(question, resident))
     return entry === undefined ? [] : [entry]
   })
 }
