@@ -5,7 +5,7 @@
  * A checkpoint is coordinated: it is taken at a moment in which none of its members is at a message, so that it holds no
  * message that was never sent, and none is lost: what is under way between members waits in mailboxes, and is saved with
  * them (Chandy and Lamport, "Distributed snapshots", 1985, §2; blocking coordination as in Elnozahy, Alvisi, Wang and
- * Johnson, "A survey of rollback-recovery protocols in message-passing systems", 2002, §2.6). Members are of one process,
+ * Johnson, "A survey of rollback-recovery protocols in message-passing systems", 2002, §3.2). Members are of one process,
  * where that moment costs no messages and, states being read-only, no copy: they go on while it is written.
  *
  * What was done since the last checkpoint is lost with it. What must not be belongs into an event-sourced actor, whose log
@@ -82,6 +82,7 @@ export class Checkpoint extends Context.Service<
     /**
      * An actor that is saved with the others, and resumes where it was: its `init` runs, then it has the state, the
      * messages that waited, what it had put aside, and its timers. One that fails and starts again takes all members back.
+     * Children, watches and links are not saved: they are what `init` makes.
      */
     readonly spawn: <D extends Definition, State>(
       behavior: Behavior<D>,

@@ -16,8 +16,8 @@
  * What a sender had not heard of is lost with its node. A durable one has it on disk, and goes on from there.
  *
  * That the one who acts on a message must be the one who acknowledges it, and who leaves out what it had before, is the
- * end-to-end argument (Saltzer, Reed and Clark, "End-to-end arguments in system design", 1984, §2); numbers, windows and
- * lives are those of TCP (RFC 9293, §3.3 to 3.8).
+ * end-to-end argument (Saltzer, Reed and Clark, "End-to-end arguments in system design", 1984); numbers, windows and
+ * lives are those of TCP (RFC 9293).
  *
  * Only messages that are told can be sent so. A question has its own acknowledgement: who hears no answer asks again.
  *

@@ -85,16 +85,19 @@ const reopen = (storage: Storage["Service"], slot: Slot): Effect.Effect<void, St
 
 /** The checkpoint in it, nothing, or why that is not whole. */
 const read = (slot: Slot): Effect.Effect<Saved | string | undefined, StorageError> =>
-  Effect.map(Effect.suspend(() => Stream.runCollect(slot.log!.read(slot.log!.first))), (records) => {
-    if (records.length === 0) return undefined
-    try {
-      const saved = whole(records)
-      slot.number = saved.number
-      return saved
-    } catch (error) {
-      return `it is not whole: ${String(error)}`
+  Effect.map(
+    Effect.suspend(() => Stream.runCollect(slot.log!.read(slot.log!.first))),
+    (records) => {
+      if (records.length === 0) return undefined
+      try {
+        const saved = whole(records)
+        slot.number = saved.number
+        return saved
+      } catch (error) {
+        return `it is not whole: ${String(error)}`
+      }
     }
-  })
+  )
 
 const whole = (records: ReadonlyArray<Uint8Array>): Saved => {
   const end = decodeEnd(text.decode(records.at(-1)))

@@ -7,7 +7,7 @@
  * which may make orphans of its own messages, and so on to the first states: the domino effect.
  *
  * B. Randell, "System structure for software fault tolerance" (1975); E. N. Elnozahy, L. Alvisi, Y.-M. Wang and D. B. Johnson,
- * "A survey of rollback-recovery protocols in message-passing systems" (2002), §2.5 and 3.2.
+ * "A survey of rollback-recovery protocols in message-passing systems" (2002), §3.1.
  */
 
 /** Of each process that a checkpoint depends on, the latest interval. */
