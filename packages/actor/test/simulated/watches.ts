@@ -29,6 +29,7 @@ const Watcher = Messages.make("watcher", {
 interface Watch {
   /** By whom: who has crashed is told nothing. */
   readonly by: string
+  readonly isByPath: boolean
   readonly isUp: () => boolean
   readonly name: string
   readonly node: string
@@ -138,7 +139,8 @@ export const run = async (
           for (const [at, each] of both.entries()) {
             const isUp = () => alive.get(node) === number
             // Which life is there by now is not known of a path.
-            const watch = { by: `${life}#${count}${at === 1 ? " by path" : ""}`, isUp, name, node: to, ref: each }
+            const by = `${life}#${count}${at === 1 ? " by path" : ""}`
+            const watch = { by, isByPath: at === 1, isUp, name, node: to, ref: each }
             watching.tell({ _tag: "Watch", watch: { ...watch, suspected, begun: false, told: [] } })
           }
           const victim = refs[yield* Random.nextIntBetween(0, refs.length - 1)]!
@@ -164,8 +166,13 @@ export const run = async (
       ]
     }
   )
+  /** Where a node had crashed before it heard of the watch, whoever is at that path by then is watched. */
+  const hasHeir = ({ isByPath, name, node }: Watch): boolean => {
+    const heir = `${node}/${alive.get(node)}/${name.split("/")[2]}`
+    return isByPath && born.get(`${node}/${alive.get(node)}`)?.has(heir) === true && !ended.has(heir)
+  }
   for (const watch of watches) {
-    if (!watch.isUp() || watch.told.length > 0 || !ended.has(watch.name)) continue
+    if (!watch.isUp() || watch.told.length > 0 || !ended.has(watch.name) || hasHeir(watch)) continue
     violations.add(`${watch.by} was never told of the end of ${watch.name}`)
   }
   return {

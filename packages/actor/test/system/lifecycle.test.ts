@@ -63,7 +63,7 @@ describe("an actor that", () => {
       Effect.gen(function* () {
         const { expectTerminated } = yield* TestKit.probe(M)
         const hasty = Behavior.make(M, {
-          init: (self): number => {
+          init: (self: Self): number => {
             self.stop()
             throw new Error("ill")
           },
@@ -146,7 +146,7 @@ describe("an actor that", () => {
         })
         const parent = Behavior.make(M, {
           children: "all-for-one",
-          init: (self): number => {
+          init: (self: Self): number => {
             self.spawn(slow)
             self.spawn(calm, { name: "calm" })
             return 0
