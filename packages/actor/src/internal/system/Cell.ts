@@ -3,15 +3,8 @@
  *
  * It is one object, which is what others hold of it and what its handlers are given. What few actors need is in `Rare`.
  */
-import { Cause, Duration, Effect, Exit, type Fiber } from "effect"
-import {
-  type ActorRef,
-  ActorStopped,
-  type AskOptions,
-  MailboxFull,
-  Misunderstood,
-  type Reason
-} from "../../ActorRef.ts"
+import { type Cause, type Duration, Effect, Exit, type Fiber } from "effect"
+import { type ActorRef, ActorStopped, type AskOptions, MailboxFull, type Reason } from "../../ActorRef.ts"
 import * as Effects from "./Effects.ts"
 import * as Facilities from "./Facilities.ts"
 import * as Failing from "./Failing.ts"
@@ -21,17 +14,18 @@ import * as Moving from "./Moving.ts"
 import { Rare } from "./Rare.ts"
 import type { Answer, Behavior, Later, SpawnOptions, Table } from "../../Behavior.ts"
 import type { Definition } from "../../Messages.ts"
-import { awaited, Envelope, Fault, Mark, Question, Terminated, Tick } from "./envelopes.ts"
-import { Fifo, Heap, type Mailbox } from "./Mailbox.ts"
+import { awaited, Envelope, Fault, patienceOf, Question } from "./envelopes.ts"
+import type { Mailbox } from "./Mailbox.ts"
 import { named } from "./options.ts"
 import type { System } from "./System.ts"
+import * as Turns from "./Turns.ts"
 
 export type Message = { readonly _tag: string }
 
 /**
  * `idle`: it waits for messages. `ready`: it stands in the queue. `running`: a handler runs. `busy`: an Effect does.
- * `starting`: its `init` runs. `restarting`: what
- * is left of it ends first. `stopping`: its children do. `frozen`: it is about to move. `moved`: it is elsewhere.
+ * `starting`: its `init` runs. `restarting`: what is left of it ends first. `stopping`: its children do. `frozen`: it is about
+ * to move. `moved`: it is elsewhere.
  */
 type Status =
   | "idle"
@@ -44,8 +38,6 @@ type Status =
   | "stopped"
   | "frozen"
   | "moved"
-
-const askMillis = 5_000
 
 export class Cell implements ActorRef<any> {
   readonly system: System
@@ -139,7 +131,7 @@ export class Cell implements ActorRef<any> {
       return Effect.fail(full)
     }
     if (question.exit !== undefined) return question.exit
-    const millis = options?.timeout === undefined ? askMillis : Duration.toMillis(options.timeout)
+    const millis = patienceOf(options)
     if (millis < Infinity) this.system.patience(millis).add(question)
     return awaited(question)
   }
@@ -168,26 +160,7 @@ export class Cell implements ActorRef<any> {
 
   /** Its mailbox, which it has from the first message on. */
   get box(): Mailbox {
-    return (this.mailbox ??= this.makeMailbox())
-  }
-
-  private makeMailbox(): Mailbox {
-    const { priority } = this.behavior.mailbox ?? {}
-    if (priority === undefined) return new Fifo()
-    // What is no message of the actor's own comes first.
-    return new Heap((message) => {
-      if (message instanceof Envelope && !(message instanceof Question)) {
-        return message instanceof Mark ? Infinity : -Infinity
-      }
-      try {
-        const rank = priority((message instanceof Question ? message.message : message) as never)
-        if (!Number.isNaN(rank)) return rank
-      } catch (defect) {
-        // A fault of this actor, not of who tells it something.
-        this.fault(Cause.die(defect))
-      }
-      return Infinity
-    })
+    return (this.mailbox ??= Turns.mailboxOf(this))
   }
 
   /** Whether there is room for one more. */
@@ -228,22 +201,11 @@ export class Cell implements ActorRef<any> {
     // It may have stopped, or started again, since it was put into the queue.
     if (this.status !== "ready") return 1
     this.status = "running"
-    const taken = this.behavior.kind === "plain" ? this.runPlain(limit) : Effects.run(this, limit)
+    const taken = this.behavior.kind === "plain" ? Turns.run(this, limit) : Effects.run(this, limit)
     this.system.counters.processed += taken
     const { rare } = this
     if (rare !== undefined) this.afterTurn(rare)
     if (this.status === "running") this.goOn()
-    return taken
-  }
-
-  private runPlain(limit: number): number {
-    const mailbox = this.mailbox!
-    let taken = 0
-    while (taken < limit && mailbox.size > 0 && this.status === "running") {
-      taken++
-      this.step(mailbox.shift())
-      if (this.ending !== undefined && this.status === "running") Living.terminate(this, this.ending)
-    }
     return taken
   }
 
@@ -259,60 +221,6 @@ export class Cell implements ActorRef<any> {
     if (rare.receive !== undefined) rare.receive.sinceMillis = this.system.monotonicMillis()
     let free = this.behavior.capacity - (this.mailbox?.size ?? 0)
     while (rare.room.length > 0 && free-- > 0) rare.room.shift()!()
-  }
-
-  /** The message of what was in the mailbox, if it is still worth something. */
-  open(taken: unknown): Message | undefined {
-    this.question = undefined
-    if (!(taken instanceof Envelope)) return taken as Message
-    if (taken instanceof Question) {
-      if (taken.isOver) return undefined
-      this.question = taken
-      return taken.message
-    }
-    if (taken instanceof Tick) return Facilities.opened(this, taken)
-    if (taken instanceof Terminated) {
-      if (this.rare?.watched.get(taken.actor)?.told !== taken.told) return undefined
-      this.rare.watched.delete(taken.actor)
-      return taken.told(taken.reason) as Message
-    }
-    if (taken instanceof Fault) throw taken
-    if (taken instanceof Mark) {
-      taken.reached()
-      return undefined
-    }
-    this.ending = Living.stopped
-    return undefined
-  }
-
-  private step(taken: unknown): void {
-    this.current = taken
-    let message: Message | undefined
-    try {
-      message = this.open(taken)
-      if (message === undefined) return
-      const entry = this.table[message._tag]
-      if (entry === undefined) return this.notUnderstood(message)
-      const result = entry.handle(this.state, message, this)
-      if (entry.isAsk) this.answer(result)
-      else this.state = result
-    } catch (defect) {
-      this.fail(defect instanceof Fault ? defect.cause : Cause.die(defect))
-    }
-  }
-
-  notUnderstood(message: Message): void {
-    const { question } = this
-    this.system.deadLetters.add(this, message, "not understood")
-    question?.end(Exit.fail(new Misunderstood({ actor: this.path, reason: `it has no handler for ${message._tag}` })))
-  }
-
-  answer(result: any): void {
-    this.state = result.state
-    const { question } = this
-    if (question === undefined) return
-    if ("reply" in result) question.end(Exit.succeed(result.reply))
-    else if ("failure" in result) question.end(Exit.fail(result.failure))
   }
 
   runFork<A>(effect: Effect.Effect<A, unknown, any>): Fiber.Fiber<A, unknown> {

@@ -6,20 +6,21 @@ import * as Failing from "./Failing.ts"
 import { HandlerTimeout } from "./failures.ts"
 import * as Living from "./Living.ts"
 import type { Mailbox } from "./Mailbox.ts"
+import * as Turns from "./Turns.ts"
 
 /** The next message's handler, as an Effect. */
 export const take = (cell: Cell, mailbox: Mailbox): boolean => {
   while (mailbox.size > 0 && cell.ending === undefined) {
     cell.current = mailbox.shift()
     try {
-      const message = cell.open(cell.current)
+      const message = Turns.open(cell, cell.current)
       if (message === undefined) {
         if (cell.ending !== undefined && drain(cell)) return true
         continue
       }
       const entry = cell.table[message._tag]
       if (entry === undefined) {
-        cell.notUnderstood(message)
+        Turns.notUnderstood(cell, message)
         continue
       }
       const effect: Effect.Effect<any, any> = entry.handle(cell.state, message, cell)
@@ -57,7 +58,7 @@ const drain = (cell: Cell): boolean => {
 }
 
 const settle = (cell: Cell, result: any): void => {
-  if (cell.isAsked) cell.answer(result)
+  if (cell.isAsked) Turns.answer(cell, result)
   else cell.state = result
 }
 

@@ -1,6 +1,6 @@
 /** The part of a system that other nodes' systems speak with. */
 import { Codec, type LinkEvent, type NodeId, type Send } from "@troupe/transport"
-import { Cause, Duration, Effect, Exit, Option, Schema } from "effect"
+import { Cause, Effect, Exit, Option, Schema } from "effect"
 import {
   type ActorRef,
   ActorStopped,
@@ -15,7 +15,7 @@ import {
 import { type Ask, isAsk, type Messages } from "../../Messages.ts"
 import type { Cell } from "./Cell.ts"
 import { answersOf, messageOf } from "./codecs.ts"
-import { awaited, Question } from "./envelopes.ts"
+import { awaited, patienceOf, Question } from "./envelopes.ts"
 import { lifeOf, Order, type Packet, packets } from "./packets.ts"
 import { Open, RemoteQuestion } from "./Open.ts"
 import { RemoteRef } from "./RemoteRef.ts"
@@ -168,7 +168,7 @@ export class Remote {
     trace?: Trace
   ): Effect.Effect<any, any> {
     return Effect.suspend(() => {
-      const millis = options?.timeout === undefined ? 5_000 : Duration.toMillis(options.timeout)
+      const millis = patienceOf(options)
       if (this.asked.size >= this.limit) return Effect.fail(new MailboxFull({ actor: ref.path, capacity: this.limit }))
       const question = new RemoteQuestion(message, ref, this.asked)
       const { id } = question

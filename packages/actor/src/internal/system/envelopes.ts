@@ -1,6 +1,6 @@
 /** What stands in a mailbox besides messages. */
-import { type Cause, Effect, Exit } from "effect"
-import { type Reason, AskTimeout } from "../../ActorRef.ts"
+import { type Cause, Duration, Effect, Exit } from "effect"
+import { type AskOptions, AskTimeout, type Reason } from "../../ActorRef.ts"
 
 export abstract class Envelope {}
 
@@ -174,6 +174,10 @@ export class Patience {
 }
 
 const awake = (): void => {}
+
+/** For how many milliseconds who asks waits. */
+export const patienceOf = (options: AskOptions | undefined): number =>
+  options?.timeout === undefined ? 5_000 : Duration.toMillis(options.timeout)
 
 /** Waits for the answer of a question that is under way. */
 export const awaited = (question: Question): Effect.Effect<any, any> =>
