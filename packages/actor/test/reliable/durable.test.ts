@@ -1,11 +1,11 @@
 /** Senders whose messages survive their process, and all kinds of delivery in simulated worlds. */
 import { describe, expect, it } from "@effect/vitest"
-import { ActorSystem, Messages, Reliable } from "@troupe/actor"
+import { ActorSystem, Behavior, Messages, Reliable } from "@troupe/actor"
 import { MemoryStorage, type Storage } from "@troupe/storage"
 import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
 import { Effect, Layer, Schema, Scope } from "effect"
 import { settled } from "../system/accounts.ts"
-import { job, Jobs, later, nodes, receiverAt, upTo, worker } from "./support.ts"
+import { job, Jobs, lasting, later, nodes, receiverAt, senderAt, upTo, worker } from "./support.ts"
 import { doublesOf, faults, run, type Subject } from "./worlds.ts"
 
 /** A life of the process, with the disk of the lives before; nothing of it is ended. */
@@ -68,6 +68,32 @@ describe("a durable sender", () => {
       const second = yield* durableLife(disk.layer)
       const Other = Messages.make("jobs", { Do: Messages.tell({ job: Schema.String }) })
       expect(yield* Effect.flip(second.make(Other))).toMatchObject({ _tag: "Corrupt", at: "message 1" })
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("an event-sourced actor behind a receiver", () => {
+  it.effect("knows from its snapshot what it took, and from whom", () =>
+    Effect.gen(function* () {
+      const store = MemoryStorage.make()
+      const storage = yield* Layer.build(MemoryStorage.layer(store))
+      const { one, two } = yield* nodes
+      const behavior = yield* Effect.provideContext(Behavior.provide(lasting()), storage)
+      const actor = yield* two.spawn(behavior)
+      yield* receiverAt(two, actor)
+      const sender = yield* senderAt(one)
+      for (const number of upTo(500)) sender.tell(job(number))
+      yield* settled
+      yield* sender.acknowledged
+      expect(store.logs.get("jobs")!.first).toBeGreaterThan(0)
+      yield* two.stop(actor)
+      yield* settled
+      sender.tell(job(501))
+      const again = yield* two.spawn(behavior)
+      yield* receiverAt(two, again)
+      for (let times = 0; times < 5; times++) yield* later(2_000)
+      yield* sender.acknowledged
+      expect(yield* again.ask({ _tag: "Done" })).toEqual(upTo(501))
     }).pipe(Effect.scoped)
   )
 })
