@@ -62,7 +62,8 @@ describe("a node", () => {
     Effect.gen(function* () {
       const refused = (changed: Partial<Config.Node>) => {
         const node = { ...own, ...changed }
-        return Effect.flip(Layer.build(Layer.fresh(Node.layer({ chat: "test", nodes: [node] }, node))))
+        const layer = Layer.fresh(Node.layer({ chat: "test", nodes: [node] }, node))
+        return Effect.orDie(Effect.flip(Layer.build(layer)))
       }
       const { data, peer } = own
       const [free, disk] = [`127.0.0.1:${yield* freePort}`, yield* directory]
