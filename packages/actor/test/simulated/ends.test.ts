@@ -11,7 +11,7 @@ const M = Messages.make("m", {
 })
 
 const silent = Behavior.effect(M, {
-  init: (self) => {
+  init: (self): Effect.Effect<number, never, Scope.Scope> => {
     self.setInterval("often", "1 hour", { _tag: "Told" })
     self.setReceiveTimeout("1 hour", { _tag: "Told" })
     return Effect.acquireRelease(Effect.succeed(0), () => Effect.sleep("10 millis"))
