@@ -396,6 +396,28 @@ describe("what cannot move goes on where it is", () => {
     )
   })
 
+  it.live("while a node may hold it that has not answered: if this one died, it would live there", () =>
+    world(
+      (at) =>
+        Effect.gen(function* () {
+          const { on, simulator } = at
+          const ref = yield* on("n1", spawn(keeper))
+          for (const to of ["n2", "n1"]) yield* on("n1", move(ref, { to, kind: "strong" }))
+          yield* Effect.sleep("100 millis")
+          const heal = [yield* simulator.cut(["n2"], ["n1"])]
+          const moving = yield* Effect.forkChild(Effect.flip(on("n1", move(ref, { to: "n2", kind: "strong" }))))
+          yield* Effect.sleep("100 millis")
+          heal.push(yield* simulator.cut(["n1"], ["n2"]))
+          expect((yield* Fiber.join(moving)).message).toContain("that node has not answered")
+          expect((yield* refused(at, ref, "n3")).message).toContain("n2 may hold a copy of it")
+          for (const each of heal) yield* each
+          const moved = yield* on("n1", move(ref, { to: "n3", kind: "strong" }))
+          expect(yield* moved.ask({ _tag: "Sum" })).toBe(1)
+        }),
+      { migration: { timeout: "1 second", retry: "50 millis" } }
+    )
+  )
+
   it.live("asked for twice at once, it moves once", () =>
     world((at) =>
       Effect.gen(function* () {
