@@ -20,7 +20,11 @@
  * until they hear of each other; then the one that has moved more often goes on, and what the other one did since is lost.
  * Where nothing is said of a node that is dead or cut off, an actor that was given up to it stands still until something is.
  *
- * An actor with children or links cannot move; one that watches others only weakly.
+ * An actor that lives at a node that dies is gone with it, as any other; one that has just ended may live again where it was
+ * offered to, if its node dies before that is said there.
+ *
+ * An actor with children or links cannot move; one that watches others only weakly. What a handler promised by `self.defer` is
+ * still answered from where it was promised.
  *
  * @example
  * import { ActorSystem, Behavior, Messages, Migration } from "@troupe/actor"
