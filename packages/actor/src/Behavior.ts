@@ -94,26 +94,34 @@ export type Answered<State, Reply, Failure> =
 
 // ------------------------------------------------------------------------------------------------------------ behaviours
 
+/** Of each message a function: only so is the state inferred from an `init` that takes `self`. */
 export type Handlers<D extends Definition, State> = {
-  readonly [Tag in keyof D]: D[Tag] extends Ask
-    ? (
-        state: State,
-        message: MessageOf<D, Tag>,
-        self: Asked<D, ReplyOf<D, Tag>, FailureOf<D, Tag>>
-      ) => Answered<State, ReplyOf<D, Tag>, FailureOf<D, Tag>>
-    : (state: State, message: MessageOf<D, Tag>, self: Self<D>) => State
+  readonly [Tag in keyof D]: (
+    state: State,
+    message: MessageOf<D, Tag>,
+    self: SelfOf<D, Tag>
+  ) => OutcomeOf<D, Tag, State>
 }
 
 /** A question's typed failure is its answer; any other failure is the actor's. */
 export type EffectHandlers<D extends Definition, State, R> = {
-  readonly [Tag in keyof D]: D[Tag] extends Ask
-    ? (
-        state: State,
-        message: MessageOf<D, Tag>,
-        self: Asked<D, ReplyOf<D, Tag>, FailureOf<D, Tag>>
-      ) => Effect.Effect<Answered<State, ReplyOf<D, Tag>, FailureOf<D, Tag>>, FailureOf<D, Tag>, R>
-    : (state: State, message: MessageOf<D, Tag>, self: Self<D>) => Effect.Effect<State, unknown, R>
+  readonly [Tag in keyof D]: (
+    state: State,
+    message: MessageOf<D, Tag>,
+    self: SelfOf<D, Tag>
+  ) => Effect.Effect<OutcomeOf<D, Tag, State>, D[Tag] extends Ask ? FailureOf<D, Tag> : unknown, R>
 }
+
+type SelfOf<D extends Definition, Tag extends keyof D> = D[Tag] extends Ask
+  ? Asked<D, ReplyOf<D, Tag>, FailureOf<D, Tag>>
+  : Self<D>
+
+/** Without a state a handler returns nothing. */
+type OutcomeOf<D extends Definition, Tag extends keyof D, State> = D[Tag] extends Ask
+  ? Answered<State, ReplyOf<D, Tag>, FailureOf<D, Tag>>
+  : [State] extends [undefined]
+    ? State | void
+    : State
 
 /** What handlers need from the environment, all together. */
 type NeedsOf<H> = {
@@ -208,11 +216,11 @@ export const make = <D extends Definition, State>(
  * Handlers that are Effects: one at a time, the next message waits until they are done. `init` has a scope that ends with the
  * actor, or when it starts again.
  */
-export const effect = <D extends Definition, State, H extends EffectHandlers<D, State, any>, R = never>(
+export const effect = <D extends Definition, State, H, R = never>(
   messages: Messages<D>,
   given: {
     readonly init: (self: Self<D>) => Effect.Effect<State, unknown, R>
-    readonly on: H
+    readonly on: H & EffectHandlers<D, NoInfer<State>, any>
     /** A handler that takes longer has failed. Default: none has. */
     readonly handlerTimeout?: Duration.Input
     readonly onStop?: (state: NoInfer<State>) => void
