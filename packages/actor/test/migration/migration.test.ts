@@ -1,6 +1,6 @@
 /** What moves with an actor, and what becomes of who tells, asks and watches it. */
 import { describe, expect, it } from "@effect/vitest"
-import { type ActorRef, ActorSystem, Behavior, Messages, Migration, Supervision } from "@troupe/actor"
+import { type ActorRef, ActorSystem, Behavior, Messages, Migration, Server, Supervision } from "@troupe/actor"
 import { Context, Effect, Fiber, Layer, Schema } from "effect"
 import { inWorld, keeper, Keeper, keeping, Kept, type World, type WorldOptions } from "./support.ts"
 
@@ -417,6 +417,23 @@ describe("what cannot move goes on where it is", () => {
       { migration: { timeout: "1 second", retry: "50 millis" } }
     )
   )
+
+  it.live("a server: what it has under way cannot be taken out of it", () => {
+    const Work = Messages.make("work", { Do: Messages.ask({}, { reply: Schema.Int }) })
+    const server = Migration.movable("server", {
+      behavior: Server.make(Work, { on: { Do: () => Effect.succeed(1) }, dispatcher: Server.eventLoop() }),
+      state: Schema.Null
+    })
+    return world(({ on }) =>
+      Effect.gen(function* () {
+        const ref = yield* on("n1", spawn(server))
+        expect(yield* Effect.flip(on("n1", move(ref, { to: "n2", kind: "strong" })))).toMatchObject({
+          _tag: "NotMovable"
+        })
+        expect(yield* ref.ask({ _tag: "Do" })).toBe(1)
+      })
+    )
+  })
 
   it.live("asked for twice at once, it moves once", () =>
     world((at) =>

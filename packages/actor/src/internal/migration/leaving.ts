@@ -63,6 +63,7 @@ const obstacle = (resident: Resident, still: Moving.Still, kind: Kind): string |
   const rare = cell.rarely()
   if (cell.firstChild !== undefined) return `it has children: ${cell.children.map(({ name }) => name).join(", ")}`
   if (rare.links.size > 0 || (rare.farLinks?.size ?? 0) > 0) return "it is linked to others"
+  if (cell.behavior.drained !== undefined) return "it is a server, which has requests under way"
   if (kind === "strong" && rare.watched.size > 0) return "it watches others, which only a new start could take up again"
   return still.messages.some((message) => message instanceof Fault) ? "it is about to fail" : undefined
 }
