@@ -1,12 +1,13 @@
 /**
- * Actors here beside those of others: nact, XState and comedy in this process, and Erlang/OTP where `escript` is found.
+ * Actors here beside those of others: nact, XState and comedy, and Erlang/OTP where `escript` is found. Each has a process of
+ * its own, so that none is slowed down by what another one taught the compiler.
  *
  *     node --expose-gc --conditions=@troupe/source packages/actor/bench/peers.bench.ts [--json] [--rounds 5] [--only TEXT]
  *
  * Rates are of work that was done: where it is not what was intended, there is none. All take turns; medians of the rounds.
  * What is cheaper in a peer because it does less is said beside its figures.
  */
-import { spawnSync } from "node:child_process"
+import { fork, spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { comedy } from "./peers/comedy.ts"
@@ -15,11 +16,18 @@ import type { Peer, Work } from "./peers/Peer.ts"
 import { troupe } from "./peers/troupe.ts"
 import { xstate } from "./peers/xstate.ts"
 
-const { json, only, ...given } = parseArgs({
+const {
+  json,
+  only,
+  peer: own,
+  ...given
+} = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     rounds: { type: "string", default: "5" },
-    only: { type: "string", default: "" }
+    only: { type: "string", default: "" },
+    /** Of a process: its peer. */
+    peer: { type: "string" }
   }
 }).values
 const rounds = Number(given.rounds)
@@ -43,6 +51,8 @@ const rate = async ({ count, run }: Work): Promise<number> => {
 }
 
 const figures = async ({ ask, pingPong, release, spawn, tell }: Peer): Promise<Figures> => {
+  // While others had their turn, this process has grown cold.
+  for (const work of [tell, pingPong, ask]) await work?.run()
   const rates = { tell: await rate(tell), pingPong: await rate(pingPong), ask: ask && (await rate(ask)) }
   globalThis.gc?.()
   const before = process.memoryUsage().heapUsed
@@ -70,18 +80,52 @@ const median = (values: ReadonlyArray<number>): number => {
   return middle < 1000 ? Number(middle.toPrecision(3)) : Math.round(middle)
 }
 
-const peers = [await troupe("plain"), await troupe("Effect"), nact(), xstate(), await comedy()].filter((each) =>
-  each.name.toLowerCase().includes(only.toLowerCase())
-)
+const known: Readonly<Record<string, () => Peer | Promise<Peer>>> = {
+  "Troupe, plain handlers": () => troupe("plain"),
+  "Troupe, Effect handlers": () => troupe("Effect"),
+  nact,
+  XState: xstate,
+  comedy
+}
+
+/** Takes a round, in its process. */
+const start = async (name: string): Promise<{ readonly note: string; readonly round: () => Promise<Figures> }> => {
+  const child = fork(fileURLToPath(import.meta.url), ["--peer", name], { execArgv: process.execArgv })
+  const heard = <A>(): Promise<A> =>
+    new Promise((resolve, reject) => {
+      child.once("message", (message) => resolve(message as A))
+      child.once("exit", (code) => reject(new Error(`"${name}" has ended with ${code}`)))
+    })
+  const note = await heard<string>()
+  return {
+    note,
+    round: () => {
+      child.send("round")
+      return heard<Figures>()
+    }
+  }
+}
+
+if (own !== undefined) {
+  const peer = await known[own]!()
+  process.on("message", () => void figures(peer).then((found) => process.send!(found)))
+  process.send!(peer.note)
+  await new Promise((resolve) => process.once("disconnect", resolve))
+  process.exit()
+}
+
+const names = Object.keys(known).filter((name) => name.toLowerCase().includes(only.toLowerCase()))
+const peers = await Promise.all(names.map(async (name) => ({ name, ...(await start(name)) })))
 const found = new Map<string, Array<Figures>>()
 const note = (name: string, round: number, each: Figures): void => {
   if (round >= 0) found.set(name, [...(found.get(name) ?? []), each])
 }
-let otp = "not installed"
+let otp = only === "" ? "not installed" : "left out"
 // Interleaved, so that what else the machine does befalls all of them.
 for (let round = -1; round < rounds; round++) {
-  for (const peer of peers) note(peer.name, round, await figures(peer))
-  const beside = "erlang/otp".includes(only.toLowerCase()) ? erlang() : undefined
+  for (const peer of peers) note(peer.name, round, await peer.round())
+  if (!"erlang/otp".includes(only.toLowerCase())) continue
+  const beside = erlang()
   if (beside === undefined) continue
   otp = `Erlang/OTP ${beside.release}`
   note(otp, round, beside)

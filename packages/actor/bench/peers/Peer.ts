@@ -8,7 +8,6 @@ export interface Work {
 }
 
 export interface Peer {
-  readonly name: string
   /** What it does less, or more, than an actor here. */
   readonly note: string
   readonly tell: Work

@@ -39,7 +39,6 @@ export const comedy = async (): Promise<Peer> => {
 
   let kept: Array<any> = []
   return {
-    name: "comedy",
     note: "No bound, and no mailbox: a promise a message, questions overtake, and asynchronous handlers of one actor run at once.",
     tell: {
       count: tells,

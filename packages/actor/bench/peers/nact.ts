@@ -33,7 +33,6 @@ export const nact = (): Peer => {
 
   let kept: Array<any> = []
   return {
-    name: "nact",
     note: "No bound; who is idle handles the message inside `dispatch`. Names its actors, anonymous ones too.",
     tell: {
       count: tells,

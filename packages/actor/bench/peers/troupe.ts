@@ -75,7 +75,6 @@ export const troupe = async (kind: "plain" | "Effect"): Promise<Peer> => {
   let release = (): unknown => undefined
   const sum = counter.ask({ _tag: "Sum" })
   return {
-    name: `Troupe, ${kind} handlers`,
     note: "A bound, supervision, one message at a time; each turn is a later one.",
     tell: {
       count: tells,

@@ -24,7 +24,6 @@ export const xstate = (): Peer => {
 
   let kept: Array<AnyActorRef> = []
   return {
-    name: "XState",
     note: "Runs inside `send`: who tells waits until it is handled, and no turn is a later one. It answers no questions.",
     tell: {
       count: tells,

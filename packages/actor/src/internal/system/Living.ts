@@ -64,12 +64,26 @@ export const begin = (cell: Cell): void => {
   cell.goOn()
 }
 
+const initOf = (cell: Cell): Effect.Effect<unknown, unknown, Scope.Scope> => {
+  try {
+    return cell.behavior.init(cell as any) as Effect.Effect<unknown, unknown, Scope.Scope>
+  } catch (defect) {
+    return Effect.die(defect)
+  }
+}
+
 const beginEffect = (cell: Cell): void => {
   cell.status = "starting"
+  const init = initOf(cell)
+  // What is a value already needs no fiber, and no scope.
+  if (Exit.isExit(init) && Exit.isSuccess(init)) {
+    cell.status = "running"
+    cell.state = init.value
+    return cell.goOn()
+  }
   const rare = cell.rarely()
   const scope = Scope.makeUnsafe()
   rare.scope = scope
-  const init = Effect.suspend(() => cell.behavior.init(cell as any) as Effect.Effect<unknown, unknown, Scope.Scope>)
   launch(cell, Scope.provide(init, scope), (_, exit) => {
     cell.status = "running"
     if (Exit.isFailure(exit)) return notBegun(cell, exit.cause)
