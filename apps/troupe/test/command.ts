@@ -69,11 +69,19 @@ const taken = (stream: NodeJS.WriteStream, take: (text: string) => void): (() =>
   }
 }
 
-/** Runs with `--json`, and reads the one object that is printed. */
-export const json = async (
-  ...args: ReadonlyArray<string>
-): Promise<{ readonly code: number | null; readonly value: any }> => {
-  const { code, stderr, stdout } = await troupe(...args, "--json")
+interface Printed {
+  readonly code: number | null
+  readonly value: any
+}
+
+const read = ({ code, stderr, stdout }: Ended): Printed => {
   if (stderr !== "") throw new Error(stderr)
   return { code, value: JSON.parse(stdout) }
 }
+
+/** Runs with `--json`, and reads the one object that is printed. */
+export const json = async (...args: ReadonlyArray<string>): Promise<Printed> => read(await troupe(...args, "--json"))
+
+/** The same in a process of its own: for several that wait for long, side by side. */
+export const jsonApart = async (...args: ReadonlyArray<string>): Promise<Printed> =>
+  read(await ended(start(...args, "--json")))

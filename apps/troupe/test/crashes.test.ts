@@ -8,7 +8,7 @@ import type { Demonstration } from "../src/Demonstration.ts"
 import { Tally } from "../src/Tally.ts"
 import { simulated } from "../src/worlds/simulated.ts"
 import { names, type Run } from "../src/worlds/World.ts"
-import { json, troupe } from "./command.ts"
+import { ended, jsonApart, start } from "./command.ts"
 
 const shown = algorithms.filter(({ service }) => service === "mutex" || service === "election")
 
@@ -70,9 +70,9 @@ describe("the others do as the card says, in a simulated world", () => {
   })
 })
 
-describe("kill -9 of one of five processes", () => {
+describe.concurrent("kill -9 of one of five processes", () => {
   it("a token that is lost with its holder is made anew, where a failure detector tells", async () => {
-    const { code, value } = await json("run", "mutex/suzuki-kasami", "--transport", "tcp", "--kill", "holder")
+    const { code, value } = await jsonApart("run", "mutex/suzuki-kasami", "--transport", "tcp", "--kill", "holder")
     expect(value.violations).toEqual([])
     expect(code).toBe(0)
     expect(value).toMatchObject({ expected: "goes on", seen: "goes on" })
@@ -82,7 +82,7 @@ describe("kill -9 of one of five processes", () => {
   })
 
   it("a leader on a ring is followed by another, in a higher epoch", async () => {
-    const { code, value } = await json("run", "election/chang-roberts", "--transport", "tcp", "--kill", "leader")
+    const { code, value } = await jsonApart("run", "election/chang-roberts", "--transport", "tcp", "--kill", "leader")
     expect(value.violations).toEqual([])
     expect(code).toBe(0)
     expect(value.crash).toMatchObject({ killed: "n5", role: "leader", before: { id: "n5" }, leader: { id: "n4" } })
@@ -90,7 +90,9 @@ describe("kill -9 of one of five processes", () => {
   })
 
   it("the others starve where the card says so, and say on whom they wait", async () => {
-    const { code, stdout } = await troupe("run", "mutex/ricart-agrawala", "--transport", "tcp", "--kill", "holder")
+    const { code, stdout } = await ended(
+      start("run", "mutex/ricart-agrawala", "--transport", "tcp", "--kill", "holder")
+    )
     expect(code).toBe(0)
     expect(stdout).toContain("n5 held the lock, and was killed. There is no failure detector.\nNo entry in 15.0 s.\n")
     expect(stdout).toMatch(/^n1 waits for (n\d, )*n5, by its own word for \d+\.\d s$/m)

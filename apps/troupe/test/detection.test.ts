@@ -5,7 +5,7 @@ import { HashMap } from "effect"
 import { afterAll, describe, expect, it } from "vitest"
 import { Detection } from "../src/Detection.ts"
 import { pack, unpack } from "../src/worlds/Packing.ts"
-import { ended, json, start, troupe } from "./command.ts"
+import { ended, json, jsonApart, start, troupe } from "./command.ts"
 
 const names = ["fuse", "gossip-heartbeat", "heartbeat", "heartbeat-counters", "phi-accrual", "ping", "swim"]
 
@@ -55,7 +55,7 @@ describe("troupe run of a failure detector", () => {
     ["swim", "udp"]
   ])("failure-detection/%s: a process that is killed is noticed by the others over %s", async (name, transport) => {
     const args = ["--nodes", "3", "--transport", transport, "--kill", "1", "--seconds", "10"]
-    const { code, value } = await json("run", `failure-detection/${name}`, ...args)
+    const { code, value } = await jsonApart("run", `failure-detection/${name}`, ...args)
     expect({ code, violations: value.violations }).toEqual({ code: 0, violations: [] })
     expect(value.killed).toMatchObject([{ node: "n3", noticedBy: 2, of: 2 }])
   })
