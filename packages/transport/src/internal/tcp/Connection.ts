@@ -13,6 +13,8 @@ import * as RealTime from "./realTime.ts"
 /** How long a socket that this node has ended may take to close. */
 const lingerMillis = 1000
 
+const nothing = new Uint8Array(0)
+
 export class Connection {
   readonly socket: Socket
   readonly remote: string
@@ -74,8 +76,10 @@ export class Connection {
     if (this.state === "ended") return
     this.signOfLife()
     this.node.reports.counters.bytesReceived += chunk.length
+    this.node.beginReading()
     // A plain array: codecs copy with `slice`, which gives a view of a Buffer.
     const malformed = this.decoder.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length))
+    this.node.endReading()
     if (malformed !== undefined) this.refused(malformed)
   }
 
@@ -93,9 +97,14 @@ export class Connection {
     this.close("the connection was lost")
   }
 
-  write(bytes: Uint8Array): void {
+  /** Whether the system has all of it at once. Where it has not, the peer is told when it does. */
+  write(bytes: Uint8Array): boolean {
+    const { socket } = this
+    socket.write(bytes)
+    if (socket.writableLength === 0 && !socket.destroyed && socket.errored === null) return true
     this.writeBeat = this.node.beats
-    this.socket.write(bytes, this.onWritten)
+    socket.write(nothing, this.onWritten)
+    return false
   }
 
   private readonly onWritten = (error?: Error | null): void => {

@@ -63,6 +63,9 @@ export class Node implements Knowledge {
   /** How many heartbeats there were. */
   beats = 0
   closing = false
+  /** Peers to which what was sent in reading from a socket is written when that is done. */
+  private readonly due: Array<Peer> = []
+  private isReading = false
   private readonly clock: Clock.Clock
   private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   private readonly incarnation: string
@@ -299,6 +302,21 @@ export class Node implements Knowledge {
       lanes.clear()
     }
     return { send, release }
+  }
+
+  beginReading(): void {
+    this.isReading = true
+  }
+
+  endReading(): void {
+    this.isReading = false
+    for (let peer = this.due.pop(); peer !== undefined; peer = this.due.pop()) peer.endTurn()
+  }
+
+  /** Whether it is told when the turn ends. */
+  endsTurn(peer: Peer): boolean {
+    if (this.isReading) this.due.push(peer)
+    return this.isReading
   }
 
   /** Calls `watcher` when a link comes or goes, until it says that it has seen enough. */

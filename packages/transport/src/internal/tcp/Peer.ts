@@ -28,8 +28,12 @@ const initialBytes = 16 * 1024
 /** Buffers above this are given back after a burst. */
 const keepBytes = 1024 * 1024
 
-/** A burst that reaches this is written before its turn ends. */
-const eagerBytes = 64 * 1024
+/**
+ * A burst that reaches this is written before its turn ends, so that the peer has something to do meanwhile. What follows
+ * in the same turn goes out in parts that are twice as large each time.
+ */
+const leastEagerBytes = 2 * 1024
+const mostEagerBytes = 64 * 1024
 
 /** How long a link has to show that it lives when somebody else claims the peer's id. */
 const probeMillis = 1000
@@ -57,6 +61,7 @@ export class Peer implements Source {
   private written = 0
   private writingMessages = 0
   private flushDue = false
+  private eagerBytes = leastEagerBytes
   private pongDue = false
   private attempts = 0
   /** The peer has refused this node's connection in favour of its own, which is on its way. */
@@ -131,8 +136,8 @@ export class Peer implements Source {
     buffer[start + 6] = lane.number
     this.outMessages++
     if (this.link !== undefined) {
-      if (out.length > eagerBytes && this.writing === 0) this.flush()
-      else this.flushSoon()
+      this.flushSoon()
+      if (out.length > this.eagerBytes && this.writing === 0) this.flushEagerly()
     }
   }
 
@@ -159,11 +164,22 @@ export class Peer implements Source {
   private flushSoon(): void {
     if (this.flushDue) return
     this.flushDue = true
-    RealTime.endOfTurn(this.flush)
+    if (!this.node.endsTurn(this)) RealTime.endOfTurn(this.endTurn)
   }
 
-  private readonly flush = (): void => {
+  /** Nothing more comes in this turn. */
+  readonly endTurn = (): void => {
     this.flushDue = false
+    this.eagerBytes = leastEagerBytes
+    this.flush()
+  }
+
+  private flushEagerly(): void {
+    this.eagerBytes = Math.min(2 * this.eagerBytes, mostEagerBytes)
+    this.flush()
+  }
+
+  private flush(): void {
     const link = this.link
     if (link === undefined || this.writing > 0) return
     const out = this.out
@@ -188,7 +204,7 @@ export class Peer implements Source {
     const { buffer, byteOffset } = this.other.buffer
     const view = Buffer.from(buffer, byteOffset + this.written, count)
     this.written = end
-    link.write(view)
+    if (link.write(view)) this.onWritten(link)
   }
 
   /** What was given to the link last is written. */
