@@ -1,5 +1,6 @@
 /** Actors that move, and worlds of nodes that they move between. */
-import { ActorSystem, Behavior, Messages, Migration } from "@troupe/actor"
+import { expect } from "@effect/vitest"
+import { type ActorRef, ActorSystem, Behavior, Messages, Migration } from "@troupe/actor"
 import { type Faults, Simulation } from "@troupe/simulation"
 import type { Transport } from "@troupe/transport"
 import { type Agent, agents } from "../../src/internal/migration/Agent.ts"
@@ -139,3 +140,15 @@ export const inWorld = <A>(
         )
     })
   })
+
+/** What the body returns, in a world in which nothing is wrong. */
+export const world = <A>(body: (world: World) => Effect.Effect<A, unknown>, options?: WorldOptions) =>
+  Effect.gen(function* () {
+    const { value, violations } = yield* inWorld(body, options)
+    expect(violations).toEqual([])
+    return value as A
+  })
+
+export type Ref = ActorRef<typeof Keeper.definition>
+
+export const note = (ref: Ref, from: string, number: number): void => ref.tell({ _tag: "Note", from, number })
