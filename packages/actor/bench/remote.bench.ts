@@ -8,14 +8,15 @@
  * actors nor questions, and gives up on none. Beside each rate is what an answer takes of both processes' time: it says more
  * than the rate where others use the machine too.
  */
-import { type ActorRef, ActorSystem, Behavior, Messages } from "@troupe/actor"
+import { ActorSystem } from "@troupe/actor"
 import { Channel, type Send, Transport } from "@troupe/transport"
-import * as Tcp from "@troupe/transport/Tcp"
-import { Effect, Layer, Schema, type Scope } from "effect"
+import type * as Tcp from "@troupe/transport/Tcp"
+import { Effect, Schema } from "effect"
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { Adder, adder, asking, cpuMicros, median, onNode } from "./asking.ts"
 import { connect, serve } from "./framed.ts"
 
 const { json, port, ...given } = parseArgs({
@@ -33,17 +34,7 @@ const depths = [
   { depth: 100, count: 200_000 }
 ]
 
-const Adder = Messages.make("adder", { Next: Messages.ask({ value: Schema.Int }, { reply: Schema.Int }) })
-type Adding = ActorRef<typeof Adder.definition>
-
-const adder = Behavior.make(Adder, {
-  init: () => 0,
-  on: { Next: (asked, { value }) => ({ state: asked + 1, reply: value + 1 }) }
-})
-
 const Ball = Channel.make("ball", Schema.Int)
-
-const cpuMicros = (): number => process.cpuUsage().user + process.cpuUsage().system
 
 // --------------------------------------------------------------------------------------------------------- who answers
 
@@ -58,25 +49,6 @@ const answering = Effect.gen(function* () {
 })
 
 // -------------------------------------------------------------------------------------------------------- who measures
-
-/** `depth` at once that ask one question after the other. Gives how many answers were right. */
-const asking = (adder: Adding, depth: number, count: number): Effect.Effect<number, unknown> => {
-  let left = count
-  let right = 0
-  const asker = Effect.gen(function* () {
-    while (left > 0) {
-      const value = left--
-      if ((yield* adder.ask({ _tag: "Next", value })) === value + 1) right++
-    }
-  })
-  return Effect.map(
-    Effect.all(
-      Array.from({ length: depth }, () => asker),
-      { concurrency: depth }
-    ),
-    () => right
-  )
-}
 
 /** `depth` balls that go there and back. Gives how many came back. */
 const balls = Effect.gen(function* () {
@@ -143,26 +115,12 @@ const measuring = Effect.fnUntraced(function* ({ address, awaitUp }: Tcp.TcpTran
   return found
 })
 
-const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
-
-/** On a node of its own. */
-const run = <A, E>(
-  self: string,
-  peers: Readonly<Record<string, string | null>>,
-  work: (transport: Tcp.TcpTransport) => Effect.Effect<A, E, ActorSystem.ActorSystem | Transport | Scope.Scope>
-): Promise<A> =>
-  Effect.gen(function* () {
-    const transport = yield* Tcp.make({ self, listen: "127.0.0.1:0", peers })
-    const app = Layer.provideMerge(ActorSystem.remote(), Layer.succeed(Transport, transport))
-    return yield* Effect.provide(work(transport), app)
-  }).pipe(Effect.scoped, Effect.runPromise)
-
 if (port !== "") {
-  await run("there", { here: `127.0.0.1:${port}` }, () => answering)
+  await onNode("there", { here: `127.0.0.1:${port}` }, () => answering)
   process.exit()
 }
 
-const found = await run("here", { there: null }, measuring)
+const found = await onNode("here", { there: null }, measuring)
 const figures = Object.fromEntries(
   [...found].map(([what, values]) => {
     const perSecond = Math.round(median(values.map((each) => each.perSecond)))
