@@ -1,6 +1,6 @@
 /**
  * Messages for whoever wants them, on all nodes: a publisher needs to know no subscriber, nor a subscriber where messages come
- * from. One message goes to each node that has subscribers, however many they are.
+ * from. One message goes to each node that has subscribers, however many they are; what it says is written once.
  *
  * A message reaches each subscriber once at the most: it is lost where a link or a node is, where a mailbox is full, and to
  * subscribers that its node has not heard of yet. What one publisher sends arrives in its order.
@@ -36,8 +36,9 @@ import type { ActorRef } from "./ActorRef.ts"
 import { ActorSystem } from "./ActorSystem.ts"
 import { type Behavior, make as behave, type Table } from "./Behavior.ts"
 import { Cell } from "./internal/system/Cell.ts"
+import { RemoteRef } from "./internal/system/RemoteRef.ts"
 import type { Definition, MessageOf, Messages } from "./Messages.ts"
-import { key, Receptionist, type ServiceKey } from "./Receptionist.ts"
+import { key, type Listing, Receptionist, type ServiceKey } from "./Receptionist.ts"
 
 export interface Topic<in out D extends Definition> {
   readonly name: string
@@ -66,17 +67,18 @@ export const make = <D extends Definition>(
     const relays = relaysOf(receptionist)
     const service = key(messages, `topic/${name}`)
     const id = `${name}\0${messages.name}`
+    const others = othersOf(() => receptionist.listing(service))
     return {
       name,
       messages,
       publish: (message) => {
-        const relay = relays.get(id)
-        for (const ref of receptionist.listing(service)) if (ref !== relay?.ref) ref.tell(message as never)
-        relay?.ref.tell(message as never)
+        const refs = others()
+        refs[0]?.remote.tellAll(refs, message)
+        relays.get(id)?.ref.tell(message as never)
       },
       subscribe: (ref: ActorRef<any>, message: Translate = asItIs) => {
         if (!(ref instanceof Cell)) throw new TypeError(`"${ref.path}" is at another node: subscribe it there`)
-        if (ref.ending !== undefined) return
+        if (ref.isEnded) return
         let relay = relays.get(id)
         if (relay === undefined)
           relays.set(id, (relay = new Relay(system, receptionist, service, () => relays.delete(id))))
@@ -85,6 +87,20 @@ export const make = <D extends Definition>(
       unsubscribe: (ref) => relays.get(id)?.remove(ref as unknown as Cell)
     }
   })
+
+/** Those of other nodes: looked for when the listing has changed. */
+const othersOf = (listing: () => Listing<any>): (() => ReadonlyArray<RemoteRef>) => {
+  let before: Listing<any> = []
+  let others: ReadonlyArray<RemoteRef> = []
+  return () => {
+    const now = listing()
+    if (now !== before) {
+      before = now
+      others = (now as ReadonlyArray<unknown>).filter((ref) => ref instanceof RemoteRef)
+    }
+    return others
+  }
+}
 
 type Translate = (published: any) => unknown
 

@@ -1,8 +1,8 @@
 /** Topics. */
 import { describe, expect, it } from "@effect/vitest"
-import { type ActorRef, Behavior, Messages, Topic } from "@troupe/actor"
+import { type ActorRef, ActorSystem, Behavior, Messages, Topic } from "@troupe/actor"
 import { Faults } from "@troupe/simulation"
-import { Effect, Schema } from "effect"
+import { Effect, Schema, SchemaGetter } from "effect"
 import { network, type Node, settled, start } from "./nodes.ts"
 import { run } from "./topicWorld.ts"
 
@@ -66,6 +66,35 @@ describe("what is published", () => {
       yield* settled
       // There, the one that hands them on, and ten readers.
       expect(nodes.map(({ system }, at) => system.counters().processed - before[at]!)).toEqual([0, 5 * 11, 0])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is written once, to however many nodes it goes; a reference of another system goes to none", () =>
+    Effect.gen(function* () {
+      let written = 0
+      const Counted = Schema.String.pipe(
+        Schema.decodeTo(Schema.String, {
+          decode: SchemaGetter.passthrough(),
+          encode: SchemaGetter.transform((text: string) => (written++, text))
+        })
+      )
+      const Papers = Messages.make("papers", {
+        Paper: Messages.tell({ text: Counted, reader: Schema.optionalKey(ActorSystem.Ref(News)) })
+      })
+      const texts: Array<string> = []
+      const behavior = Behavior.make(Papers, { init: () => {}, on: { Paper: (_, { text }) => void texts.push(text) } })
+      const nodes = yield* three
+      const topics = yield* Effect.forEach(nodes, ({ context }) => Effect.provide(Topic.make(Papers), context))
+      for (const [at, { system }] of nodes.entries()) topics[at]!.subscribe(yield* system.spawn(behavior))
+      yield* settled
+      topics[0]!.publish({ _tag: "Paper", text: "new" })
+      yield* settled
+      expect({ written, texts }).toEqual({ written: 1, texts: ["new", "new", "new"] })
+      const other = yield* start(network(["n1", "n2"]), "n1")
+      const stranger = yield* other.system.at(News, "reader", "n2")
+      expect(() => topics[0]!.publish({ _tag: "Paper", text: "odd", reader: stranger })).toThrow("another system")
+      yield* settled
+      expect(texts.length).toBe(3)
     }).pipe(Effect.scoped)
   )
 

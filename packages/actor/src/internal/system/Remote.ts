@@ -116,6 +116,27 @@ export class Remote {
     return this.post(to, { number: 0, life, frame })
   }
 
+  /** Tells actors of one kind the same: it is written once. Throws what cannot be sent. */
+  tellAll(refs: ReadonlyArray<RemoteRef>, message: unknown): void {
+    const [first] = refs
+    if (first === undefined) return
+    if (refs.length === 1) return first.tell(message)
+    const bytes = this.written(first, message)
+    for (const ref of refs) ref.put(message, { bytes })
+  }
+
+  private written({ messages, path }: RemoteRef, message: unknown): Uint8Array {
+    const before = writing
+    writing = this
+    try {
+      return Codec.encode(messageOf(messages), message)
+    } catch (error) {
+      throw unsendable(path, (message as { readonly _tag: string })._tag, error)
+    } finally {
+      writing = before
+    }
+  }
+
   private post(to: NodeId.NodeId, packet: Packet): unknown {
     this.counters.framesSent++
     const before = writing

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import type { ActorRef, AskOptions, MessageTooLarge, Misunderstood } from "../../ActorRef.ts"
 import type { Messages } from "../../Messages.ts"
 import { messageOf } from "./codecs.ts"
-import { type Target, unsendable } from "./frames.ts"
+import { type Body, type Target, unsendable } from "./frames.ts"
 import type { Remote } from "./Remote.ts"
 
 /** An actor of another node, or of an earlier life of one. */
@@ -28,8 +28,12 @@ export class RemoteRef implements ActorRef<any> {
   }
 
   tell(message: unknown): void {
+    this.put(message, { codec: messageOf(this.messages), message })
+  }
+
+  /** `body`: what the message is, written already or not. */
+  put(message: unknown, body: Body): void {
     const { messages, target } = this
-    const body = { codec: messageOf(messages), message }
     const unwritten = this.remote.send(this.node, { kind: "Tell", target, name: messages.name, body })
     if (unwritten !== undefined) throw unsendable(this.path, (message as { readonly _tag: string })._tag, unwritten)
   }
