@@ -120,6 +120,38 @@ describe("a checkpoint", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("whose taker waits no more leaves nobody standing still", () =>
+    life(
+      MemoryStorage.layer(),
+      Effect.gen(function* () {
+        const checkpoint = yield* Checkpoint.Checkpoint
+        const [tim, tom] = [yield* member(slow, "tim"), yield* member(slow, "tom")]
+        tim.tell({ _tag: "Wait" })
+        tom.tell({ _tag: "Take", amount: 1 })
+        yield* settled
+        const saving = yield* Effect.forkChild(checkpoint.save)
+        yield* settled
+        yield* Fiber.interrupt(saving)
+        yield* TestClock.adjust("1 second")
+        yield* settled
+        expect(yield* tom.ask({ _tag: "Sum" })).toBe(1)
+      })
+    )
+  )
+
+  it.effect("knows its members by their names, whatever these are", () =>
+    Effect.gen(function* () {
+      const storage = MemoryStorage.layer(MemoryStorage.make())
+      const spent = Effect.gen(function* () {
+        const ref = yield* member(purse(), "__proto__")
+        ref.tell({ _tag: "Give", amount: 1 })
+        yield* (yield* Checkpoint.Checkpoint).save
+        return yield* ref.ask({ _tag: "Sum" })
+      })
+      expect([yield* life(storage, spent), yield* life(storage, spent)]).toEqual([99, 98])
+    })
+  )
+
   it.effect("is taken every so often, and keeps a member that this life has not spawned yet", () =>
     Effect.gen(function* () {
       const storage = MemoryStorage.layer(MemoryStorage.make())

@@ -92,11 +92,13 @@ export class Group {
         resume(Effect.succeed(done))
       }
       this.looking()
+      return Effect.sync(() => {
+        this.looking = undefined
+        this.release()
+      })
     })
     const late = Effect.suspend(() => {
       const members = [...this.members].filter(([, { cell }]) => !isAtRest(cell)).map(([name]) => name)
-      this.looking = undefined
-      this.release()
       return Effect.fail(new NotAtRest({ members, millis: this.patienceMillis }))
     })
     // After what runs now: the caller may be a handler of a member.
@@ -146,18 +148,19 @@ export class Group {
   )
 
   private written(images: ReadonlyMap<Named, Image>): Effect.Effect<Saved["members"], NotWritable> {
-    const written: Record<string, Saved["members"][string]> = Object.fromEntries(this.unclaimed)
-    return Effect.as(
+    const written = new Map(this.unclaimed)
+    return Effect.map(
       Effect.forEach(
         images,
         ([{ member, name }, image]) =>
           Effect.try({
-            try: () => (written[name] = { version: member.form.version, json: member.form.write(image) }),
+            try: () => written.set(name, { version: member.form.version, json: member.form.write(image) }),
             catch: (error) => new NotWritable({ member: name, reason: String(error) })
           }),
         { discard: true }
       ),
-      written
+      // Whatever the names: "__proto__" is one.
+      () => Object.fromEntries(written)
     )
   }
 
