@@ -2,7 +2,7 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
-import { ActorSystem, Behavior, Observed, Supervision } from "@troupe/actor"
+import { ActorSystem, Behavior, Observed, Server, Supervision } from "@troupe/actor"
 import { Memory } from "@troupe/transport"
 import { Context, Effect, Fiber, Layer, Metric } from "effect"
 import { FetchHttpClient } from "effect/http"
@@ -102,6 +102,29 @@ describe("metrics", () => {
           "waiting 0",
           "longest_mailbox 0"
         ])
+      })
+    )
+  )
+
+  it.effect("count messages that handlers were given, and nothing else that waits in mailboxes", () =>
+    counted(
+      {},
+      Effect.gen(function* () {
+        const system = yield* ActorSystem.ActorSystem
+        const handler = () => Effect.andThen(Effect.sleep("1 second"), Effect.die("late"))
+        const on = { Deposit: handler, Balance: handler, Withdraw: handler, Break: handler, BreakAt: handler }
+        const server = yield* system.spawn(Server.make(Account, { on, dispatcher: Server.eventLoop() }))
+        const ann = yield* system.spawn(plain)
+        yield* settled
+        server.tell({ _tag: "Deposit", amount: 1 })
+        ann.tell({ _tag: "Deposit", amount: 1 })
+        const given = yield* Effect.forkChild(ann.ask({ _tag: "Balance" }), { startImmediately: true })
+        ann.tell({ _tag: "Nothing" } as never)
+        yield* settled
+        yield* TestClock.adjust("1 second")
+        yield* system.stop(server, { drain: true })
+        yield* Fiber.join(given)
+        expect(system.counters()).toMatchObject({ processed: 3, failures: 1, deadLetters: 1 })
       })
     )
   )

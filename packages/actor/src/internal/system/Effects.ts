@@ -36,6 +36,7 @@ export const take = (cell: Cell, mailbox: Mailbox): boolean => {
             })
       return true
     } catch (defect) {
+      if (defect instanceof Fault) Turns.uncounted(cell)
       cell.effect = defect instanceof Fault ? Effect.failCause(defect.cause) : Effect.die(defect)
       cell.isAsked = false
       return true
@@ -48,6 +49,7 @@ export const take = (cell: Cell, mailbox: Mailbox): boolean => {
 const drain = (cell: Cell): boolean => {
   const { drained } = cell.behavior
   if (drained === undefined) return false
+  Turns.uncounted(cell)
   cell.ending = undefined
   cell.isAsked = false
   cell.effect = Effect.map(drained(cell.state), () => {

@@ -42,16 +42,24 @@ const step = (cell: Cell, taken: unknown): void => {
   cell.current = taken
   try {
     const message = open(cell, taken)
-    if (message === undefined) return
+    if (message === undefined) return uncounted(cell)
     const entry = cell.table[message._tag]
-    if (entry === undefined) return notUnderstood(cell, message)
+    if (entry === undefined) {
+      uncounted(cell)
+      return notUnderstood(cell, message)
+    }
     const result = entry.handle(cell.state, message, cell)
     if (entry.isAsk) answer(cell, result)
     else cell.state = result
   } catch (defect) {
-    cell.fail(defect instanceof Fault ? defect.cause : Cause.die(defect))
+    if (!(defect instanceof Fault)) return cell.fail(Cause.die(defect))
+    uncounted(cell)
+    cell.fail(defect.cause)
   }
 }
+
+/** What was taken is counted with its turn: this was no message that a handler was given. */
+export const uncounted = (cell: Cell): void => void cell.system.counters.processed--
 
 /** The message of what was in the mailbox, if it is still worth something. */
 export const open = (cell: Cell, taken: unknown): Message | undefined => {
