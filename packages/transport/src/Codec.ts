@@ -13,9 +13,9 @@
  * const bytes = Codec.encode(codec, { term: 3, granted: true })
  * console.log(Codec.decode(codec, bytes)) // { term: 3, granted: true }
  */
-import { Schema, SchemaAST } from "effect"
-import { SchemaBinary } from "effect/encoding"
-import { SchemaJITCompiler } from "effect/schema"
+import { Schema } from "effect"
+import { compile, enable, foreign } from "./internal/binary/compile.ts"
+import { Reader } from "./Reader.ts"
 import { Writer } from "./Writer.ts"
 
 export interface Codec<in out Message> {
@@ -73,16 +73,10 @@ const pooledCopy = (bytes: Uint8Array, start: number, end: number): Uint8Array<A
   return new Uint8Array(slab.buffer, at, count)
 }
 
-/** Compiles both ways of a schema, where the platform allows it: each is a tree of its own. */
-const compile = ({ ast }: Schema.Top): void => {
-  SchemaJITCompiler.enable(ast)
-  SchemaJITCompiler.enable(SchemaAST.flip(ast))
-}
-
 /** JSON in UTF-8. */
 export const json = <Message>(schema: MessageSchema<Message>): Codec<Message> => {
   const wire = Schema.toCodecJson(schema)
-  compile(wire)
+  enable(wire.ast)
   const encodeMessage = Schema.encodeSync(wire)
   const decodeMessage = Schema.decodeUnknownSync(wire)
   return {
@@ -94,17 +88,42 @@ export const json = <Message>(schema: MessageSchema<Message>): Codec<Message> =>
 
 /** Positional fields without names. Both ends need the same schema: another layout is refused, never misread. */
 export const binary = <Message>(schema: MessageSchema<Message>): Codec<Message> => {
-  const wire = SchemaBinary.toCodec(schema, { fingerprint: true })
-  compile(wire)
-  const encodeMessage = Schema.encodeSync(wire)
-  const decodeMessage = Schema.decodeSync(wire)
+  const part = compile(schema.ast) ?? foreign(schema.ast)
+  const mark = hashOf(part.layout)
   return {
     name: "binary",
-    write: (message, into) => into.bytes(encodeMessage(message)),
-    // What it keeps, it copies with `slice`, which gives a view of a Buffer: not of a plain array.
-    read: ({ buffer, byteOffset }, start, end) =>
-      decodeMessage(new Uint8Array(buffer as ArrayBuffer, byteOffset + start, end - start))
+    write: (message, into) => {
+      const start = into.length
+      into.uint32(mark)
+      if (part.write(message, into)) return
+      into.length = start
+      throw refusalOf(schema, message)
+    },
+    read: (bytes, start, end) => {
+      const reader = new Reader(bytes, start, end)
+      if (reader.uint32() !== mark) throw new RangeError("it is of another schema")
+      const message: Message = part.read(reader)
+      reader.finish()
+      return message
+    }
   }
+}
+
+/** Why it is none of the schema: the same schema finds that out once more, to tell it. */
+const refusalOf = <Message>(schema: MessageSchema<Message>, message: Message): unknown => {
+  try {
+    Schema.encodeSync(schema)(message)
+    return new TypeError("it has parts that are no data, such as a function")
+  } catch (error) {
+    return error
+  }
+}
+
+/** FNV-1a. */
+const hashOf = (text: string): number => {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash >>> 0
 }
 
 /**

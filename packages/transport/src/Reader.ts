@@ -31,7 +31,27 @@ export class Reader {
     return this.bytes[this.at++]!
   }
 
+  uint16(): number {
+    const at = this.skip(2)
+    return this.bytes[at]! | (this.bytes[at + 1]! << 8)
+  }
+
+  uint32(): number {
+    const at = this.skip(4)
+    const { bytes } = this
+    return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
+  }
+
   natural(): number {
+    const first = this.bytes[this.at]
+    if (first !== undefined && first < 0x80 && this.at < this.end) {
+      this.at++
+      return first
+    }
+    return this.long()
+  }
+
+  private long(): number {
     let value = 0
     for (let unit = 1; ; unit *= 0x80) {
       const byte = this.byte()
@@ -52,7 +72,9 @@ export class Reader {
   /** So many bytes, as a copy. */
   copy(count: number): Uint8Array {
     const at = this.skip(count)
-    return Uint8Array.prototype.slice.call(this.bytes, at, at + count)
+    const copy = new Uint8Array(count)
+    copy.set(this.bytes.subarray(at, at + count))
+    return copy
   }
 
   /** So many characters of a byte each. */
@@ -72,7 +94,12 @@ export class Reader {
 
   /** The length that `endSized` has written. */
   size(): number {
-    return this.byte() + this.byte() * 0x100 + this.byte() * 0x10000 + this.byte() * 0x1000000
+    return this.uint32()
+  }
+
+  /** Throws where there are fewer bytes. */
+  require(count: number): void {
+    if (count > this.end - this.at) throw new RangeError("the bytes end too early")
   }
 
   /** A message of another codec, after its length. */
@@ -85,7 +112,7 @@ export class Reader {
   /** Where so many bytes begin, which are behind it then. */
   private skip(count: number): number {
     const { at } = this
-    if (count > this.end - at) throw new RangeError("the bytes end too early")
+    this.require(count)
     this.at = at + count
     return at
   }

@@ -38,6 +38,26 @@ export class Writer {
     this.buffer = grown
   }
 
+  byte(value: number): void {
+    this.reserve(1)
+    this.buffer[this.length++] = value
+  }
+
+  /** Appends the last 16 bits of a whole number, the lowest first. */
+  uint16(value: number): void {
+    this.reserve(2)
+    const { buffer, length } = this
+    buffer[length] = value
+    buffer[length + 1] = value >>> 8
+    this.length = length + 2
+  }
+
+  /** Appends the last 32 bits of a whole number, the lowest first. */
+  uint32(value: number): void {
+    this.uint16(value)
+    this.uint16(value >>> 16)
+  }
+
   bytes(source: Uint8Array): void {
     const length = source.length
     this.reserve(length)
