@@ -97,11 +97,6 @@ export class Reader {
     return this.uint32()
   }
 
-  /** Throws where there are fewer bytes. */
-  require(count: number): void {
-    if (count > this.end - this.at) throw new RangeError("the bytes end too early")
-  }
-
   /** A message of another codec, after its length. */
   sized<Message>(codec: Codec<Message>): Message {
     const size = this.size()
@@ -112,7 +107,7 @@ export class Reader {
   /** Where so many bytes begin, which are behind it then. */
   private skip(count: number): number {
     const { at } = this
-    this.require(count)
+    if (count > this.end - at) throw new RangeError("the bytes end too early")
     this.at = at + count
     return at
   }

@@ -180,8 +180,6 @@ const readText = (from: Reader): string => {
   const size = from.size()
   if (kind === utf8) return from.text(size)
   if (kind !== utf16 || size % 2 !== 0) throw new Malformed("that is no text")
-  // Longer than what there is, it ends here.
-  from.require(size)
   let text = ""
   for (let i = 0; i < size; i += 2) text += String.fromCharCode(from.uint16())
   return text

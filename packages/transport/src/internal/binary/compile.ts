@@ -5,7 +5,6 @@
 import { Schema, SchemaAST } from "effect"
 import { SchemaBinary } from "effect/encoding"
 import { SchemaJITCompiler } from "effect/schema"
-import type { Reader } from "../../Reader.ts"
 import { Writer } from "../../Writer.ts"
 import { boolean, bytes, constant, integer, Malformed, number, oneOf, type Part, string } from "./Part.ts"
 import { type Field, struct } from "./struct.ts"
