@@ -4,6 +4,7 @@
  * A reference stays good: what is sent to an actor that has stopped is a dead letter, and who asks it is told so.
  */
 import { type Cause, type Duration, type Effect, Schema } from "effect"
+import { textOf } from "./internal/defects.ts"
 import type { AskTag, Definition, FailureOf, MessageOf, ReplyOf } from "./Messages.ts"
 
 export interface ActorRef<in out D extends Definition> {
@@ -55,7 +56,7 @@ export class HandlerFailed extends Schema.TaggedError<HandlerFailed>()("HandlerF
   cause: Schema.Defect()
 }) {
   override get message(): string {
-    return `"${this.actor}" failed at ${this.question}: ${String(this.cause)}`
+    return `"${this.actor}" failed at ${this.question}: ${textOf(this.cause)}`
   }
 }
 

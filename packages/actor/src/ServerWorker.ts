@@ -7,6 +7,7 @@
 import { Codec } from "@troupe/transport"
 import { Cause, Effect, Exit, type Fiber, Option } from "effect"
 import { type WorkerError, WorkerRunner } from "effect/workers"
+import { textOf } from "./internal/defects.ts"
 import { type Answer, defects, type Outcome, type Request } from "./internal/server/frames.ts"
 import { answersOf, messageOf } from "./internal/system/codecs.ts"
 import { type Ask, type Definition, isAsk, type Messages } from "./Messages.ts"
@@ -69,6 +70,6 @@ const defectOf = (defect: unknown): Uint8Array => {
   try {
     return Codec.encode(defects, defect)
   } catch {
-    return Codec.encode(defects, new Error(String(defect)))
+    return Codec.encode(defects, new Error(textOf(defect)))
   }
 }

@@ -2,6 +2,7 @@
  * How an actor fails.
  */
 import { Schema } from "effect"
+import { textOf } from "./defects.ts"
 
 export class ActorFailed extends Schema.TaggedError<ActorFailed>()("ActorFailed", {
   node: Schema.String,
@@ -10,7 +11,7 @@ export class ActorFailed extends Schema.TaggedError<ActorFailed>()("ActorFailed"
   cause: Schema.Defect()
 }) {
   override get message(): string {
-    return `Actor "${this.actor}" on node "${this.node}" stopped for good after ${this.restarts} restarts: ${String(this.cause)}`
+    return `Actor "${this.actor}" on node "${this.node}" stopped for good after ${this.restarts} restarts: ${textOf(this.cause)}`
   }
 }
 

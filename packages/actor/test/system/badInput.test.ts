@@ -1,6 +1,6 @@
 /** What goes wrong, what one is told, and that nobody else is the worse for it. */
 import { describe, expect, it } from "@effect/vitest"
-import { ActorSystem, Behavior, Router, Supervision } from "@troupe/actor"
+import { ActorSystem, Behavior, HandlerFailed, Router, Supervision } from "@troupe/actor"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { Account, deadLetters, plain, settled } from "./accounts.ts"
@@ -78,6 +78,30 @@ describe("asking", () => {
         const failed = yield* Effect.flip(ref.ask({ _tag: "Throw" }))
         expect(failed).toMatchObject({ _tag: "HandlerFailed", question: "Throw", cause: { message: "no paper" } })
         expect(yield* hello(ref)).toBe("hello")
+      })
+    )
+  )
+
+  it.effect("a handler that throws what throws when it is looked at: its failure can be told all the same", () =>
+    harmless(
+      Effect.gen(function* () {
+        const circular: Record<string, unknown> = Object.create(null)
+        circular["self"] = circular
+        const trap = () => {
+          throw new Error("trapped")
+        }
+        for (const thrown of [circular, { toString: trap }, new Proxy({}, { get: trap, ownKeys: trap })]) {
+          const throwing = () => {
+            throw thrown
+          }
+          const ref = yield* ActorSystem.spawn(
+            Behavior.make(Account, { init: () => 0, on: { ...giving(0), Balance: throwing } as never })
+          )
+          const failed = yield* Effect.flip(ref.ask({ _tag: "Balance" }))
+          expect(failed.message).toContain("failed at Balance: ")
+        }
+        const long = new HandlerFailed({ actor: "it", question: "Any", cause: "x".repeat(1_000_000) })
+        expect(long.message.length).toBeLessThan(1_100)
       })
     )
   )

@@ -1,5 +1,6 @@
 /** How servers fail. */
 import { Schema } from "effect"
+import { textOf } from "../defects.ts"
 
 /** A thread of a server is no more, though nobody ended it. */
 export class ThreadDied extends Schema.TaggedError<ThreadDied>()("ThreadDied", {
@@ -7,6 +8,6 @@ export class ThreadDied extends Schema.TaggedError<ThreadDied>()("ThreadDied", {
   cause: Schema.Defect()
 }) {
   override get message(): string {
-    return `a thread of "${this.actor}" died: ${String(this.cause)}`
+    return `a thread of "${this.actor}" died: ${textOf(this.cause)}`
   }
 }

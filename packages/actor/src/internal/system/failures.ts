@@ -1,5 +1,6 @@
 /** How actors fail, and what they are refused. */
 import { Schema } from "effect"
+import { textOf } from "../defects.ts"
 
 /** Two children of one parent cannot have one name. */
 export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
@@ -27,7 +28,7 @@ export class ChildFailed extends Schema.TaggedError<ChildFailed>()("ChildFailed"
   cause: Schema.Defect()
 }) {
   override get message(): string {
-    return `its child "${this.child}" failed: ${String(this.cause)}`
+    return `its child "${this.child}" failed: ${textOf(this.cause)}`
   }
 }
 
@@ -37,7 +38,7 @@ export class LinkBroken extends Schema.TaggedError<LinkBroken>()("LinkBroken", {
   cause: Schema.Defect()
 }) {
   override get message(): string {
-    return `"${this.actor}", which it is linked to, failed: ${String(this.cause)}`
+    return `"${this.actor}", which it is linked to, failed: ${textOf(this.cause)}`
   }
 }
 
