@@ -18,7 +18,11 @@
  * goes on with what it has. So, of an actor that moves when a node crashes, one goes on: if the stream `down` of
  * `ActorSystem.remote` names only nodes that are dead, never two. If a node was taken for dead that was not, there may be two
  * until they hear of each other; then the one that has moved more often goes on, and what the other one did since is lost.
- * Where nothing is said of a node that is dead or cut off, an actor that was given up to it stands still until something is.
+ *
+ * Where nothing is said of a node that is dead or cut off, whether an actor that was given up to it lives there is in doubt: one
+ * that went on here could be a second. So it stands still until that node is heard again or named by `down`. Who has it move is
+ * told after `timeout`, by `MigrationInDoubt`; what it is told waits, as much as its mailbox holds, and who asks hears nothing
+ * in time.
  *
  * An actor that lives at a node that dies is gone with it, as any other; one that has just ended may live again where it was
  * offered to, if its node dies before that is said there.
@@ -90,6 +94,7 @@ export type { Binding, Movable } from "./internal/migration/Movable.ts"
 export {
   ImageMismatch,
   MigrationFailed,
+  MigrationInDoubt,
   MissingBindings,
   NotMovable,
   UnknownBehavior
@@ -162,7 +167,7 @@ export interface SpawnOptions {
 export interface Options {
   /** What is not acknowledged is said again, at growing intervals. Default: 200 ms. */
   readonly retry?: Duration.Input
-  /** How long a node that is to take an actor may take to say so. Default: 5 seconds. */
+  /** How long a node that is to take an actor may take to say so, and then to say that it lives there. Default: 5 seconds. */
   readonly timeout?: Duration.Input
   /**
    * How long what is sent to an actor waits when its node is not heard of, for the actor to be heard of elsewhere: then it is
@@ -255,7 +260,7 @@ export const spawn = <D extends Messages.Definition, R = never>(
 
 /**
  * Has an actor move to another node, from wherever it is. The reference that it was known by stays good; the one that comes back
- * is of where it is.
+ * is of where it is. Where it fails, the actor goes on where it was, but for `MigrationInDoubt`.
  */
 export const move = <D extends Messages.Definition>(
   ref: ActorRef<D>,

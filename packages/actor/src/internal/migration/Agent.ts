@@ -214,9 +214,10 @@ export class Agent {
       resident.told.delete(node)
       if (cause !== "given up") Leaving.free(resident, node)
       if (phase._tag === "Leaving" && phase.to === node) {
-        this.never(`offer ${resident.id}`)
-        if (cause === "given up") phase.asks = true
-        else Leaving.abort(this, resident, "that node is down")
+        if (cause === "given up") {
+          phase.asks = true
+          if (!phase.isCommitted) Leaving.mindDoubt(this, resident, phase)
+        } else Leaving.abort(this, resident, "that node is down")
       } else if (phase._tag === "Arriving" && phase.from === node) {
         if (cause === "given up") Arriving.discard(this, resident, true)
         else Arriving.takeOver(this, resident)

@@ -6,17 +6,23 @@ import type { Cell } from "../system/Cell.ts"
 import type { RemoteRef } from "../system/RemoteRef.ts"
 import type { Agent } from "./Agent.ts"
 import * as Leaving from "./leaving.ts"
-import { MigrationFailed, NotMovable, type Refusal, refusals } from "./refusals.ts"
+import { MigrationFailed, MigrationInDoubt, NotMovable, type Refusal, refusals } from "./refusals.ts"
 import type { Place, Reply, Resident } from "./Resident.ts"
 import type { Kind, Word } from "./words.ts"
 
 /** Through so many nodes at the most. */
 const mostHops = 16
 
+interface Open {
+  readonly asked: NodeId.NodeId
+  readonly reply: Reply
+  readonly doubt: (reason: string) => void
+}
+
 export class Requests {
   private readonly agent: Agent
   private lastNumber = 0
-  private readonly open = new Map<number, { readonly to: NodeId.NodeId; readonly reply: Reply }>()
+  private readonly open = new Map<number, Open>()
 
   constructor(agent: Agent) {
     this.agent = agent
@@ -38,11 +44,11 @@ export class Requests {
       if (messages === undefined) {
         return reply(new NotMovable({ actor: ref.path, reason: "it is none of those that `Migration.spawn` made" }))
       }
-      this.open.set(number, { to: resident?.place ?? (ref as RemoteRef).node, reply })
-      this.agent.after(timer, 2 * this.agent.options.timeoutMillis, () => {
-        const reason = "nobody has answered. It may yet move"
-        reply(new MigrationFailed({ actor: ref.path, to, reason }))
-      })
+      const doubt = (reason: string): void => reply(new MigrationInDoubt({ actor: ref.path, to, reason }))
+      this.open.set(number, { asked: resident?.place ?? (ref as RemoteRef).node, reply, doubt })
+      this.agent.after(timer, 2 * this.agent.options.timeoutMillis, () =>
+        doubt("nobody has answered, and it may yet move")
+      )
       const request = { _tag: "Request", node: this.agent.node, number, to, kind, hops: 0 } as const
       if (resident !== undefined) return this.request(resident, { ...request, actor: resident.id })
       const { node, target } = ref as RemoteRef
@@ -91,10 +97,8 @@ export class Requests {
 
   /** That node may never answer. */
   onBreak(node: NodeId.NodeId): void {
-    for (const [number, { to }] of [...this.open]) {
-      if (to !== node) continue
-      const reason = "the connection to the node that was asked has broken. It may have moved"
-      this.settle(number, new MigrationFailed({ actor: "it", to, reason }))
+    for (const { asked, doubt } of [...this.open.values()]) {
+      if (asked === node) doubt(`the connection to "${node}", which was asked, has broken`)
     }
   }
 }

@@ -23,7 +23,7 @@ export const become = (agent: Agent, resident: Resident, epoch: number, place: N
   resident.ways = undefined
   resident.holders.clear()
   resident.reply?.(new MigrationFailed({ actor: cell.path, to: place, reason: "it lives there already" }))
-  agent.never(`held ${resident.id}`)
+  for (const timer of ["offer", "held"]) agent.never(`${timer} ${resident.id}`)
   Moving.depart(cell, {
     tell: (message) => tell(agent, resident, message),
     stop: (drain) => {

@@ -1,5 +1,6 @@
 /** How an actor leaves a node: it stands still, is offered to another one and, when that holds it, handed over. */
 import type { NodeId } from "@troupe/transport"
+import { Cause } from "effect"
 import type { Reason } from "../../ActorRef.ts"
 import { messageOf } from "../system/codecs.ts"
 import { Fault } from "../system/envelopes.ts"
@@ -8,7 +9,7 @@ import type { Agent } from "./Agent.ts"
 import * as Away from "./away.ts"
 import { Asked, entryOf, imageOf } from "./images.ts"
 import type { Said } from "./Link.ts"
-import { ImageMismatch, MigrationFailed, NotMovable, type Refusal } from "./refusals.ts"
+import { ImageMismatch, MigrationFailed, MigrationInDoubt, NotMovable, type Refusal } from "./refusals.ts"
 import type { Leaving, Reply, Resident } from "./Resident.ts"
 import type { Entry, Kind, Target } from "./words.ts"
 
@@ -148,12 +149,25 @@ const goOn = (agent: Agent, resident: Resident, phase: Leaving, refusal: Refusal
 export const onHeld = (agent: Agent, resident: Resident, from: NodeId.NodeId, epoch: number): void => {
   const { id, phase } = resident
   if (phase._tag !== "Leaving" || phase.isCommitted || phase.to !== from || phase.epoch !== epoch) return
-  agent.never(`offer ${id}`)
   phase.isCommitted = true
+  mindDoubt(agent, resident, phase)
   phase.entries = Moving.drain(resident.cell!)
   const entries = phase.entries.flatMap((message) => Away.entry(agent, resident, message))
   agent.say(from, { _tag: "Commit", id, epoch, entries, ways: resident.ways!.all })
 }
+
+/**
+ * From now on it may live there. Whether it does only that node knows, and this one cannot go on with it before it is known:
+ * so who waits is told, after a time, that it is in doubt.
+ */
+export const mindDoubt = (agent: Agent, { cell, id }: Resident, { reply, to }: Leaving): void =>
+  agent.after(`offer ${id}`, agent.options.timeoutMillis, () => {
+    const actor = cell!.path
+    const reason = `it was handed over, and "${to}" has not said that it lives there. Until it does, or is named by \`down\`, the actor stands still`
+    const doubt = new MigrationInDoubt({ actor, to, reason })
+    cell!.log(doubt.message, Cause.empty)
+    reply(doubt)
+  })
 
 /** It lives there, and not here. */
 export const onAlive = (agent: Agent, resident: Resident, from: NodeId.NodeId, epoch: number, target: Target): void => {
@@ -162,7 +176,6 @@ export const onAlive = (agent: Agent, resident: Resident, from: NodeId.NodeId, e
     agent.say(from, { _tag: "Free", id, epoch })
     return Away.learn(agent, resident, from, epoch, from)
   }
-  agent.never(`offer ${id}`)
   agent.say(from, { _tag: "Free", id, epoch })
   const cell = resident.cell!
   const { parcels, reply, still, stop } = phase

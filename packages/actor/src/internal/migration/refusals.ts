@@ -55,7 +55,25 @@ export class MigrationFailed extends Schema.TaggedError<MigrationFailed>()("Migr
   }
 }
 
-export const Refusal = Schema.Union([NotMovable, UnknownBehavior, MissingBindings, ImageMismatch, MigrationFailed])
+/** It may have moved, and may not have: who would have to say so is not heard. Nothing is lost, and no second one lives. */
+export class MigrationInDoubt extends Schema.TaggedError<MigrationInDoubt>()("MigrationInDoubt", {
+  actor: Schema.String,
+  to: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `Whether "${this.actor}" has moved to "${this.to}" is in doubt: ${this.reason}`
+  }
+}
+
+export const Refusal = Schema.Union([
+  NotMovable,
+  UnknownBehavior,
+  MissingBindings,
+  ImageMismatch,
+  MigrationFailed,
+  MigrationInDoubt
+])
 export type Refusal = typeof Refusal.Type
 
 export const refusals = Codec.binary(Refusal as unknown as Codec.MessageSchema<Refusal>)
