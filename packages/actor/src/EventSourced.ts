@@ -91,6 +91,12 @@ export interface Given<D extends Definition, State, Event> {
   readonly snapshot?: { readonly state: Codec.MessageSchema<State>; readonly above?: number }
 }
 
+/** A behaviour whose state is made of events. */
+export interface EventSourced<in out D extends Definition, in out State, in out Event> extends Behavior<D, Storage> {
+  /** What it was made of, for who tests it. */
+  readonly given: Given<D, State, Event>
+}
+
 /** The log has an event, or a state, of a version that is not known here. */
 export class UnknownVersion extends Schema.TaggedError<UnknownVersion>()("UnknownVersion", {
   log: Schema.String,
@@ -162,7 +168,7 @@ const durableOf = <State, Event>({
 export const make = <D extends Definition, State, Event>(
   messages: Messages<D>,
   given: Given<D, State, Event>
-): Behavior<D, Storage> => {
+): EventSourced<D, State, Event> => {
   const of = `EventSourced "${given.log}"`
   whole({ of, option: "version", given: given.version ?? 1 })
   whole({ of, option: "snapshot.above", given: given.snapshot?.above ?? 1, least: 0 })
@@ -184,14 +190,17 @@ export const make = <D extends Definition, State, Event>(
       return ready(living, { state: living, later: answer })
     }
   }
+  /** All of them, or none: one that cannot be written or applied leaves nothing of the others. */
   const persist = (living: Living<State>, events: ReadonlyArray<Event>): void => {
-    for (const event of events) {
-      living.journal.holds({ _tag: "Persist", record: durable.recordOf(event) })
-      living.state = given.apply(living.state, event)
-    }
+    if (events.length === 0) return
+    const records = events.map(durable.recordOf)
+    const state = events.reduce((before, event) => given.apply(before, event), living.state)
+    for (const record of records) living.journal.holds({ _tag: "Persist", record })
+    living.state = state
   }
   const on = Object.fromEntries(Object.keys(messages.definition).map((tag) => [tag, decide(tag)]))
-  return effect(messages, { init: (self) => recover(given, durable, self as unknown as Cell), on: on as never })
+  const init = (self: Self<D>) => recover(given, durable, self as unknown as Cell)
+  return { ...effect(messages, { init, on: on as never }), given }
 }
 
 /** At once, if nothing waits for the disk. */

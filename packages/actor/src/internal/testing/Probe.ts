@@ -1,5 +1,5 @@
 /** An actor that keeps what it is told, for a test to look at. */
-import { Duration, Effect, Equal, Formatter, Option, Schema } from "effect"
+import { Duration, Effect, Option, Schema } from "effect"
 import { type ActorRef, MailboxFull, type Reason } from "../../ActorRef.ts"
 import { type Answer, type Behavior, make } from "../../Behavior.ts"
 import {
@@ -12,9 +12,9 @@ import {
   type Messages,
   type ReplyOf
 } from "../../Messages.ts"
-import { Cell } from "../system/Cell.ts"
+import type { Cell } from "../system/Cell.ts"
 import * as Facilities from "../system/Facilities.ts"
-import { RemoteRef } from "../system/RemoteRef.ts"
+import { same, shown } from "./comparing.ts"
 import type { Restless, Time } from "./Time.ts"
 
 /** Something else came than was expected, or nothing. */
@@ -273,8 +273,6 @@ class Expecting {
 
 const millisOf = ({ within = "3 seconds" }: Within = {}): number => Duration.toMillis(within)
 
-// ------------------------------------------------------------------------------------------------ matching and showing
-
 const matches = <D extends Definition>(match: Match<D> | undefined, message: MessageOf<D>): boolean => {
   if (match === undefined) return true
   if (typeof match === "function") return match(message)
@@ -288,38 +286,7 @@ const expected = <D extends Definition>(match: Match<D> | undefined): string =>
       ? "a message that its function takes"
       : typeof match === "string"
         ? match
-        : showMessage(match)
-
-/** An actor is the same as itself. */
-const same = (one: unknown, other: unknown): boolean => {
-  if (one instanceof Cell || other instanceof Cell) return one === other
-  if (one instanceof RemoteRef && other instanceof RemoteRef) {
-    return one.node === other.node && same(one.target, other.target)
-  }
-  if (!isPlain(one) || !isPlain(other)) return Equal.equals(one, other)
-  const keys = Object.keys(one)
-  return keys.length === Object.keys(other).length && keys.every((key) => key in other && same(one[key], other[key]))
-}
-
-const isPlain = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" &&
-  value !== null &&
-  (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype)
+        : shown(match)
 
 const show = (item: Item): string =>
-  item._tag === "Message" ? showMessage(item.message) : `the end of "${item.ref.path}" (${item.reason._tag})`
-
-/** Letters of one message in an error. */
-const shownMax = 200
-
-export const showMessage = (message: unknown): string => {
-  const text = Formatter.format(withPaths(message))
-  return text.length > shownMax ? `${text.slice(0, shownMax)}…` : text
-}
-
-/** With the paths of actors in their place. */
-const withPaths = (value: unknown): unknown => {
-  if (value instanceof Cell || value instanceof RemoteRef) return `actor ${value.path}`
-  if (Array.isArray(value)) return value.map(withPaths)
-  return isPlain(value) ? Object.fromEntries(Object.entries(value).map(([key, of]) => [key, withPaths(of)])) : value
-}
+  item._tag === "Message" ? shown(item.message) : `the end of "${item.ref.path}" (${item.reason._tag})`

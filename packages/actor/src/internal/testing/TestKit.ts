@@ -37,14 +37,30 @@
  *
  * console.log(await Effect.runPromise(test.pipe(Effect.provide(TestKit.layer())))) // { _tag: 'Served', dish: 'soup' }
  */
-import { Context, type Duration, Effect, Layer } from "effect"
+import { Context, type Duration, Effect, Layer, type Scope } from "effect"
 import * as ActorSystem from "../../ActorSystem.ts"
+import type { EventSourced } from "../../EventSourced.ts"
 import type { Definition, Messages } from "../../Messages.ts"
 import * as Supervision from "../../Supervision.ts"
+import {
+  type Altered,
+  type EventSourcedOptions,
+  type EventSourcedTest,
+  eventSourcedTestOf,
+  type NotRestored
+} from "./EventSourcedTest.ts"
 import { behaviorOf, letters, type Probe, probeOf } from "./Probe.ts"
 import { make, type Restless, type Stuck, type Time } from "./Time.ts"
 
 export { type Action, type Answer, type BehaviorTest, behaviorTest, type Step } from "./BehaviorTest.ts"
+export {
+  Altered,
+  type AnswerOf,
+  type EventSourcedOptions,
+  type EventSourcedTest,
+  type NotRestored,
+  type Ran
+} from "./EventSourcedTest.ts"
 export { type Asked, type Match, type Matched, type Probe, Unexpected, type Within } from "./Probe.ts"
 export { Restless, Stuck } from "./Time.ts"
 
@@ -91,3 +107,13 @@ export const probe = <D extends Definition>(
     const ref = yield* ActorSystem.spawn(behaviorOf(messages, kept), { ...options, supervision })
     return probeOf(ref, kept, yield* TestKit)
   })
+
+/** A behaviour by `EventSourced.make`, on a disk in memory: a command, its events and answer, and a restart at any time. */
+export const eventSourcedTest = <D extends Definition, State, Event>(
+  behavior: EventSourced<D, State, Event>,
+  options: EventSourcedOptions<NoInfer<Event>> = {}
+): Effect.Effect<
+  EventSourcedTest<D, State, Event>,
+  Altered | Restless | Stuck | NotRestored,
+  TestKit | ActorSystem.ActorSystem | Scope.Scope
+> => Effect.flatMap(TestKit, (time) => eventSourcedTestOf(behavior, options, time))
