@@ -6,7 +6,7 @@ import { ActorSystem, Behavior, Messages, Observed, Supervision } from "@troupe/
 import * as Inspector from "@troupe/actor/Inspector"
 import { Context, Effect, Exit, Layer, Logger, Scope } from "effect"
 import { afterEach, describe, expect, it } from "vitest"
-import { styleOf } from "../src/terminal/Screen.ts"
+import { columnsOf, styleOf } from "../src/terminal/Screen.ts"
 import { live } from "../src/top/Live.ts"
 import { picture, rowsOf, type Seen } from "../src/top/View.ts"
 import { ended, start, troupe } from "./command.ts"
@@ -155,6 +155,35 @@ describe("the picture of top", () => {
       expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(width)
       expect(lines.length).toBeLessThanOrEqual(screen.height)
     }
+  })
+
+  it("is no wider where letters take two columns, and columns stand below each other", () => {
+    const lines = picture([seen(snapshot(1, [actor(1, "用户/".repeat(9)), actor(2, "é😀")]))], "mailbox", screen)
+    const [title, first, second] = lines.slice(-3)
+    expect(first).toMatch(/^用户.*… work/)
+    expect(second).toMatch(/^é😀 +work/)
+    expect(columnsOf(first!)).toBeLessThan(screen.width)
+    expect(columnsOf(first!)).toBe(columnsOf(second!))
+    expect(columnsOf(title!)).toBe(columnsOf(second!))
+  })
+
+  it("leaves names room on a narrow screen", () => {
+    const lines = picture([seen(snapshot(1, [actor(1, "customer-1234567")]))], "mailbox", screen)
+    expect(lines.at(-1)).toMatch(/^customer-1234567 /)
+    expect(lines.at(-2)).not.toContain("PROCESSED")
+    const wide = picture([seen(snapshot(1, [actor(1, "a")]))], "mailbox", { ...screen, width: 120 })
+    expect(wide.at(-2)).toContain("PROCESSED")
+  })
+
+  it("shows what others have written as text, whatever that would do to a terminal", () => {
+    const bad = "\u001b[2J\u009b1m\u202e\r\n\u2028"
+    const system: Inspector.Snapshot = {
+      ...snapshot(1, [{ ...actor(1, bad), messages: bad, life: bad }]),
+      ...{ system: bad, node: bad, deadLetters: [{ actor: bad, message: bad, reason: bad, agoMillis: 0 }] }
+    }
+    const lines = picture([seen(system, undefined, bad)], "mailbox", { ...screen, width: 200 })
+    expect(lines.join("")).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}]/u)
+    expect(lines.filter((line) => line.includes("·[2J·1m····"))).toHaveLength(4)
   })
 
   it("colours what needs a look", () => {

@@ -99,8 +99,38 @@ export const wrap = (text: string, width: number): ReadonlyArray<string> => {
   return lines
 }
 
-export const cut = (text: string, width: number): string =>
-  text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`
+/** What somebody else has written, on one line: what would move the cursor, or turn the direction of writing, is a dot. */
+export const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "·")
+
+const wide =
+  /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60]/u
+const mark = /\p{M}/u
+
+/** Of a terminal. */
+export const columnsOf = (text: string): number => {
+  if (/^[ -~]*$/.test(text)) return text.length
+  let columns = 0
+  for (const letter of text) columns += mark.test(letter) ? 0 : wide.test(letter) ? 2 : 1
+  return columns
+}
+
+export const cut = (text: string, width: number): string => {
+  if (columnsOf(text) <= width) return text
+  let kept = ""
+  let columns = 1
+  for (const letter of text) {
+    columns += columnsOf(letter)
+    if (columns > width) break
+    kept += letter
+  }
+  return `${kept}…`
+}
+
+/** Cut, or filled with spaces. */
+export const fit = (text: string, width: number): string => {
+  const shown = cut(text, width)
+  return shown + " ".repeat(Math.max(0, width - columnsOf(shown)))
+}
 
 /** `1,234`. */
 export const number = (value: number): string => value.toLocaleString("en-US", { maximumFractionDigits: 2 })

@@ -3,6 +3,7 @@ import { get } from "node:http"
 import { Cause, Effect, Schema } from "effect"
 import * as Inspector from "@troupe/actor/Inspector"
 import { CannotRun, Usage } from "../Problem.ts"
+import { plain } from "../terminal/Screen.ts"
 
 export interface Address {
   readonly host: string
@@ -64,7 +65,7 @@ export const look = (
     if (status === 200) return yield* Effect.mapError(decode(value), () => noInspector(address))
     const { error } = (value ?? {}) as { readonly error?: unknown }
     return yield* typeof error === "string"
-      ? new CannotRun({ reason: `${textOf(address)} refuses: ${error}.` })
+      ? new CannotRun({ reason: `${textOf(address)} refuses: ${plain(error)}.` })
       : noInspector(address)
   })
 

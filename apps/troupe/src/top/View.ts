@@ -1,6 +1,6 @@
 /** What `troupe top` shows: a function of what was last seen of each system. */
 import type * as Inspector from "@troupe/actor/Inspector"
-import { count, cut, number, type Screen, type Style } from "../terminal/Screen.ts"
+import { count, cut, fit, number, plain, type Screen, type Style } from "../terminal/Screen.ts"
 
 /** One system, as it was seen, and seen before that. */
 export interface Seen {
@@ -19,7 +19,7 @@ export interface Row extends Inspector.Actor {
   readonly busyPart: number | null
 }
 
-const placeOf = ({ address, now }: Seen): string => now?.node ?? address
+const placeOf = ({ address, now }: Seen): string => plain(now?.node ?? address)
 
 export const rowsOf = (all: ReadonlyArray<Seen>, order: Inspector.Order): ReadonlyArray<Row> =>
   all
@@ -70,7 +70,7 @@ const headOf = (seen: Seen, width: number, style: Style): ReadonlyArray<string> 
   if (now !== undefined) {
     const { alive, asksOpen, counters, longestMailbox, rates, system, uptimeMillis, waiting } = now
     const title = [
-      `${system} · ${placeOf(seen)}`,
+      `${plain(system)} · ${placeOf(seen)}`,
       `up ${duration(uptimeMillis)}`,
       count(alive, "actor"),
       count(counters.restarts, "restart")
@@ -85,7 +85,7 @@ const headOf = (seen: Seen, width: number, style: Style): ReadonlyArray<string> 
     if (!now.observed)
       lines.push(style.dim(cut("It is not Observed: what its actors have processed is not known.", width)))
   }
-  return problem === undefined ? lines : [...lines, style.red(cut(problem, width))]
+  return problem === undefined ? lines : [...lines, style.red(cut(plain(problem), width))]
 }
 
 /** "1:02:03". */
@@ -99,6 +99,8 @@ interface Column {
   readonly title: string
   readonly width: number
   readonly order?: Inspector.Order
+  /** Left out where names would be cut for it. */
+  readonly isSpare?: boolean
   readonly text: (row: Row) => string
 }
 
@@ -109,13 +111,21 @@ const rounded = (value: number | null): string => (value === null ? unknown : nu
 const columns: ReadonlyArray<Column> = [
   { title: "MAILBOX", width: 9, order: "mailbox", text: ({ mailbox }) => number(mailbox) },
   { title: "PROC/S", width: 10, order: "processed", text: ({ perSecond }) => rounded(perSecond) },
-  { title: "PROCESSED", width: 13, text: ({ processed }) => rounded(processed) },
+  { title: "PROCESSED", width: 13, isSpare: true, text: ({ processed }) => rounded(processed) },
   {
     ...{ title: "BUSY", width: 8, order: "busy" },
     text: ({ busyPart }) => (busyPart === null ? unknown : `${(busyPart * 100).toFixed(1)}%`)
   },
   { title: "RESTARTS", width: 9, order: "restarts", text: ({ restarts }) => number(restarts) }
 ]
+
+const lifeWidth = 12
+
+/** Columns for who an actor is, and what it understands. */
+const roomy = 30
+
+/** Of figures, and of an actor's life. */
+const widthOf = (shown: ReadonlyArray<Column>): number => shown.reduce((sum, { width }) => sum + width, lifeWidth)
 
 const table = (
   rows: ReadonlyArray<Row>,
@@ -124,13 +134,14 @@ const table = (
   width: number,
   style: Style
 ): ReadonlyArray<string> => {
-  const figures = columns.reduce((sum, column) => sum + column.width, 0)
-  const words = Math.max(16, width - figures - 12)
+  const isTight = width - widthOf(columns) < roomy
+  const shown = isTight ? columns.filter(({ isSpare }) => isSpare !== true) : columns
+  const words = Math.max(16, width - widthOf(shown))
   const line = (path: string, messages: string, life: string, right: (column: Column) => string): string => {
     const first = Math.floor(words * 0.62)
-    const left = `${cut(path, first - 1).padEnd(first)}${cut(messages, words - first - 1).padEnd(words - first)}`
+    const left = `${fit(plain(path), first - 1)} ${fit(plain(messages), words - first - 1)} `
     return cut(
-      `${left}${life.padEnd(12)}${columns.map((column) => right(column).padStart(column.width)).join("")}`,
+      `${left}${fit(plain(life), lifeWidth)}${shown.map((column) => right(column).padStart(column.width)).join("")}`,
       width
     )
   }
@@ -159,7 +170,7 @@ const letters = (all: ReadonlyArray<Seen>, width: number): ReadonlyArray<string>
   if (latest.length === 0) return []
   const lines = latest.map(
     ({ actor, agoMillis, message, reason }) =>
-      `dead letter ${Math.round(agoMillis / 1000)} s ago: ${message} for ${actor}, ${reason}`
+      `dead letter ${Math.round(agoMillis / 1000)} s ago: ${plain(message)} for ${plain(actor)}, ${plain(reason)}`
   )
   return ["", ...lines.map((line) => cut(line, width))]
 }
