@@ -4,7 +4,7 @@ import { type ActorRef, ActorSystem, Behavior, Messages, Observed, Server } from
 import { Codec, Memory } from "@troupe/transport"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Random, Schema, Tracer } from "effect"
 import { TestClock } from "effect/testing"
-import { codec as frames, type Frame } from "../../src/internal/system/frames.ts"
+import { frames, type Frame } from "../../src/internal/system/frames.ts"
 import { settled } from "../system/accounts.ts"
 
 const Shop = Messages.make("shop", {
@@ -360,8 +360,8 @@ describe("spans over nodes", () => {
       { ...ask, trace: { traceId: "a1", spanId: "b2" } },
       { ...ask, trace: { traceId: "", spanId: "" } }
     ]) {
-      const bytes = Codec.encode(frames, frame)
-      expect(Codec.decode(frames, bytes)).toEqual(frame)
+      const bytes = Codec.encode(frames(), frame)
+      expect(Codec.decode(frames(), bytes)).toEqual(frame)
     }
   })
 })

@@ -6,7 +6,7 @@ import { Channel, Codec, Memory } from "@troupe/transport"
 import { Context, Effect, Layer, Schema } from "effect"
 import { network, type Node, settled, start } from "../finding/nodes.ts"
 import { run } from "../simulated/links.ts"
-import { codec as frames } from "../../src/internal/system/frames.ts"
+import { frames } from "../../src/internal/system/frames.ts"
 import { type Packet, packets } from "../../src/internal/system/packets.ts"
 
 const Linked = Messages.make("linked", {
@@ -119,7 +119,7 @@ describe.each(["crash", "partition", "chaos"] as const)("links in worlds of %s",
 const raw = Effect.gen(function* () {
   const net = Memory.network({ nodes: ["n1", "n2"] })
   const transport = yield* Memory.connect(net, "n1")
-  const codec = packets(frames)
+  const codec = packets(frames())
   const said: Array<Packet["frame"]> = []
   const send = yield* transport.open(Channel.fromCodec("actors/system", codec), (_, { frame }) => void said.push(frame))
   const layer = ActorSystem.remote({ limit }).pipe(Layer.provide(Memory.layer(net, "n2")))

@@ -4,7 +4,7 @@ import { type ActorRef, ActorSystem, Behavior, Messages, Supervision } from "@tr
 import { Channel, Codec, Memory, Transport } from "@troupe/transport"
 import * as Tcp from "@troupe/transport/Tcp"
 import { Context, Effect, Fiber, Layer, Queue, Schema, type Scope, Stream } from "effect"
-import { codec as frames } from "../../src/internal/system/frames.ts"
+import { frames } from "../../src/internal/system/frames.ts"
 import { packets } from "../../src/internal/system/packets.ts"
 import { Account, Overdrawn, plain } from "./accounts.ts"
 
@@ -228,7 +228,7 @@ it.live("what is none of the frames that systems exchange harms nobody", () =>
     const body = { codec: Codec.binary(Account.schema), message: { _tag: "Deposit", amount: 3 } }
     const target = { life: 0, serial: 0, path: "ann" }
     const frame = { kind: "Tell", target, name: "account", body } as const
-    send("n2", Codec.encode(packets(frames), { number: 1, life: 1_000_000, frame }))
+    send("n2", Codec.encode(packets(frames()), { number: 1, life: 1_000_000, frame }))
     expect(yield* until(ann.ask({ _tag: "Balance" }), (balance) => balance > 0)).toBe(3)
   }).pipe(Effect.scoped)
 )

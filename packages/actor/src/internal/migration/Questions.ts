@@ -50,7 +50,7 @@ export class Questions {
   }
 
   private sayAnswer(node: string, number: number, { body, kind }: NonNullable<ReturnType<typeof answerOf>>): void {
-    const bytes = "codec" in body ? Codec.encode(body.codec, body.message) : body.bytes
+    const bytes = Codec.encode(body.codec, body.message)
     this.agent.say(node, { _tag: "Answer", number, kind, bytes })
   }
 

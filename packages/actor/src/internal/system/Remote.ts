@@ -1,5 +1,5 @@
 /** The part of a system that other nodes' systems speak with. */
-import { Codec, type LinkEvent, type NodeId, type Send } from "@troupe/transport"
+import { Codec, type LinkEvent, type NodeId, Reader, type Send } from "@troupe/transport"
 import { Cause, Effect, Exit, Option, Schema } from "effect"
 import {
   type ActorRef,
@@ -22,14 +22,18 @@ import { RemoteRef } from "./RemoteRef.ts"
 import { traceOf } from "../observed/Spans.ts"
 import {
   type Body,
-  codec,
   type Frame,
+  frames,
   guarded,
+  kept,
   pathOf,
   Refusal,
   refusals,
   type Target,
   type Trace,
+  Understood,
+  type Understanding,
+  type Unwritten,
   unsendable
 } from "./frames.ts"
 import type { System } from "./System.ts"
@@ -47,12 +51,26 @@ export const isForeign = (own: Remote): boolean =>
 
 export const readingRemote = (): Remote | undefined => reading
 
+/** Throws what is wrong with it. */
 export const read = (remote: Remote, codec: Codec.Codec<any>, body: Body): any => {
+  if (body instanceof Understood) {
+    if (body.error !== undefined) throw body.error
+    if (body.by === codec) return body.message
+    throw new RangeError("it was read as another's")
+  }
+  // A transport may hand over what was sent as it is: references in it are still the sender's.
+  const bytes = "codec" in body ? Codec.encode(body.codec, body.message) : body.bytes
+  const found = understood(remote, codec, new Reader(bytes, 0, bytes.length))
+  return read(remote, codec, found)
+}
+
+const understood = (remote: Remote, codec: Codec.Codec<any>, { at, bytes, end }: Reader): Understood => {
   const before = reading
   reading = remote
   try {
-    // A transport may hand over what was sent as it is: references in it are still the sender's.
-    return Codec.decode(codec, "codec" in body ? Codec.encode(body.codec, body.message) : body.bytes)
+    return new Understood(codec, codec.read(bytes, at, end), undefined)
+  } catch (error) {
+    return new Understood(codec, undefined, error ?? new RangeError("it can't be read"))
   } finally {
     reading = before
   }
@@ -103,7 +121,19 @@ export class Remote {
 
   codec(maxBytes = Infinity): Codec.Codec<Packet> {
     this.maxBytes = maxBytes
-    return guarded(packets(codec), maxBytes, (error) => void (this.unwritten = error))
+    return guarded(packets(frames(this.understanding)), maxBytes, (error) => void (this.unwritten = error))
+  }
+
+  /** Where it is known who is addressed, a message is read where it has arrived. */
+  private readonly understanding: Understanding = {
+    message: (rest, target, name) => {
+      const messages = this.find(target)?.behavior.messages
+      return messages?.name === name ? understood(this, messageOf(messages), rest) : kept(rest)
+    },
+    answer: (rest, id, kind) => {
+      const question = this.asked.get(id)
+      return question === undefined ? kept(rest) : understood(this, codecOf(question, kind), rest)
+    }
   }
 
   /** Returns why it could not be written, where the transport finds that out at once. */
@@ -212,15 +242,14 @@ export class Remote {
   private answered(id: number, kind: "Reply" | "Failure" | "Refusal", body: Body): void {
     const question = this.asked.get(id)
     if (question === undefined) return
-    const { ref } = question
+    let answer: unknown
     try {
-      if (kind === "Refusal") return question.end(Exit.fail(read(this, refusals, body)))
-      const codecs = answersOf(ref.messages, question.message._tag)
-      if (kind === "Reply") question.end(Exit.succeed(read(this, codecs.reply, body)))
-      else question.end(Exit.fail(read(this, codecs.failure, body)))
+      answer = read(this, codecOf(question, kind), body)
     } catch (error) {
-      question.end(Exit.fail(new Misunderstood({ actor: ref.path, reason: `its answer: ${String(error)}` })))
+      const reason = `its answer: ${String(error)}`
+      return question.end(Exit.fail(new Misunderstood({ actor: question.ref.path, reason })))
     }
+    question.end(kind === "Reply" ? Exit.succeed(answer) : Exit.fail(answer as AskError))
   }
 
   /** Calls `listener` when a node is taken for dead. Returns how to end that. */
@@ -350,12 +379,18 @@ export class Remote {
   }
 }
 
+const codecOf = ({ message, ref }: RemoteQuestion, kind: "Reply" | "Failure" | "Refusal"): Codec.Codec<any> => {
+  if (kind === "Refusal") return refusals
+  const { failure, reply } = answersOf(ref.messages, message._tag)
+  return kind === "Reply" ? reply : failure
+}
+
 /** What is answered, as others are to read it; nothing where who asked has had enough by itself. */
 export const answerOf = (
   messages: Messages<any>,
   tag: string,
   exit: Exit.Exit<any, any>
-): { readonly kind: "Reply" | "Failure" | "Refusal"; readonly body: Body } | undefined => {
+): { readonly kind: "Reply" | "Failure" | "Refusal"; readonly body: Unwritten } | undefined => {
   if (Exit.isSuccess(exit)) {
     return { kind: "Reply", body: { codec: answersOf(messages, tag).reply, message: exit.value } }
   }

@@ -52,8 +52,32 @@ export type Frame =
   /** What was watched is no more; `failure`: why, or empty where it has stopped. */
   | { readonly kind: "Ended"; readonly id: number; readonly failure: string }
 
-/** To be written, or as it was read. */
-export type Body = { readonly codec: Codec.Codec<any>; readonly message: unknown } | { readonly bytes: Uint8Array }
+/** To be written, or as it was read: kept for later, or understood at once. */
+export type Body = Unwritten | { readonly bytes: Uint8Array } | Understood
+
+export interface Unwritten {
+  readonly codec: Codec.Codec<any>
+  readonly message: unknown
+}
+
+/** As `codec` has read it, which may have failed. */
+export class Understood {
+  readonly by: Codec.Codec<any>
+  readonly message: unknown
+  readonly error: unknown
+
+  constructor(by: Codec.Codec<any>, message: unknown, error?: unknown) {
+    this.by = by
+    this.message = message
+    this.error = error
+  }
+}
+
+/** Finds out what the rest of a frame is, which is there while it is read. */
+export interface Understanding {
+  readonly message: (rest: Reader, target: Target, name: string) => Body
+  readonly answer: (rest: Reader, id: number, kind: "Reply" | "Failure" | "Refusal") => Body
+}
 
 export const Refusal = Schema.Union([
   ActorStopped,
@@ -81,6 +105,7 @@ const kinds = [
   "Unlink"
 ] as const
 const tracedAsk = 8
+const places = Object.fromEntries(kinds.map((kind) => [kind, kinds.indexOf(kind)])) as Record<Frame["kind"], number>
 
 const writeTarget = ({ life, path, serial }: Target, into: Writer): void => {
   into.natural(serial)
@@ -95,26 +120,33 @@ const readTarget = (reader: Reader): Target => {
 
 const writeBody = (body: Body, into: Writer): void => {
   if ("codec" in body) body.codec.write(body.message, into)
-  else into.bytes(body.bytes)
+  else if ("bytes" in body) into.bytes(body.bytes)
+  else body.by.write(body.message, into)
 }
 
-/** What is left. It is copied: it may be understood when the bytes are others' already. */
-const readBody = ({ at, bytes, end }: Reader): Body => ({ bytes: Codec.bytes.read(bytes, at, end) })
+/** The rest, for later. It is copied: the bytes may be others' then. */
+export const kept = ({ at, bytes, end }: Reader): Body => ({ bytes: Codec.bytes.read(bytes, at, end) })
 
-const readAsk = (reader: Reader, isTraced: boolean): Frame => {
+const readTell = (reader: Reader, { message }: Understanding): Frame => {
+  const target = readTarget(reader)
+  const name = readText(reader)
+  return { kind: "Tell", target, name, body: message(reader, target, name) }
+}
+
+const readAsk = (reader: Reader, isTraced: boolean, { message }: Understanding): Frame => {
   const id = reader.natural()
   const millis = reader.natural()
   const target = readTarget(reader)
   const name = readText(reader)
-  if (!isTraced) return { kind: "Ask", id, millis, target, name, body: readBody(reader) }
+  if (!isTraced) return { kind: "Ask", id, millis, target, name, body: message(reader, target, name) }
   const trace = { traceId: readText(reader), spanId: readText(reader) }
-  return { kind: "Ask", id, millis, target, name, trace, body: readBody(reader) }
+  return { kind: "Ask", id, millis, target, name, trace, body: message(reader, target, name) }
 }
 
-export const codec: Codec.Codec<Frame> = {
+export const frames = (understanding: Understanding = { message: kept, answer: kept }): Codec.Codec<Frame> => ({
   name: "actors",
   write: (frame, into) => {
-    into.natural(frame.kind === "Ask" && frame.trace !== undefined ? tracedAsk : kinds.indexOf(frame.kind))
+    into.natural(frame.kind === "Ask" && frame.trace !== undefined ? tracedAsk : places[frame.kind])
     switch (frame.kind) {
       case "Tell":
         writeTarget(frame.target, into)
@@ -157,13 +189,15 @@ export const codec: Codec.Codec<Frame> = {
     const kind = kinds[number]
     switch (kind) {
       case "Tell":
-        return { kind, target: readTarget(reader), name: readText(reader), body: readBody(reader) }
+        return readTell(reader, understanding)
       case "Ask":
-        return readAsk(reader, number === tracedAsk)
+        return readAsk(reader, number === tracedAsk, understanding)
       case "Reply":
       case "Failure":
-      case "Refusal":
-        return { kind, id: reader.natural(), body: readBody(reader) }
+      case "Refusal": {
+        const id = reader.natural()
+        return { kind, id, body: understanding.answer(reader, id, kind) }
+      }
       case "Watch":
       case "Found":
         return { kind, id: reader.natural(), target: readTarget(reader) }
@@ -178,7 +212,7 @@ export const codec: Codec.Codec<Frame> = {
         throw new RangeError("there is no such kind of frame")
     }
   }
-}
+})
 
 /** More than the transport carries. */
 export class TooLarge extends RangeError {
