@@ -1,5 +1,6 @@
 /** What waits for an actor, beside a plain list. */
 import { describe, expect, it } from "vitest"
+import { Mark } from "../../src/internal/system/envelopes.ts"
 import { Fifo, Heap, type Mailbox } from "../../src/internal/system/Mailbox.ts"
 
 /** A small generator, so that the same runs are made every time. */
@@ -41,6 +42,26 @@ const run = (mailbox: Mailbox, seed: number, place: (list: Array<number>, messag
 describe("what waits for an actor", () => {
   it("comes in its order, what was put ahead of it first", () => {
     for (let seed = 1; seed <= 10; seed++) run(new Fifo(), seed, (list, message) => list.push(message))
+  })
+
+  it("is dropped in its order of coming, whatever its rank, and what is left comes by that", () => {
+    const below = chance(1)
+    for (const mailbox of [new Fifo(), new Heap((message) => (message as number) % 7)]) {
+      const waiting = new Set<unknown>()
+      const signal = new Mark(() => {})
+      let next = 0
+      for (let step = 0; step < 20_000; step++) {
+        if (below(100) === 0) mailbox.push(signal)
+        if (mailbox.size < 50) waiting.add((mailbox.push(++next), next))
+        else if (below(3) > 0) {
+          const [oldest] = waiting
+          expect(mailbox.dropOldest()).toBe(oldest)
+          waiting.delete(oldest)
+        } else waiting.delete(mailbox.shift())
+      }
+      while (mailbox.size > 0) waiting.delete(mailbox.shift())
+      expect(waiting.size).toBe(0)
+    }
   })
 
   it("comes by its rank, what was put ahead of all first", () => {

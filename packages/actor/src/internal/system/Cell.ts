@@ -169,18 +169,24 @@ export class Cell implements ActorRef<any> {
       case "drop-newest":
         this.dead(message, "mailbox full")
         return false
-      case "drop-oldest":
-        this.dead(mailbox.shift(), "mailbox full")
+      case "drop-oldest": {
+        const oldest = mailbox.dropOldest()
+        if (oldest !== undefined) this.dead(oldest, "mailbox full")
         return true
+      }
       default:
-        throw new MailboxFull({ actor: this.path, capacity: this.behavior.capacity })
+        throw this.full
     }
+  }
+
+  private get full(): MailboxFull {
+    return new MailboxFull({ actor: this.path, capacity: this.behavior.capacity })
   }
 
   dead(message: unknown, reason: "stopped" | "mailbox full" | "not understood"): void {
     if (this.status === "moved") return this.rare!.away!.tell(message)
     if (message instanceof Question) {
-      message.end(Exit.fail(new ActorStopped({ actor: this.path })))
+      message.end(Exit.fail(reason === "mailbox full" ? this.full : new ActorStopped({ actor: this.path })))
       this.system.deadLetters.add(this, message.message, reason)
     } else if (!(message instanceof Envelope)) this.system.deadLetters.add(this, message, reason)
   }

@@ -1,5 +1,6 @@
 /** What waits for an actor: a queue, or a heap where some messages come first. */
 import { pop, push, type Ranked } from "../Heap.ts"
+import { isSignal } from "./envelopes.ts"
 
 export interface Mailbox {
   readonly size: number
@@ -8,6 +9,8 @@ export interface Mailbox {
   shift(): unknown
   /** Ahead of all others, in this order. */
   unshift(messages: ReadonlyArray<unknown>): void
+  /** Takes out what has waited longest and was told by others, if there is any. */
+  dropOldest(): unknown
 }
 
 /** Messages, and in the last slot the chunk that follows: so what waits is never copied. */
@@ -72,15 +75,33 @@ export class Fifo implements Mailbox {
     if (left > 0) this.first = [...messages.slice(0, left), this.first]
     this.size += messages.length
   }
+
+  dropOldest(): unknown {
+    const ahead: Array<unknown> = []
+    let oldest: unknown
+    while (oldest === undefined && this.size > 0) {
+      const message = this.shift()
+      if (isSignal(message)) ahead.push(message)
+      else oldest = message
+    }
+    this.unshift(ahead)
+    return oldest
+  }
 }
 
 interface Waiting extends Ranked {
   readonly message: unknown
+  isTaken: boolean
 }
 
 export class Heap implements Mailbox {
+  size = 0
   private readonly rankOf: (message: unknown) => number
-  private readonly heap: Array<Waiting> = []
+  /** Some may be taken out already. */
+  private heap: Array<Waiting> = []
+  /** Those that others told, in the order of coming, as of some time: what is not among them is younger. */
+  private oldest: Array<Waiting> = []
+  private oldestFrom = 0
   private last = 0
   private first = 0
 
@@ -88,22 +109,56 @@ export class Heap implements Mailbox {
     this.rankOf = rankOf
   }
 
-  get size(): number {
-    return this.heap.length
+  push(message: unknown): void {
+    this.add(message, this.rankOf(message), ++this.last)
   }
 
-  push(message: unknown): void {
-    push(this.heap, { message, rank: this.rankOf(message), sequence: ++this.last })
+  private add(message: unknown, rank: number, sequence: number): void {
+    this.size++
+    push(this.heap, { message, rank, sequence, isTaken: false })
   }
 
   shift(): unknown {
-    return pop(this.heap).message
+    let next = pop(this.heap)
+    while (next.isTaken) next = pop(this.heap)
+    return this.taken(next)
+  }
+
+  private taken(waiting: Waiting): unknown {
+    waiting.isTaken = true
+    this.size--
+    return waiting.message
   }
 
   unshift(messages: ReadonlyArray<unknown>): void {
     this.first -= messages.length
-    for (const [at, message] of messages.entries()) {
-      push(this.heap, { message, rank: -Infinity, sequence: this.first + at })
-    }
+    for (const [at, message] of messages.entries()) this.add(message, -Infinity, this.first + at)
+  }
+
+  dropOldest(): unknown {
+    const dropped = this.nextOldest() ?? (this.sortByAge(), this.nextOldest())
+    if (dropped === undefined) return undefined
+    const message = this.taken(dropped)
+    if (this.heap.length > 2 * this.size + 32) this.rebuild()
+    return message
+  }
+
+  private nextOldest(): Waiting | undefined {
+    let next = this.oldest[this.oldestFrom++]
+    while (next?.isTaken === true) next = this.oldest[this.oldestFrom++]
+    return next
+  }
+
+  private sortByAge(): void {
+    this.oldest = this.heap.filter(({ isTaken, message }) => !isTaken && !isSignal(message))
+    this.oldest.sort((a, b) => a.sequence - b.sequence)
+    this.oldestFrom = 0
+  }
+
+  /** What is deep down in the heap does not come up by itself. */
+  private rebuild(): void {
+    const waiting = this.heap.filter(({ isTaken }) => !isTaken)
+    this.heap = []
+    for (const each of waiting) push(this.heap, each)
   }
 }

@@ -2,7 +2,7 @@
 import { Cause, Exit } from "effect"
 import { Misunderstood } from "../../ActorRef.ts"
 import type { Cell, Message } from "./Cell.ts"
-import { Envelope, Fault, Mark, Question, Terminated, Tick } from "./envelopes.ts"
+import { Envelope, Fault, Mark, Poison, Question, Terminated, Tick } from "./envelopes.ts"
 import * as Facilities from "./Facilities.ts"
 import * as Living from "./Living.ts"
 import { Fifo, Heap, type Mailbox } from "./Mailbox.ts"
@@ -10,11 +10,15 @@ import { Fifo, Heap, type Mailbox } from "./Mailbox.ts"
 export const mailboxOf = (cell: Cell): Mailbox => {
   const { priority } = cell.behavior.mailbox ?? {}
   if (priority === undefined) return new Fifo()
+  let isDraining = false
   // What is no message of the actor's own comes first.
   return new Heap((message) => {
+    if (message instanceof Poison) isDraining = true
     if (message instanceof Envelope && !(message instanceof Question)) {
-      return message instanceof Mark ? Infinity : -Infinity
+      return message instanceof Mark || message instanceof Poison ? Infinity : -Infinity
     }
+    // It comes after what ends the actor.
+    if (isDraining) return Infinity
     try {
       const rank = priority((message instanceof Question ? message.message : message) as never)
       if (!Number.isNaN(rank)) return rank
@@ -72,11 +76,12 @@ export const open = (cell: Cell, taken: unknown): Message | undefined => {
 }
 
 const opened = (cell: Cell, taken: Envelope): Message | undefined => {
-  if (taken instanceof Tick) return Facilities.opened(cell, taken)
+  if (taken instanceof Tick) return (cell.current = Facilities.opened(cell, taken)) as Message | undefined
   if (taken instanceof Terminated) {
     if (cell.rare?.watched.get(taken.actor)?.told !== taken.told) return undefined
     cell.rare.watched.delete(taken.actor)
-    return taken.told(taken.reason) as Message
+    // What is put aside, or handed on, is the message.
+    return (cell.current = taken.told(taken.reason)) as Message
   }
   if (taken instanceof Fault) throw taken
   if (taken instanceof Mark) {

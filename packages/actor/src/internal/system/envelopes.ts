@@ -92,6 +92,14 @@ export class Terminated extends Envelope {
   }
 }
 
+/** Whether it is of the actor's own: there is one of it for each thing that it asked for, and no bound is for it. */
+export const isSignal = (taken: unknown): boolean =>
+  taken instanceof Tick ||
+  taken instanceof Terminated ||
+  taken instanceof Fault ||
+  taken instanceof Poison ||
+  taken instanceof Mark
+
 /** Open questions of one patience, the earliest deadline first: one sleeper for all of them. */
 export class Patience {
   private readonly millis: number
