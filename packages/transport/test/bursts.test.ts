@@ -1,0 +1,74 @@
+/** What leaves of a long turn, when, and in which order. */
+import { Channel, Codec } from "@troupe/transport"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Log } from "./support.ts"
+import { pair, tls } from "./tcpSupport.ts"
+
+const Bytes = Channel.fromCodec<Uint8Array>("bytes", Codec.bytes)
+const ignore = (): void => {}
+
+describe("a burst over TCP", () => {
+  it.live("has left in part before its turn ends, the rest after it", () =>
+    Effect.gen(function* () {
+      const [n1, n2] = yield* pair({}, {})
+      const got = new Log<Uint8Array>()
+      yield* n2.open(Bytes, (_, message) => got.add(message))
+      const send = yield* n1.open(Bytes, ignore)
+      send("n2", new Uint8Array(1))
+      yield* got.until((items) => items.length === 1)
+      const before = n1.counters.bytesSent
+      const left: Array<number> = []
+      for (let i = 0; i < 100; i++) {
+        send("n2", new Uint8Array(100).fill(i))
+        left.push(n1.counters.bytesSent - before)
+      }
+      // In parts, each twice as large as the one before it, so that a long burst takes few.
+      const parts = left.filter((bytes, i) => i > 0 && bytes > left[i - 1]!)
+      expect(parts.length).toBe(2)
+      expect(parts[1]! - parts[0]!).toBeGreaterThan(1.9 * parts[0]!)
+      expect(n1.backlogBytes("n2")).toBeGreaterThan(0)
+      yield* got.until((items) => items.length === 101)
+      expect(got.items.slice(1).map((message) => message[0])).toEqual(left.map((_, i) => i))
+      expect(n1.backlogBytes("n2")).toBe(0)
+      expect(n1.counters.sent).toBe(101)
+    })
+  )
+
+  it.live("what handlers send leaves when all that came with it has been handled", () =>
+    Effect.gen(function* () {
+      const [n1, n2] = yield* pair({}, {})
+      const sent: Array<number> = []
+      const back = yield* n2.open(Bytes, (from, message) => {
+        back(from, message)
+        sent.push(n2.counters.bytesSent)
+      })
+      const got = new Log<Uint8Array>()
+      const send = yield* n1.open(Bytes, (_, message) => got.add(message))
+      for (let i = 0; i < 10; i++) send("n2", Uint8Array.of(i))
+      yield* got.until((items) => items.length === 10)
+      expect(new Set(sent).size).toBe(1)
+      expect(got.items.map(([i]) => i)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    })
+  )
+
+  for (const kind of ["in the open", "over TLS"]) {
+    it.live(`of more than a socket takes at once arrives whole and in its order, ${kind}`, () =>
+      Effect.gen(function* () {
+        const isSecret = kind === "over TLS"
+        const [n1, n2] = yield* pair(isSecret ? { tls: tls("n1") } : {}, isSecret ? { tls: tls("n2") } : {})
+        const got = new Log<number>()
+        yield* n2.open(Bytes, (_, message) => got.add(message.every((byte) => byte === message[0]) ? message[0]! : -1))
+        const send = yield* n1.open(Bytes, ignore)
+        // Each while others are on their way, too.
+        for (let i = 0; i < 100; i++) {
+          send("n2", new Uint8Array(i % 3 === 0 ? 300_000 : 50_000).fill(i))
+          if (i % 10 === 0) yield* Effect.yieldNow
+        }
+        yield* got.until((items) => items.length === 100)
+        expect(got.items).toEqual(Array.from({ length: 100 }, (_, i) => i))
+        expect(n1.counters.sent).toBe(100)
+      })
+    )
+  }
+})
