@@ -7,7 +7,8 @@
  *
  * Rates are of right answers: where there are fewer than were intended, there is no rate. All take turns; medians of the
  * rounds. Beside a rate is what an answer takes of both processes' time, which says more where others use the machine too.
- * What a peer does less, or more, is said beside its figures.
+ * What a peer does less, or more, is said beside its figures: nobody but effect/rpc and we check what came against a type,
+ * and nobody but we and Erlang keep questions in order, in an actor, and give up on them after a while.
  */
 import { fileURLToPath } from "node:url"
 import { parseArgs, styleText } from "node:util"
@@ -39,9 +40,10 @@ const { help, json, only, peer, side, where, ...given } = parseArgs({
   }
 }).values
 
+/** How many it takes to warm up; what is measured are as many as take about a second then. */
 const depths = [
-  { depth: 1, count: 6_000 },
-  { depth: 100, count: 100_000 }
+  { depth: 1, warmUp: 2_000 },
+  { depth: 100, warmUp: 20_000 }
 ]
 
 const ours = "Troupe"
@@ -53,7 +55,10 @@ const known: Readonly<Record<string, RemotePeer>> = {
   "effect/rpc, ndjson": effectRpc("ndjson"),
   Moleculer: moleculer
 }
-const erlang = "Erlang/OTP"
+const erlang = [
+  { name: "Erlang/OTP, gen_server:call", way: "call" },
+  { name: "Erlang/OTP, bare messages", way: "bare" }
+] as const
 
 // ----------------------------------------------------------------------------------------------------- in its processes
 
@@ -93,10 +98,10 @@ const startAll = async () => {
     const answers = await inNode(name, "answer", null)
     pairs.push({ name, note: known[name]!.note, sides: [answers, await inNode(name, "ask", answers.begun)] })
   }
-  if (wanted(erlang)) {
-    const sides = await otp()
-    if (sides === undefined) missing[erlang] = "left out: `escript` is not installed"
-    else pairs.push({ name: `${erlang} ${sides[0].begun}`, note: otpNote, sides })
+  for (const { name, way } of erlang.filter((each) => wanted(each.name))) {
+    const sides = await otp(way)
+    if (sides === undefined) missing[name] = "left out: `escript` is not installed"
+    else pairs.push({ name, note: `${otpNote(way)} OTP ${sides[0].begun}.`, sides })
   }
   return { pairs, missing }
 }
@@ -106,15 +111,19 @@ const cpu = async (sides: Pair["sides"]): Promise<number | undefined> => {
   return typeof answers === "number" && typeof asks === "number" ? answers + asks : undefined
 }
 
-const turn = async ({ name, sides }: Pair, depth: number, count: number): Promise<Turn> => {
-  // While others had their turn, these processes have grown cold.
-  await sides[1].say(`ask ${depth} ${count / 10}`)
-  const before = await cpu(sides)
+const asked = async ({ name, sides }: Pair, depth: number, count: number): Promise<number> => {
   const { right, seconds } = await sides[1].say(`ask ${depth} ${count}`)
   if (right !== count) throw new Error(`${name}: ${right} answers were right of ${count}: that is no rate`)
-  const after = await cpu(sides)
-  const micros = before === undefined || after === undefined ? undefined : (after - before) / count
-  return { perSecond: count / seconds, micros }
+  return count / seconds
+}
+
+const turn = async (pair: Pair, depth: number, warmUp: number): Promise<Turn> => {
+  // While others had their turn, these processes have grown cold.
+  const count = Math.max(warmUp, Math.round(await asked(pair, depth, warmUp)))
+  const before = await cpu(pair.sides)
+  const perSecond = await asked(pair, depth, count)
+  const after = await cpu(pair.sides)
+  return { perSecond, micros: before === undefined || after === undefined ? undefined : (after - before) / count }
 }
 
 const progress = (text: string): void => {
@@ -127,11 +136,11 @@ const measure = async (pairs: ReadonlyArray<Pair>, rounds: number) => {
   const found = new Map<string, Array<Turn>>()
   // Interleaved, so that what else the machine does befalls all of them.
   for (let round = 0; round <= rounds; round++) {
-    for (const { count, depth } of depths) {
+    for (const { depth, warmUp } of depths) {
       for (const pair of pairs) {
         const key = keyOf(pair.name, depth)
         progress(`${round === 0 ? "warming up" : `round ${round} of ${rounds}`}: ${key}`)
-        const one = await turn(pair, depth, count)
+        const one = await turn(pair, depth, warmUp)
         if (round > 0) found.set(key, [...(found.get(key) ?? []), one])
       }
     }
