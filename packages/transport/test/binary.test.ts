@@ -7,6 +7,9 @@ import { random } from "./support.ts"
 
 class Point extends Schema.Class<Point>("Point")({ x: Schema.Int, y: Schema.Int }) {}
 
+class Full extends Schema.TaggedError<Full>()("Full", { capacity: Schema.Int }) {}
+class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
+
 interface Tree {
   readonly value: number
   readonly children: ReadonlyArray<Tree>
@@ -58,6 +61,7 @@ const schemas: Readonly<Record<string, Codec.MessageSchema<any>>> = {
     Schema.TaggedStruct("B", { y: Schema.optionalKey(Schema.String) }),
     Schema.TaggedStruct("C", {})
   ]),
+  "of failures": Schema.Union([Full, Gone, Schema.TaggedStruct("A", { x: Schema.Int })]),
   "one tagged": Schema.Union([Schema.TaggedStruct("A", { x: Schema.Int })]),
   untagged: Schema.Union([Schema.Struct({ x: Schema.Int }), Schema.Struct({ y: Schema.Int })]),
   "exactly one": Schema.Union([Schema.Int, Schema.Boolean], { mode: "oneOf" }),
@@ -142,7 +146,15 @@ const values: ReadonlyArray<unknown> = [
     { _tag: "B", y: 1 },
     { _tag: "C", z: 1 }
   ],
-  ...[{ _tag: "D" }, Object.assign([1], { _tag: "C" }), Option.none(), Option.some(1), Option.some("text")]
+  ...[
+    { _tag: "D" },
+    Object.assign([1], { _tag: "C" }),
+    new Full({ capacity: 1 }),
+    new Gone(),
+    Option.none(),
+    Option.some(1),
+    Option.some("text")
+  ]
 ]
 
 /** What its schema makes of a value, there and back. */

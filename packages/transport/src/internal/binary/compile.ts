@@ -210,18 +210,26 @@ interface Tags {
 
 /** What tells the members apart, where it is the same key of all of them. */
 const tagsOf = (types: ReadonlyArray<AST>): Tags | undefined => {
-  const [first] = types
-  if (first?._tag !== "Objects") return undefined
-  for (const { name } of first.propertySignatures) {
-    const values = types.map((type) => literalAt(type, name))
+  const shapes = types.map(shapeOf)
+  for (const { name } of shapes[0] ?? []) {
+    const values = shapes.map((shape) => literalAt(shape, name))
     if (!values.includes(undefined) && new Set(values).size === types.length) return { key: name as string, values }
   }
   return undefined
 }
 
-const literalAt = (ast: AST, key: PropertyKey): unknown => {
-  if (ast._tag !== "Objects" || ast.encoding !== undefined) return undefined
-  const type = ast.propertySignatures.find(({ name }) => name === key)?.type
+type Shape = ReadonlyArray<SchemaAST.PropertySignature>
+
+/** The fields of a struct, or of a class, which has those of its instances. */
+const shapeOf = (ast: AST): Shape => {
+  if (ast._tag === "Objects") return ast.encoding === undefined ? ast.propertySignatures : []
+  const link = ast._tag === "Declaration" && ast.encoding?.length === 1 ? ast.encoding[0] : undefined
+  const isAsIs = (link?.transformation.encode as { readonly _tag?: unknown } | undefined)?._tag === "Passthrough"
+  return isAsIs ? shapeOf(link!.to) : []
+}
+
+const literalAt = (shape: Shape, key: PropertyKey): unknown => {
+  const type = shape.find(({ name }) => name === key)?.type
   if (type?._tag !== "Literal" || type.encoding !== undefined || isMissable(type)) return undefined
   return type.literal
 }
