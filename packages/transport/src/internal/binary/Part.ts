@@ -207,3 +207,14 @@ export const bytes: Part = {
   },
   read: (from) => from.copy(from.natural())
 }
+
+export const date: Part = {
+  layout: "date",
+  least: 1,
+  write: (value, into) => value instanceof Date && integer.write(value.getTime(), into),
+  read: (from) => {
+    const value = new Date(readNumber(from))
+    if (Number.isNaN(value.getTime())) throw new Malformed("that is no date")
+    return value
+  }
+}

@@ -2,11 +2,11 @@
  * From a schema to how its values stand in bytes: fields one after the other, without names. What is made of other values
  * (a date, a class) stands as `SchemaBinary` of Effect would have it.
  */
-import { Schema, SchemaAST } from "effect"
+import { Option, Schema, SchemaAST } from "effect"
 import { SchemaBinary } from "effect/encoding"
 import { SchemaJITCompiler } from "effect/schema"
 import { Writer } from "../../Writer.ts"
-import { boolean, bytes, constant, integer, Malformed, number, oneOf, type Part, string } from "./Part.ts"
+import { boolean, bytes, constant, date, flag, integer, Malformed, number, oneOf, type Part, string } from "./Part.ts"
 import { type Field, struct } from "./struct.ts"
 
 type AST = SchemaAST.AST
@@ -49,7 +49,7 @@ const partOf = (ast: AST, isGenerated: boolean): Part | undefined => {
     case "Boolean":
       return boolean
     case "Declaration":
-      return ast.annotations?.representation === Schema.Uint8Array.ast.annotations?.representation ? bytes : undefined
+      return declared(ast, inner)
     case "Objects":
       return ast.encodingChecks === undefined ? objects(ast, inner, isGenerated) : undefined
     case "Arrays":
@@ -62,6 +62,30 @@ const partOf = (ast: AST, isGenerated: boolean): Part | undefined => {
 }
 
 type Inner = (of: AST) => Part
+
+const declared = ({ annotations, typeParameters }: SchemaAST.Declaration, inner: Inner): Part | undefined => {
+  switch ((annotations?.representation as { readonly id?: unknown } | undefined)?.id) {
+    case "effect/schema/Uint8Array":
+      return bytes
+    case "effect/schema/Date":
+      return date
+    case "effect/schema/Option":
+      return option(inner(typeParameters[0]!))
+    default:
+      return undefined
+  }
+}
+
+const option = (of: Part): Part => ({
+  layout: `option ${of.layout}`,
+  least: 1,
+  write: (value, into) => {
+    if (!Option.isOption(value)) return false
+    into.byte(Option.isSome(value) ? 1 : 0)
+    return Option.isNone(value) || of.write(value.value, into)
+  },
+  read: (from) => (flag(from) ? Option.some(of.read(from)) : Option.none())
+})
 
 // -------------------------------------------------------------------------------------------------------------- checks
 
