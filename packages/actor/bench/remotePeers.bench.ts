@@ -1,6 +1,6 @@
 /**
- * Asks between two processes over TCP on loopback, beside those of others: effect/rpc, Moleculer, and Erlang/OTP where
- * `escript` is found. Each peer has two processes of its own, one that answers and one that asks: an integer, to be
+ * Asks between two processes over TCP on loopback, beside those of others: effect/rpc, Moleculer, comedy, and Erlang/OTP
+ * where `escript` is found. Each peer has two processes of its own, one that answers and one that asks: an integer, to be
  * answered with the next one. A framed echo on a bare socket is the floor.
  *
  *     node --expose-gc --conditions=@troupe/source packages/actor/bench/remotePeers.bench.ts --help
@@ -8,11 +8,13 @@
  * Rates are of right answers: where there are fewer than were intended, there is no rate. All take turns; medians of the
  * rounds. Beside a rate is what an answer takes of both processes' time, which says more where others use the machine too.
  * What a peer does less, or more, is said beside its figures: nobody but effect/rpc and we check what came against a type,
- * and nobody but we and Erlang keep questions in order, in an actor, and give up on them after a while.
+ * and nobody but Erlang's `gen_server:call` and we give up on a question after a while.
  */
+import { availableParallelism, loadavg } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs, styleText } from "node:util"
 import { median } from "./asking.ts"
+import { comedy } from "./remotePeers/comedy.ts"
 import { effectRpc } from "./remotePeers/effectRpc.ts"
 import { framed } from "./remotePeers/framed.ts"
 import { moleculer } from "./remotePeers/moleculer.ts"
@@ -53,7 +55,8 @@ const known: Readonly<Record<string, RemotePeer>> = {
   [ours]: troupe,
   "effect/rpc, schema-binary": effectRpc("schema-binary"),
   "effect/rpc, ndjson": effectRpc("ndjson"),
-  Moleculer: moleculer
+  Moleculer: moleculer,
+  comedy
 }
 const erlang = [
   { name: "Erlang/OTP, gen_server:call", way: "call" },
@@ -173,7 +176,8 @@ const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
 const print = (
   pairs: ReadonlyArray<Pair>,
   missing: Readonly<Record<string, string>>,
-  found: ReadonlyMap<string, ReadonlyArray<Turn>>
+  found: ReadonlyMap<string, ReadonlyArray<Turn>>,
+  load: number
 ): void => {
   const head = depths.flatMap(({ depth }) => [`${depth} in flight, /s`, "CPU µs each", "to ours"])
   const rows = pairs.map(({ name }) => [
@@ -183,6 +187,7 @@ const print = (
       return [perSecond.toLocaleString("en"), micros?.toString() ?? "unknown", toOurs.toString()]
     })
   ])
+  console.log(`Before it began, ${load} processes wanted to run, on ${availableParallelism()} cores.\n`)
   console.log(table([["medians", ...head], ...rows]))
   console.log()
   for (const { name, note } of pairs) console.log(`${name}: ${note}`)
@@ -195,11 +200,12 @@ const main = async (): Promise<number> => {
     console.error(`--rounds ${given.rounds}: give a whole number, 1 or more.\n\n${usage}`)
     return 1
   }
+  const load = Number(loadavg()[0]!.toFixed(1))
   const { missing, pairs } = await startAll()
   const found = await measure(pairs, rounds)
   for (const { sides } of pairs) for (const { end } of sides) end()
   if (!json) {
-    print(pairs, missing, found)
+    print(pairs, missing, found, load)
     return 0
   }
   const peers = pairs.map(({ name, note }) => {

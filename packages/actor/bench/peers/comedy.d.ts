@@ -1,9 +1,13 @@
 declare module "comedy" {
   interface Actor {
-    createChild(definition: object): Promise<Actor>
+    createChild(definition: object, options?: object): Promise<Actor>
     send(topic: string, ...message: ReadonlyArray<unknown>): Promise<void>
     sendAndReceive(topic: string, ...message: ReadonlyArray<unknown>): Promise<any>
     destroy(): Promise<void>
   }
-  export const createSystem: (options: { readonly test: boolean }) => { rootActor(): Promise<Actor> }
+  interface System {
+    rootActor(): Promise<Actor>
+    listen(port: number, host: string): Promise<void>
+  }
+  export const createSystem: (options: { readonly test: boolean }) => System
 }

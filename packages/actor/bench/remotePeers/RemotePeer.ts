@@ -3,13 +3,20 @@
 /** Asks `count` questions, `depth` at once. Gives how many answers were right. */
 export type Ask = (depth: number, count: number) => Promise<number>
 
+export interface Connection {
+  readonly ask: Ask
+  /** Of another process still, which answers. */
+  readonly cpuElsewhere?: () => Promise<number>
+  readonly close?: () => Promise<void>
+}
+
 export interface RemotePeer {
   /** What it does less, or more, than an actor here. */
   readonly note: string
   /** Begins to answer, in a process of its own. Gives what `connect` has to know, as JSON. */
   readonly answer: () => Promise<unknown>
   /** In the process that asks. */
-  readonly connect: (where: any) => Promise<Ask>
+  readonly connect: (where: any) => Promise<Connection>
 }
 
 /** `depth` at once that ask one question after the other. */

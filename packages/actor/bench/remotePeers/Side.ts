@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { cpuMicros } from "../asking.ts"
-import type { Ask } from "./RemotePeer.ts"
+import type { Connection } from "./RemotePeer.ts"
 
 export interface Side {
   /** What it said when it was ready. */
@@ -41,19 +41,20 @@ export const start = async (
 }
 
 /** In such a process: says that it is ready, and does what it is told until there is no more. */
-export const obey = async (begun: unknown, ask?: Ask): Promise<void> => {
+export const obey = async (begun: unknown, connection?: Connection): Promise<void> => {
   const say = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`)
   say(begun)
   for await (const line of createInterface({ input: process.stdin })) {
     const [command, ...numbers] = line.split(" ")
     if (command === "cpu") {
-      say(cpuMicros())
+      say(cpuMicros() + ((await connection?.cpuElsewhere?.()) ?? 0))
       continue
     }
     const [depth, count] = numbers.map(Number)
     globalThis.gc?.()
     const start = performance.now()
-    const right = await ask!(depth!, count!)
+    const right = await connection!.ask(depth!, count!)
     say({ right, seconds: (performance.now() - start) / 1000 })
   }
+  await connection?.close?.()
 }

@@ -28,7 +28,7 @@ export const effectRpc = (serialization: keyof typeof serializations): RemotePee
     const { address } = Context.get(context, SocketServer.SocketServer)
     return "port" in address ? address.port : undefined
   },
-  connect: async (port: number): Promise<Ask> => {
+  connect: async (port: number) => {
     const protocol = await build(
       RpcClient.layerProtocolSocket().pipe(
         Layer.provide(NodeSocket.layerNet({ host: "127.0.0.1", port, noDelay: true })),
@@ -41,7 +41,7 @@ export const effectRpc = (serialization: keyof typeof serializations): RemotePee
         Scope.provide(Scope.makeUnsafe())
       )
     )
-    return (depth, count) => {
+    const ask: Ask = (depth, count) => {
       let [left, right] = [count, 0]
       const asker = Effect.gen(function* () {
         while (left > 0) {
@@ -52,5 +52,6 @@ export const effectRpc = (serialization: keyof typeof serializations): RemotePee
       const askers = Array.from({ length: depth }, () => asker)
       return Effect.runPromise(Effect.map(Effect.all(askers, { concurrency: depth }), () => right))
     }
+    return { ask }
   }
 })

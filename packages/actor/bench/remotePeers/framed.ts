@@ -4,5 +4,5 @@ import type { RemotePeer } from "./RemotePeer.ts"
 export const framed: RemotePeer = {
   note: "The floor: 32 bytes there and back, which nobody reads; no names, no questions, nothing is given up on.",
   answer: serve,
-  connect
+  connect: async (port: number) => ({ ask: await connect(port) })
 }

@@ -28,6 +28,6 @@ export const moleculer: RemotePeer = {
     const broker = new ServiceBroker(options("here", urls))
     await broker.start()
     await broker.waitForServices("adder")
-    return askers((value) => broker.call<number, { readonly value: number }>("adder.next", { value }))
+    return { ask: askers((value) => broker.call<number, { readonly value: number }>("adder.next", { value })) }
   }
 }

@@ -1,7 +1,7 @@
 import { ActorSystem } from "@troupe/actor"
 import { Effect } from "effect"
 import { Adder, adder, asking, onNode } from "../asking.ts"
-import type { Ask, RemotePeer } from "./RemotePeer.ts"
+import type { Connection, RemotePeer } from "./RemotePeer.ts"
 
 /** A node that lives as long as its process. Resolves with what it begins with. */
 const node = <A>(
@@ -21,12 +21,12 @@ const node = <A>(
 export const troupe: RemotePeer = {
   note: "At most once, in order; typed messages, checked on both sides; a time limit a question; a supervised actor.",
   answer: () => node("there", { here: null }, (port) => Effect.as(ActorSystem.spawn(adder, { name: "adder" }), port)),
-  connect: (port: number): Promise<Ask> =>
+  connect: (port: number): Promise<Connection> =>
     node("here", { there: `127.0.0.1:${port}` }, (_, awaitUp) =>
       Effect.gen(function* () {
         yield* awaitUp("there")
         const ref = yield* (yield* ActorSystem.ActorSystem).at(Adder, "adder", "there")
-        return (depth, count) => Effect.runPromise(asking(ref, depth, count))
+        return { ask: (depth, count) => Effect.runPromise(asking(ref, depth, count)) }
       })
     )
 }
