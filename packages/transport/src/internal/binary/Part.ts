@@ -1,4 +1,5 @@
 /** How the values of one schema stand in bytes: those that need no schema of their own to say so. */
+import { DateTime, Predicate } from "effect"
 import type { Reader } from "../../Reader.ts"
 import type { Writer } from "../../Writer.ts"
 
@@ -211,10 +212,6 @@ export const bytes: Part = {
 export const date: Part = {
   layout: "date",
   least: 1,
-  write: (value, into) => value instanceof Date && integer.write(value.getTime(), into),
-  read: (from) => {
-    const value = new Date(readNumber(from))
-    if (Number.isNaN(value.getTime())) throw new Malformed("that is no date")
-    return value
-  }
+  write: (value, into) => Predicate.isDate(value) && integer.write(value.getTime(), into),
+  read: (from) => DateTime.toDateUtc(DateTime.makeUnsafe(readNumber(from)))
 }
