@@ -7,7 +7,8 @@
  * goes on where it stopped.
  *
  * References stay good. What is sent to where it was goes on to where it is: nothing lost, doubled, or overtaken by what the
- * same sender sent later. After any number of moves it goes there directly. Who watches it is told when it ends, not that it
+ * same sender sent later by the same reference. After any number of moves it goes there directly. What it is registered under
+ * with receptionists goes along. Who watches it is told when it ends, not that it
  * moves.
  *
  * What it is bound to comes along by identifier (`ActorSystem.Ref` in its state), or by value (`byValue`: the copy of the other

@@ -7,6 +7,10 @@
  * one such interval and five messages in a row. What a listing holds may yet have ended a moment ago: who asks such an actor
  * is told so.
  *
+ * An actor that moves is registered where it is as soon as it lives there. Each node lists it once, at the latest place that it
+ * has heard of. At the old one its entry stays for three comparisons: only who does not hear of the new one in that time lists
+ * it nowhere, until it does. Where a node has no receptionist, it is listed again when it moves on.
+ *
  * @example
  * import { ActorSystem, Behavior, Messages, Receptionist } from "@troupe/actor"
  * import { Effect, Layer, Schema } from "effect"
@@ -34,6 +38,7 @@ import { Context, type Duration, Effect, Layer, Queue, Random, Schema, Stream } 
 import type { ActorRef } from "./ActorRef.ts"
 import { ActorSystem } from "./ActorSystem.ts"
 import { type Behavior, make as behave, type Table } from "./Behavior.ts"
+import { type Desk, deskOf } from "./internal/receptionist/Desk.ts"
 import { Registry } from "./internal/receptionist/Registry.ts"
 import { mostCharacters, mostEntries, mostPath, Talk } from "./internal/receptionist/talk.ts"
 import { Cell } from "./internal/system/Cell.ts"
@@ -72,13 +77,14 @@ export class Receptionist extends Context.Service<
   Receptionist,
   {
     /**
-     * Lists an actor of this node, until it ends or is taken off. One that starts again stays. Once is enough. A node registers
-     * 4,096 at the most, of all keys together.
+     * Lists an actor of this node, until it ends or is taken off. One that starts again stays; one that has moved, or does so
+     * later, is listed where it is. Once is enough. A node registers 4,096 at the most, of all keys together.
      */
     readonly register: <D extends Definition>(
       key: ServiceKey<D>,
       ref: ActorRef<D>
     ) => Effect.Effect<void, RegistrationRefused>
+    /** Of one that has moved: where it is. */
     readonly deregister: <D extends Definition>(key: ServiceKey<D>, ref: ActorRef<D>) => Effect.Effect<void>
     /** Who is known now. */
     readonly find: <D extends Definition>(key: ServiceKey<D>) => Effect.Effect<Listing<D>>
@@ -128,23 +134,29 @@ const make = (intervalMillis: number) =>
       name: path
     })
     const undo = remote?.onDown((node) => registry.down(node))
+    const desk = deskOf((ref as unknown as Cell).system)
+    desk.open(registry)
     yield* Effect.addFinalizer(() => {
+      desk.close()
       registry.leave()
       undo?.()
       return service.stop(ref)
     })
-    return serviceOf(registry, subscribers)
+    return serviceOf(registry, desk, subscribers)
   })
 
-const serviceOf = (registry: Registry, subscribers: Subscribers): Receptionist["Service"] => ({
+const serviceOf = (registry: Registry, desk: Desk, subscribers: Subscribers): Receptionist["Service"] => ({
   register: (key, ref) =>
     Effect.suspend(() => {
       const reason = refusal(registry, key, ref)
       if (reason !== undefined) return Effect.fail(new RegistrationRefused({ key: key.name, actor: ref.path, reason }))
-      if (!registry.has(key, ref as unknown as Cell)) registry.register(key, ref as unknown as Cell)
+      desk.enlist(ref as unknown as Cell, namesOf(key), true)
       return Effect.void
     }),
-  deregister: (key, ref) => Effect.sync(() => registry.deregister(key, ref as unknown as Cell)),
+  deregister: (key, ref) =>
+    Effect.sync(() => {
+      if (ref instanceof Cell) desk.enlist(ref, namesOf(key), false)
+    }),
   find: (key) => Effect.sync(() => registry.listings.of(key)),
   listing: (key) => registry.listings.of(key),
   subscribe: <D extends Definition>(key: ServiceKey<D>) =>
@@ -164,15 +176,17 @@ const serviceOf = (registry: Registry, subscribers: Subscribers): Receptionist["
   unsubscribeActor: (key, ref) => subscribers.remove(key, ref as Cell)
 })
 
+const namesOf = ({ messages, name }: ServiceKey<any>) => ({ name, messages: messages.name })
+
 /** Why an actor is not registered. */
 const refusal = (registry: Registry, key: ServiceKey<any>, ref: ActorRef<any>): string | undefined => {
   if (!(ref instanceof Cell)) return "it is at another node. Register it there"
-  if (ref.ending !== undefined) return "it has stopped"
+  if (ref.isEnded) return "it has stopped"
   if (Math.max(key.name.length, key.messages.name.length) > mostCharacters) {
     return `a name has ${mostCharacters} characters at the most`
   }
   if (ref.path.length > mostPath) return `its path has more than ${mostPath} characters. Give it shorter names`
-  if (registry.isFull && !registry.has(key, ref)) {
+  if (ref.status !== "moved" && registry.room === 0 && !registry.has(key, ref)) {
     return `${mostEntries} are registered on this node, which is as many as may. Put a router in front of several`
   }
   return undefined

@@ -1,6 +1,6 @@
 /** Actors that move, and worlds of nodes that they move between. */
 import { expect } from "@effect/vitest"
-import { type ActorRef, ActorSystem, Behavior, Messages, Migration } from "@troupe/actor"
+import { type ActorRef, ActorSystem, Behavior, Messages, Migration, type Receptionist } from "@troupe/actor"
 import { type Faults, Simulation } from "@troupe/simulation"
 import type { Transport } from "@troupe/transport"
 import { type Agent, agents } from "../../src/internal/migration/Agent.ts"
@@ -74,10 +74,10 @@ export const keeping = Behavior.make(Keeper, {
 
 export const keeper = Migration.movable("keeper", { behavior: keeping, state: Kept })
 
-export type On = <A, E>(
-  node: string,
-  effect: Effect.Effect<A, E, ActorSystem.ActorSystem | Migration.Migration>
-) => Effect.Effect<A, E>
+/** What there is at a node, a receptionist where its layer has one. */
+type Services = ActorSystem.ActorSystem | Migration.Migration | Receptionist.Receptionist
+
+export type On = <A, E>(node: string, effect: Effect.Effect<A, E, Services>) => Effect.Effect<A, E>
 
 export interface World {
   readonly on: On
@@ -108,7 +108,7 @@ export const inWorld = <A>(
 ): Effect.Effect<Simulation.Result<A>, Simulation.SimulationError> =>
   Effect.suspend(() => {
     const { nodes = ["n1", "n2", "n3"], seed = 1 } = options
-    const contexts = new Map<string, Context.Context<ActorSystem.ActorSystem | Migration.Migration>>()
+    const contexts = new Map<string, Context.Context<Services>>()
     const downs = new Map<string, Queue.Queue<string>>()
     const program = (node: string) =>
       Effect.gen(function* () {

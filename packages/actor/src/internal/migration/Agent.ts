@@ -2,6 +2,7 @@
 import { Codec, type NodeId } from "@troupe/transport"
 import { Cause, type Context, Exit } from "effect"
 import { MailboxFull, Misunderstood, type Reason } from "../../ActorRef.ts"
+import { type Desk, deskOf, Enlistment, identity } from "../receptionist/Desk.ts"
 import type { Cell } from "../system/Cell.ts"
 import { Poison, Question } from "../system/envelopes.ts"
 import type { Target } from "../system/frames.ts"
@@ -46,6 +47,8 @@ export class Agent {
   private readonly transmit: (to: NodeId.NodeId, packet: Packet) => void
   private readonly timers: Timers
   private readonly timeouts = new Map<string, () => void>()
+  /** What the receptionist of here is told of those that come and go. */
+  readonly desk: Desk
   readonly questions = new Questions(this)
   readonly requests = new Requests(this)
   /** When a connection broke last: then something may never come. */
@@ -61,6 +64,7 @@ export class Agent {
   ) {
     this.system = cell.system
     this.remote = cell.system.remote!
+    this.desk = deskOf(cell.system)
     this.node = this.remote.node
     this.options = options
     this.context = context
@@ -250,7 +254,7 @@ export class Agent {
 
   spawned(cell: Cell, movable: Movable): void {
     const { life, serial } = this.remote.export(cell)
-    const id = `${this.node}/${life.toString(36)}/${serial}`
+    const id = identity(this.node, life, serial)
     const resident = new Resident(id, movable, cell, { _tag: "Live" }, 0, this.node)
     resident.ways = this.waysOf(resident, [])
     this.host(resident, cell)
@@ -262,7 +266,10 @@ export class Agent {
 
   forget(resident: Resident): void {
     this.residents.delete(resident.id)
-    if (resident.cell !== undefined) this.byCell.delete(resident.cell)
+    if (resident.cell !== undefined) {
+      this.byCell.delete(resident.cell)
+      this.desk.forget(resident.cell)
+    }
     for (const timer of ["offer", "held", "lost"]) this.never(`${timer} ${resident.id}`)
   }
 
@@ -315,6 +322,8 @@ export class Agent {
         return this.stop(cell, false)
       case "Drain":
         return this.stop(cell, true)
+      case "Listing":
+        return cell.deliver(new Enlistment(cell, entry.key, entry.isListed))
       case "Message":
       case "Question":
         return this.take(cell, entry)

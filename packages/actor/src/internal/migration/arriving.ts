@@ -33,15 +33,19 @@ export const onOffer = (agent: Agent, from: NodeId.NodeId, offer: Offer): void =
   resident.phase = { _tag: "Arriving", from, epoch, arrival, tells: [], parcels: [] }
 }
 
-const take = (agent: Agent, { behavior, image, kind, places, ways }: Offer): Arrival | Refusal => {
+const take = (agent: Agent, { behavior, id, image, keys, kind, places, ways }: Offer): Arrival | Refusal => {
   const movable = agent.movables.get(behavior)
   const { node } = agent
   if (movable === undefined) return new UnknownBehavior({ behavior, node })
   const lacks = missing(movable, agent.context)
   if (lacks.length > 0) return new MissingBindings({ behavior, node, missing: lacks })
+  if (agent.desk.room < keys.length) {
+    const reason = "its receptionist there has no room for it. The actor goes on where it is"
+    return new MigrationFailed({ actor: id, to: node, reason })
+  }
   try {
     const answer = agent.questions.answering(movable.behavior.messages)
-    return { ...arrivalOf(agent.remote, movable, kind, image, agent.context, answer), places, ways }
+    return { ...arrivalOf(agent.remote, movable, kind, image, agent.context, answer), places, ways, keys }
   } catch (error) {
     return new ImageMismatch({ behavior, node, reason: String(error) })
   }
@@ -107,6 +111,7 @@ const comeAlive = (
   resident.marks = []
   resident.ways = agent.waysOf(resident, ways)
   const cell = body(agent, resident, arrival)
+  agent.desk.arrive(cell, { actor: resident.id, epoch }, arrival.keys)
   if (!isCommitted) startOver(agent, resident)
   const answer = agent.questions.answering(resident.movable.behavior.messages)
   const ticks = cell.rare?.ticks

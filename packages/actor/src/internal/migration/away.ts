@@ -3,7 +3,7 @@ import { Codec, type NodeId } from "@troupe/transport"
 import { Cause, Exit } from "effect"
 import { Misunderstood, type Reason, Unreachable } from "../../ActorRef.ts"
 import { messageOf } from "../system/codecs.ts"
-import { Poison, Question } from "../system/envelopes.ts"
+import { Envelope, Poison, Question } from "../system/envelopes.ts"
 import * as Moving from "../system/Moving.ts"
 import type { Agent } from "./Agent.ts"
 import { Asked, entryOf } from "./images.ts"
@@ -24,6 +24,7 @@ export const become = (agent: Agent, resident: Resident, epoch: number, place: N
   resident.holders.clear()
   resident.reply?.(new MigrationFailed({ actor: cell.path, to: place, reason: "it lives there already" }))
   for (const timer of ["offer", "held"]) agent.never(`${timer} ${resident.id}`)
+  agent.desk.depart(cell)
   Moving.depart(cell, {
     tell: (message) => tell(agent, resident, message),
     stop: (drain) => {
@@ -66,7 +67,7 @@ const lost = (agent: Agent, resident: Resident, message: unknown, reason: "stopp
   const actor = resident.cell ?? { path: resident.id }
   if (message instanceof Question) {
     message.end(Exit.fail(new Unreachable({ actor: actor.path, node: resident.place })))
-  }
+  } else if (message instanceof Envelope) return
   agent.system.deadLetters.add(actor, message instanceof Question ? message.message : message, reason)
 }
 

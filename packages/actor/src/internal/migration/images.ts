@@ -2,6 +2,8 @@
 import { Codec } from "@troupe/transport"
 import { Context, Effect, type Exit } from "effect"
 import type { Behavior } from "../../Behavior.ts"
+import { Enlistment } from "../receptionist/Desk.ts"
+import type { Key } from "../receptionist/talk.ts"
 import type { Cell, Message } from "../system/Cell.ts"
 import { messageOf } from "../system/codecs.ts"
 import { Envelope, Mark, Poison, Question, Tick } from "../system/envelopes.ts"
@@ -42,6 +44,7 @@ export const entryOf = (system: System, codec: Codec.Codec<any>, message: unknow
   }
   if (message instanceof Tick) return { _tag: "Tick", timer: message.timer, generation: message.generation }
   if (message instanceof Poison) return { _tag: "Drain" }
+  if (message instanceof Enlistment) return { _tag: "Listing", key: message.key, isListed: message.isListed }
   if (message instanceof Mark) message.reached()
   return message instanceof Envelope ? undefined : { _tag: "Message", bytes: Codec.encode(codec, message) }
 }
@@ -90,6 +93,7 @@ export interface Arrival {
   readonly still: (cell: Cell) => Still
   readonly ways: ReadonlyArray<Way>
   readonly places: ReadonlyArray<string>
+  readonly keys: ReadonlyArray<Key>
 }
 
 export type Answering = (node: string, number: number, tag: string, exit: Exit.Exit<any, any>) => void
@@ -116,6 +120,8 @@ export const rawOf = (
       return new Tick(entry.timer, entry.generation, messageOfTimer(entry.timer))
     case "Drain":
       return new Poison()
+    case "Listing":
+      return new Enlistment(cell, entry.key, entry.isListed)
     default:
       return undefined
   }
@@ -134,7 +140,7 @@ export const arrivalOf = (
   image: Image,
   here: Context.Context<never>,
   answer: Answering
-): Omit<Arrival, "ways" | "places"> => {
+): Omit<Arrival, "ways" | "places" | "keys"> => {
   const { messages } = movable.behavior
   const codec = messageOf(messages)
   const state = read(remote, movable.state, { bytes: image.state })

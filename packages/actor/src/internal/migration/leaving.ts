@@ -89,7 +89,8 @@ const offer = (agent: Agent, resident: Resident, to: NodeId.NodeId, kind: Kind, 
     const image = imageOf(movable, cell, kind, still, (messages) => entriesOf(agent, resident, messages))
     ways!.begin(agent.node, resident.way)
     const word = { _tag: "Offer", id, epoch, behavior: movable.name, kind, image } as const
-    const said = agent.say(to, { ...word, ways: ways!.all, places: [...places] })
+    const keys = agent.desk.keysOf(cell)
+    const said = agent.say(to, { ...word, ways: ways!.all, places: [...places], keys })
     if (said === undefined) return goOn(agent, resident, phase, failed(resident, to, "that node is down"))
     agent.after(`offer ${id}`, agent.options.timeoutMillis, () => timedOut(agent, resident, phase, said))
   } catch (error) {
@@ -121,16 +122,23 @@ export const abort = (agent: Agent, resident: Resident, reason: string): void =>
   const { id, phase } = resident
   if (phase._tag !== "Leaving") return
   if (agent.say(phase.to, { _tag: "Abort", id, epoch: phase.epoch }) !== undefined) resident.holders.add(phase.to)
-  // One that lives there nevertheless is older.
-  resident.epoch = phase.epoch + 1
+  outlive(agent, resident, phase.epoch)
   goOn(agent, resident, phase, failed(resident, phase.to, reason))
 }
 
 export const refused = (agent: Agent, resident: Resident, epoch: number, refusal: Refusal): void => {
   const { phase } = resident
   if (phase._tag !== "Leaving" || phase.epoch !== epoch) return
-  resident.epoch = epoch + 1
+  outlive(agent, resident, epoch)
   goOn(agent, resident, phase, refusal)
+}
+
+/** One that lives there nevertheless, by that epoch, is older. */
+const outlive = ({ desk }: Agent, resident: Resident, epoch: number): void => {
+  const { id: actor } = resident
+  const cell = resident.cell!
+  resident.epoch = epoch + 1
+  desk.arrive(cell, { actor, epoch: epoch + 1 }, desk.keysOf(cell))
 }
 
 const goOn = (agent: Agent, resident: Resident, phase: Leaving, refusal: Refusal): void => {

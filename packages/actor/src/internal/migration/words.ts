@@ -1,6 +1,7 @@
 /** What nodes say to each other about actors that move. */
 import { Codec } from "@troupe/transport"
 import { Schema } from "effect"
+import { Key } from "../receptionist/talk.ts"
 
 /** Something for an actor, as it goes from where it arrived to where the actor is. */
 export const Entry = Schema.Union([
@@ -17,6 +18,8 @@ export const Entry = Schema.Union([
   Schema.TaggedStruct("Drain", {}),
   /** It ends. */
   Schema.TaggedStruct("Stop", {}),
+  /** Somebody registers it with the receptionist, or takes it off. */
+  Schema.TaggedStruct("Listing", { key: Key, isListed: Schema.Boolean }),
   /** The node that sends it holds the actor, and nothing else comes from it by this way. */
   Schema.TaggedStruct("Held", { epoch: Schema.Int }),
   /** The last by this way: others come by the next. */
@@ -79,7 +82,9 @@ const Word = Schema.Union([
     image: Image,
     ways: Schema.Array(Way),
     /** Where it has been: its addresses. */
-    places: Schema.Array(Schema.String)
+    places: Schema.Array(Schema.String),
+    /** What it is registered under. */
+    keys: Schema.Array(Key)
   }),
   Schema.TaggedStruct("Refused", { ...Moving, refusal: Schema.Uint8Array }),
   Schema.TaggedStruct("Abort", Moving),

@@ -9,6 +9,10 @@ export interface Listed {
   readonly id: number
   readonly key: string
   readonly messages: string
+  /** Who it is, wherever it is. */
+  readonly actor: string
+  /** Of an actor that moves: of two of its places, the later one. */
+  readonly epoch: number
   readonly refer: (messages: Messages<any>) => ActorRef<any>
 }
 
@@ -50,6 +54,8 @@ export class Listings {
   remove(listed: Listed): void {
     const shelf = this.shelves.get(listed.key)
     if (shelf === undefined || !shelf.listed.delete(listed)) return
+    // Where it was before it is no more, whoever has not heard of that.
+    if (listed.epoch > 0) for (const other of shelf.listed) if (isEarlier(other, listed)) shelf.listed.delete(other)
     this.touch(listed.key, shelf)
   }
 
@@ -59,7 +65,7 @@ export class Listings {
     if (shelf === undefined) return []
     let refs = shelf.made.get(messages)
     if (refs === undefined) {
-      const listed = [...shelf.listed].filter((each) => each.messages === messages.name)
+      const listed = [...latest(shelf.listed, messages.name)]
       refs = listed.sort(this.order).map((each) => each.refer(messages))
       shelf.made.set(messages, refs)
     }
@@ -116,4 +122,19 @@ export class Listings {
   private forget(name: string, { listed, subscriptions }: Shelf): void {
     if (listed.size === 0 && subscriptions.size === 0) this.shelves.delete(name)
   }
+}
+
+const isEarlier = (one: Listed, other: Listed): boolean =>
+  one.actor === other.actor &&
+  (one.epoch < other.epoch || (one.epoch === other.epoch && NodeId.Order(one.node, other.node) < 0))
+
+/** Each actor once: where it is, though it may still be listed where it was. */
+const latest = (listed: Iterable<Listed>, messages: string): Iterable<Listed> => {
+  const byActor = new Map<string, Listed>()
+  for (const each of listed) {
+    if (each.messages !== messages) continue
+    const other = byActor.get(each.actor)
+    if (other === undefined || isEarlier(other, each)) byActor.set(each.actor, each)
+  }
+  return byActor.values()
 }

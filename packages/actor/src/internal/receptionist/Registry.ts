@@ -5,12 +5,17 @@
  * Each of these comparisons has a number, and carries the number that came from the other side last. So it is known of a
  * message whether it was sent after another one was received: one that was under way when its node died, or in an earlier
  * life of it, brings nothing back.
+ *
+ * An actor that moves is registered at its new place at once. At the old one its entry stays for some comparisons, until
+ * everybody has heard of the new one: of several places of an actor, only the latest is listed.
  */
 import type { NodeId } from "@troupe/transport"
+import { Cause } from "effect"
 import type { Cell } from "../system/Cell.ts"
 import type { Remote } from "../system/Remote.ts"
+import { type Arrived, identity } from "./Desk.ts"
 import { type Key, type Listed, Listings } from "./Listings.ts"
-import { type Change, type Entry, mostAtOnce, mostEntries, type Said } from "./talk.ts"
+import { type Change, type Entry, type Key as Names, mostAtOnce, mostEntries, type Said } from "./talk.ts"
 
 /** What is sent to the receptionist of another node. */
 export type Tell = (node: NodeId.NodeId, message: Said<"Compare" | "Changed" | "Fetch" | "Part">) => void
@@ -18,9 +23,12 @@ export type Tell = (node: NodeId.NodeId, message: Said<"Compare" | "Changed" | "
 interface Own extends Listed {
   readonly cell: Cell
   readonly entry: () => Entry
-  /** Nobody is to be told of its end any more. */
-  readonly release: () => void
+  /** It has ended. */
+  readonly told: () => void
 }
+
+/** For so many comparisons an actor that has moved is listed where it was, too. */
+const comparisons = 3
 
 /** What is known of another node. */
 class Peer {
@@ -55,6 +63,8 @@ export class Registry {
   private readonly onNews: () => void
   private readonly own = new Map<number, Own>()
   private readonly owned = new Map<Cell, Map<string, Own>>()
+  /** Of actors that have moved: for how many comparisons more. */
+  private readonly left = new Map<Own, number>()
   private readonly peers = new Map<NodeId.NodeId, Peer>()
   private lastId = 0
   private version = 0
@@ -75,50 +85,88 @@ export class Registry {
 
   // --------------------------------------------------------------------------------------------------- what is its own
 
-  get isFull(): boolean {
-    return this.own.size >= mostEntries
+  /** How many more can be registered. */
+  get room(): number {
+    return Math.max(0, mostEntries - this.own.size + this.left.size)
   }
 
   has(key: Key, cell: Cell): boolean {
     return this.owned.get(cell)?.has(key.name) ?? false
   }
 
-  register({ messages, name }: Key, cell: Cell): void {
-    const id = ++this.lastId
-    const told = (): void => {
-      for (const own of [...(this.owned.get(cell)?.values() ?? [])]) this.remove(own)
-      this.listings.tell()
-    }
-    const own: Own = {
-      ...{ node: this.node, id, key: name, messages: messages.name, cell },
-      refer: () => cell,
-      entry: () => {
-        const { life, path, serial } = this.remote!.export(cell)
-        return { id, key: name, messages: messages.name, life, path, serial }
-      },
-      release: () => cell.untold(told)
-    }
-    this.own.set(id, own)
-    const keys = this.owned.get(cell) ?? new Map<string, Own>()
-    this.owned.set(cell, keys.set(name, own))
-    this.changed(this.remote === undefined ? { id } : { id, entry: own.entry() })
-    this.listings.add(own)
-    this.listings.tell()
-    cell.onEnd(told)
+  keysOf(cell: Cell): ReadonlyArray<Names> {
+    return Array.from(this.owned.get(cell)?.values() ?? [], ({ key, messages }) => ({ name: key, messages }))
   }
 
-  deregister({ name }: Key, cell: Cell): void {
+  register(key: Names, cell: Cell, arrived?: Arrived): void {
+    if (this.owned.get(cell)?.has(key.name) === true) return
+    this.enter(key, cell, arrived)
+    this.listings.tell()
+  }
+
+  deregister({ name }: { readonly name: string }, cell: Cell): void {
     const own = this.owned.get(cell)?.get(name)
     if (own === undefined) return
     this.remove(own)
     this.listings.tell()
   }
 
+  /** Registers an actor that has come, under what it was, and under what it has asked for since. */
+  arrive(cell: Cell, arrived: Arrived, keys: ReadonlyArray<Names>): void {
+    const before = [...(this.owned.get(cell)?.values() ?? []), ...this.leftOf(cell)]
+    const all = new Map([...this.keysOf(cell), ...keys].map((key) => [key.name, key]))
+    this.owned.delete(cell)
+    for (const own of before) this.left.set(own, comparisons)
+    for (const key of all.values()) this.enter(key, cell, arrived)
+    for (const own of before) this.remove(own)
+    this.listings.tell()
+  }
+
+  /** It is elsewhere, where it is registered. */
+  depart(cell: Cell): void {
+    for (const own of this.owned.get(cell)?.values() ?? []) this.left.set(own, comparisons)
+    this.owned.delete(cell)
+  }
+
+  private leftOf(cell: Cell): ReadonlyArray<Own> {
+    return this.left.size === 0 ? [] : [...this.left.keys()].filter((own) => own.cell === cell)
+  }
+
+  private enter({ messages, name }: Names, cell: Cell, arrived: Arrived | undefined): void {
+    if (this.room === 0) return cell.log(`"${cell.path}" is not registered: ${mostEntries} are already`, Cause.empty)
+    // It gives its place up before others hear of it: they take as many as may be.
+    if (this.own.size >= mostEntries) this.remove([...this.left.keys()][0]!)
+    const own = this.ownOf(++this.lastId, { messages, name }, cell, arrived)
+    this.own.set(own.id, own)
+    const keys = this.owned.get(cell) ?? new Map<string, Own>()
+    this.owned.set(cell, keys.set(name, own))
+    this.changed(this.remote === undefined ? { id: own.id } : { id: own.id, entry: own.entry() })
+    this.listings.add(own)
+    cell.onEnd(own.told)
+  }
+
+  private ownOf(id: number, { messages, name: key }: Names, cell: Cell, arrived: Arrived | undefined): Own {
+    const { node, remote } = this
+    const { life, path, serial } = remote?.export(cell) ?? { life: 0, path: cell.path, serial: cell.id }
+    const { actor, epoch } = arrived ?? { actor: identity(node, life, serial), epoch: 0 }
+    const own: Own = {
+      ...{ node, id, key, messages, actor, epoch, cell },
+      refer: () => cell,
+      entry: () => ({ id, key, messages, life, path, serial, ...(arrived && { moved: { actor, epoch } }) }),
+      told: () => {
+        this.remove(own)
+        this.listings.tell()
+      }
+    }
+    return own
+  }
+
   private remove(own: Own): void {
-    own.release()
-    this.own.delete(own.id)
+    if (!this.own.delete(own.id)) return
+    this.left.delete(own)
+    own.cell.untold(own.told)
     const keys = this.owned.get(own.cell)
-    keys?.delete(own.key)
+    if (keys?.get(own.key) === own) keys.delete(own.key)
     if (keys?.size === 0) this.owned.delete(own.cell)
     this.changed({ id: own.id })
     this.listings.remove(own)
@@ -149,7 +197,17 @@ export class Registry {
   // --------------------------------------------------------------------------------------------------------- comparing
 
   compareAll(asks: boolean): void {
+    this.sweep()
     for (const peer of this.peers.values()) this.compare(peer, asks)
+  }
+
+  /** Whoever moved long enough ago is listed where it is alone. */
+  private sweep(): void {
+    for (const [own, left] of this.left) {
+      if (left > 1) this.left.set(own, left - 1)
+      else this.remove(own)
+    }
+    this.listings.tell()
   }
 
   private compare({ heardLife, heardRound, node: to }: Peer, asks: boolean): void {
@@ -267,10 +325,11 @@ export class Registry {
     this.listings.remove(listed)
   }
 
-  private listed(node: NodeId.NodeId, { id, key, life, messages, path, serial }: Entry): Listed {
+  private listed(node: NodeId.NodeId, { id, key, life, messages, moved, path, serial }: Entry): Listed {
+    const { actor, epoch } = moved ?? { actor: identity(node, life, serial), epoch: 0 }
     const made = new Map<unknown, ReturnType<Remote["refer"]>>()
     return {
-      ...{ node, id, key, messages },
+      ...{ node, id, key, messages, actor, epoch },
       refer: (of) => {
         let ref = made.get(of)
         if (ref === undefined) made.set(of, (ref = this.remote!.refer(of, node, { life, path, serial })))

@@ -17,11 +17,17 @@ export const mostPath = 1_024
 const Name = Schema.String.check(Schema.isMaxLength(mostCharacters))
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
+/** What actors are registered under, by names alone. */
+export const Key = Schema.Struct({ name: Name, messages: Name })
+export type Key = typeof Key.Type
+
 /** Somebody is registered: `id` says when, among all of the owner's life. */
 export const Entry = Schema.Struct({
   id: Count,
   key: Name,
   messages: Name,
+  /** Of one that has come from elsewhere: who it is, and which of its places this is. */
+  moved: Schema.optionalKey(Schema.Struct({ actor: Schema.String.check(Schema.isMaxLength(mostPath)), epoch: Count })),
   life: Count,
   serial: Count,
   path: Schema.String.check(Schema.isMaxLength(mostPath))
