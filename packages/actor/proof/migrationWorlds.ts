@@ -3,11 +3,11 @@
  * nodes crash, or are taken for dead though they live.
  *
  * It counts its handlers' runs: a run that does not go on where the one before ended, though the copy of that lives, is of a
- * second actor.
+ * second actor. It is registered with receptionists, and no node may list it twice; in the end all list it where it is.
  */
-import { type ActorRef, Behavior, Messages, Migration } from "@troupe/actor"
+import { type ActorRef, Behavior, Messages, Migration, Receptionist } from "@troupe/actor"
 import { Faults } from "@troupe/simulation"
-import { Effect, Exit, Fiber, Random, References, Schema } from "effect"
+import { Effect, Exit, Fiber, Layer, Random, References, Schema } from "effect"
 import type { Phase } from "../src/internal/migration/Resident.ts"
 import { inWorld, type World } from "../test/migration/support.ts"
 
@@ -24,6 +24,8 @@ const Carried = Schema.Struct({
 type Carried = typeof Carried.Type
 
 type Ref = ActorRef<typeof Traveller.definition>
+
+const Travellers = Receptionist.key(Traveller)
 
 /** What goes wrong besides messages that are late. */
 export type Trouble = "loss" | "crashes" | "suspicions"
@@ -107,6 +109,15 @@ const travellerOf = (watch: Watch, copy: string) =>
   })
 
 const phaseAt = ({ agent }: World, node: string): Phase | undefined => [...agent(node).residents.values()][0]?.phase
+
+/** The nodes at which a node lists it. */
+const listedBy = ({ on }: World, node: string): Effect.Effect<ReadonlyArray<string>> =>
+  on(
+    node,
+    Effect.map(Receptionist.Receptionist, (receptionist) =>
+      receptionist.listing(Travellers).map(({ path }) => (path.includes(":") ? path.split(":")[0]! : node))
+    )
+  )
 
 const isAlive = (phase: Phase | undefined): boolean =>
   phase?._tag === "Live" || phase?._tag === "Freezing" || phase?._tag === "Leaving"
@@ -210,10 +221,38 @@ export const run = async (trouble: Trouble, seed: number): Promise<Outcome> => {
       return isLeft
     })
 
+  /** Is it listed, at any moment, more than once? */
+  const look = (world: World) =>
+    Effect.gen(function* () {
+      while (isBusy) {
+        for (const node of up) {
+          if ((yield* listedBy(world, node)).length > 1) watch.violations.add("listed twice")
+        }
+        yield* Effect.sleep("5 millis")
+      }
+    })
+
+  /** In the end each node lists it where it lives, if it does; comparisons may be lost, too. */
+  const agree = (world: World) =>
+    Effect.gen(function* () {
+      let isAgreed = false
+      for (let millis = 0; millis < 5_000 && !isAgreed; millis += 50) {
+        yield* Effect.sleep("50 millis")
+        const alive = nodes.filter((node) => isAlive(phaseAt(world, node)))
+        const listed = yield* Effect.forEach(nodes, (node) => listedBy(world, node))
+        isAgreed = listed.every((each) => each.join() === alive.join())
+      }
+      if (!isAgreed) watch.violations.add("it is not listed where it is")
+    })
+
   const body = (world: World) =>
     Effect.gen(function* () {
       const { on } = world
       const ref = yield* on("n1", Migration.spawn(movables.get("n1")!))
+      yield* on(
+        "n1",
+        Effect.flatMap(Receptionist.Receptionist, (receptionist) => receptionist.register(Travellers, ref))
+      )
       refs.set("n1", ref)
       // Each node has an address of it, so that what they tell it gets as far as there.
       for (const node of ["n2", "n3"]) {
@@ -222,7 +261,9 @@ export const run = async (trouble: Trouble, seed: number): Promise<Outcome> => {
       }
       const asking: Array<Fiber.Fiber<Exit.Exit<unknown, unknown>>> = []
       const working = yield* Effect.forkChild(
-        Effect.all([...nodes.map((node) => send(node, asking)), wander(world)], { concurrency: "unbounded" })
+        Effect.all([...nodes.map((node) => send(node, asking)), wander(world), look(world)], {
+          concurrency: "unbounded"
+        })
       )
       const stop = Effect.andThen(
         Effect.sleep(busyMillis),
@@ -242,6 +283,7 @@ export const run = async (trouble: Trouble, seed: number): Promise<Outcome> => {
         Effect.exit(each.ask({ _tag: "Heard" }, { timeout: "5 seconds" }))
       )
       worstMillis = world.simulator.world.nowMillis - since
+      yield* agree(world)
       const alive = nodes.filter((node) => isAlive(phaseAt(world, node))).length
       if (alive > 1) watch.violations.add("more than one is left")
       if (alive < 1 && isLeft) watch.violations.add("none is left")
@@ -264,7 +306,8 @@ export const run = async (trouble: Trouble, seed: number): Promise<Outcome> => {
       layer: (node) => {
         const movable = travellerOf(watch, watch.live(node))
         movables.set(node, movable)
-        return Migration.layer([movable], { retry: "50 millis", timeout: "1 second", grace: "3 seconds" })
+        const migration = Migration.layer([movable], { retry: "50 millis", timeout: "1 second", grace: "3 seconds" })
+        return Layer.merge(migration, Receptionist.layer())
       }
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
   )

@@ -8,8 +8,7 @@
  *
  * References stay good. What is sent to where it was goes on to where it is: nothing lost, doubled, or overtaken by what the
  * same sender sent later by the same reference. After any number of moves it goes there directly. What it is registered under
- * with receptionists goes along. Who watches it is told when it ends, not that it
- * moves.
+ * with receptionists goes along. Who watches it is told when it ends, not that it moves.
  *
  * What it is bound to comes along by identifier (`ActorSystem.Ref` in its state), or by value (`byValue`: the copy of the other
  * node, or else a copy of its own), or is of the other node's own kind (`byType`: a node without is refused).
