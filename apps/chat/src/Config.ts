@@ -1,6 +1,7 @@
 /** The file that says which nodes there are, and where. Every node reads the same one. */
 import { NodeId } from "@troupe/transport"
 import { Effect, FileSystem, Schema } from "effect"
+import { Limits } from "./Door.ts"
 
 const Port = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 }))
 const Millis = Schema.Int.check(Schema.isBetween({ minimum: 10, maximum: 600_000 }))
@@ -27,7 +28,9 @@ export const Config = Schema.Struct({
   /** How often nodes tell each other that they are up, who is where, and what they have. Default: 500. */
   everyMillis: Schema.optionalKey(Millis),
   /** How long a node may be silent before its users are taken for gone. Default: 2,000. */
-  deadlineMillis: Schema.optionalKey(Millis)
+  deadlineMillis: Schema.optionalKey(Millis),
+  /** What each node takes of those who come to it. */
+  limits: Schema.optionalKey(Limits)
 })
 export type Config = typeof Config.Type
 

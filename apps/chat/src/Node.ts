@@ -1,5 +1,7 @@
 /** One process of the chat: the transport, disk and failure detector that it stands on, and the doors for its users. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import { Heartbeat } from "@troupe/failure-detection"
 import * as Disk from "@troupe/storage/Disk"
@@ -7,10 +9,14 @@ import * as Tcp from "@troupe/transport/Tcp"
 import { Cause, Effect, Layer, Schema } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
+import type * as Net from "node:net"
 import { actors, type Chat, layer as chat } from "./Chat.ts"
 import type { Config, Node } from "./Config.ts"
+import { Door, layer as door } from "./Door.ts"
+import type { Wire } from "./Lines.ts"
 import { page } from "./page.ts"
 import { talk } from "./Talk.ts"
+import { mostUsers } from "./Users.ts"
 
 /** The node cannot start. */
 export class CannotStart extends Schema.TaggedError<CannotStart>()("CannotStart", {
@@ -39,32 +45,63 @@ const inside = (config: Config, own: Node) => {
   )
 }
 
+const wireOf = (socket: Net.Socket): Wire => ({
+  unsent: () => socket.writableLength,
+  cut: () => void socket.destroy(),
+  closed: Effect.callback((resume) => {
+    if (socket.closed) return resume(Effect.void)
+    const closed = (): void => resume(Effect.void)
+    socket.once("close", closed)
+    return Effect.sync(() => void socket.off("close", closed))
+  })
+})
+
 /** For `nc`. */
 const lines = ({ host = "127.0.0.1", port }: Node) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const server = yield* NodeSocketServer.make({ host, port })
-      yield* Effect.forkScoped(server.run(talk))
+      // The server provides each connection's.
+      const net = NodeSocket.NetSocket as unknown as Effect.Effect<Net.Socket>
+      yield* Effect.forkScoped(server.run((socket) => Effect.flatMap(net, (wire) => talk(socket, wireOf(wire)))))
     })
   )
 
+const routes = HttpRouter.addAll([
+  HttpRouter.route("GET", "/", HttpServerResponse.html(page)),
+  HttpRouter.route(
+    "GET",
+    "/lines",
+    Effect.gen(function* () {
+      const request = yield* HttpServerRequest.HttpServerRequest
+      const { socket } = NodeHttpServerRequest.toIncomingMessage(request) as { readonly socket: Net.Socket }
+      yield* talk(yield* request.upgrade, wireOf(socket))
+      return HttpServerResponse.empty()
+    })
+  )
+])
+
+/** Of what a browser sends at once: lines have a bound of their own. */
+const maxPayload = 1024 * 1024
+
 /** For browsers: a page, and the same lines over a WebSocket. */
-const web = ({ host = "127.0.0.1", http }: Node): Layer.Layer<never, unknown, Chat> => {
+const web = ({ host = "127.0.0.1", http }: Node): Layer.Layer<never, unknown, Chat | Door> => {
   if (http === undefined) return Layer.empty
-  const routes = HttpRouter.addAll([
-    HttpRouter.route("GET", "/", HttpServerResponse.html(page)),
-    HttpRouter.route(
-      "GET",
-      "/lines",
-      Effect.gen(function* () {
-        const { upgrade } = yield* HttpServerRequest.HttpServerRequest
-        yield* talk(yield* upgrade)
-        return HttpServerResponse.empty()
+  const server = Effect.map(Door, ({ limits: { maxUnnamed, nameMillis } }) => {
+    // Who asks for nothing is unnamed, too.
+    const create = () => {
+      const made = createServer({
+        headersTimeout: nameMillis,
+        requestTimeout: nameMillis,
+        connectionsCheckingInterval: Math.min(nameMillis, 1_000)
       })
-    )
-  ])
+      made.maxConnections = mostUsers + 2 * maxUnnamed
+      return made
+    }
+    return NodeHttpServer.layer(create, { host, port: http, websocket: { maxPayload } })
+  })
   return HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
-    Layer.provide(NodeHttpServer.layer(createServer, { host, port: http }))
+    Layer.provide(Layer.unwrap(server))
   )
 }
 
@@ -77,7 +114,7 @@ const reasonOf = (error: unknown): string => {
 /** A node for as long as the layer lives. */
 export const layer = (config: Config, own: Node): Layer.Layer<never, CannotStart> =>
   Layer.merge(lines(own), web(own)).pipe(
-    Layer.provide(inside(config, own)),
+    Layer.provide([inside(config, own), door(config.limits)]),
     Layer.catchCause((cause) =>
       Layer.effectDiscard(Effect.fail(new CannotStart({ node: own.id, reason: reasonOf(Cause.squash(cause)) })))
     )

@@ -29,7 +29,7 @@ const help = [
 ]
 
 /** Characters of a post. */
-export const longest = 2_000
+const longest = 2_000
 
 /** Lines that wait for it; of more, the oldest are left out. */
 const capacity = 10_000

@@ -1,76 +1,73 @@
 /**
  * A user's connection, over TCP or from a browser: lines in, lines out. The first line is the user's name.
  *
- * A line that is too long ends it, and so does a reader that leaves too many lines unread: both have their bound.
+ * Until it has come, the connection has a place in the node's door. Who is refused is told why, and hung up on; who does not
+ * even read that is cut off.
  */
-import { type Cause, Effect, Queue } from "effect"
+import { Effect } from "effect"
 import type { Socket } from "effect/socket"
 import { Chat } from "./Chat.ts"
-import { longest } from "./Session.ts"
+import { Crowded, Door, Nameless, type Place, type Refusal } from "./Door.ts"
+import { reading, type Wire, writing } from "./Lines.ts"
 import { type Screen, UserRefused } from "./Words.ts"
 
-/** Characters of a line. */
-const longestLine = longest + 100
+/** For the last words. */
+const farewell = "1 second"
 
-/** Lines that were not sent yet. */
-const mostUnsent = 20_000
+/** For what was written, when no more comes. */
+const linger = "5 seconds"
 
 /** Runs until either side ends it. */
-export const talk = (socket: Socket.Socket): Effect.Effect<void, never, Chat> =>
+export const talk = (socket: Socket.Socket, wire: Wire): Effect.Effect<void, never, Chat | Door> =>
   Effect.gen(function* () {
-    const { connect, node } = yield* Chat
-    const lines = yield* reading(socket)
-    const { screen, sending } = yield* writing(socket)
-    const converse = Effect.gen(function* () {
-      screen.show([`* This is ${node}. Who are you?`])
-      const session = yield* Effect.retry(
-        Effect.tapError(
-          Effect.flatMap(lines.next, (name) => connect(name.trim(), screen)),
-          ({ message }) => Effect.sync(() => screen.show([`! ${message}`]))
-        ),
-        { while: (error) => error instanceof UserRefused }
-      )
-      screen.show(["* Welcome. /join a room"])
-      // One after the other: of a user who types faster than that, no more is read.
-      for (;;) yield* session.ask({ _tag: "Typed", line: yield* lines.next }, { timeout: Infinity })
-    })
-    yield* Effect.raceFirst(converse, sending)
+    const { come, limits } = yield* Door
+    const place = yield* come
+    const gone = Effect.andThen(
+      Effect.timeoutOption(wire.closed, linger),
+      Effect.sync(() => {
+        wire.cut()
+        place.leave()
+      })
+    )
+    yield* Effect.addFinalizer(() => Effect.forkDetach(gone))
+    // So many are being refused that there are no words left for this one.
+    if (place.before >= 2 * limits.maxUnnamed) return wire.cut()
+    const lines = yield* reading(socket, limits.maxLine)
+    const { screen, sending } = yield* writing(socket, wire, limits.maxOutputBytes)
+    const { write } = yield* socket.writer
+    const conversation = Effect.tapErrorTag(converse(lines.next, screen, place), refusals, ({ message }) =>
+      Effect.sync(() => screen.show([`! ${message}`]))
+    )
+    // The session ends with that; the last words come after it.
+    yield* Effect.scoped(Effect.raceFirst(conversation, sending)).pipe(
+      Effect.catchTag(refusals, () => Effect.andThen(Effect.sync(screen.end), Effect.timeoutOption(sending, farewell))),
+      // What was to be shown is in the way of that: it is left out.
+      Effect.catchTag("SlowReader", ({ message }) => Effect.timeoutOption(write(`! ${message}\n`), farewell))
+    )
   }).pipe(Effect.scoped, Effect.ignore)
 
-/** Lines of a socket, one after the other. It fails when there are no more, or one is too long. */
-const reading = (socket: Socket.Socket) =>
-  Effect.gen(function* () {
-    const { pull } = yield* socket.reader
-    const decoder = new TextDecoder()
-    const lines: Array<string> = []
-    let rest = ""
-    const next: Effect.Effect<string, Error | Socket.SocketError> = Effect.suspend(() => {
-      const line = lines.shift()
-      if ((line ?? rest).length > longestLine) return Effect.fail(new Error("the line is too long"))
-      // What moves a cursor on one user's terminal is not for those of the others.
-      if (line !== undefined) return Effect.succeed(line.replace(/\p{Cc}/gu, ""))
-      return Effect.flatMap(pull, (chunks) => {
-        for (const chunk of chunks) rest += typeof chunk === "string" ? chunk : decoder.decode(chunk, { stream: true })
-        lines.push(...rest.split("\n"))
-        rest = lines.pop()!
-        return next
-      })
-    })
-    return { next }
-  })
+/** Of what somebody typed, or did not. */
+const refusals = ["Crowded", "Nameless", "LineTooLong"] as const satisfies ReadonlyArray<Refusal["_tag"]>
 
-/** A screen whose lines `sending` writes: it ends when the screen does, or when too many lines wait. */
-const writing = (socket: Socket.Socket) =>
+const converse = <E>(next: Effect.Effect<string, E>, screen: Screen, place: Place) =>
   Effect.gen(function* () {
-    const { write } = yield* socket.writer
-    const unsent = yield* Queue.dropping<string, Cause.Done>(mostUnsent)
-    const end = (): void => void Queue.endUnsafe(unsent)
-    const screen: Screen = {
-      show: (lines) => {
-        if (lines.some((line) => !Queue.offerUnsafe(unsent, line))) end()
-      },
-      end
-    }
-    const sending = Effect.forever(Effect.flatMap(Queue.takeAll(unsent), (lines) => write(`${lines.join("\n")}\n`)))
-    return { screen, sending }
+    const { connect, node } = yield* Chat
+    const { maxUnnamed, nameMillis } = (yield* Door).limits
+    if (place.before >= maxUnnamed) return yield* new Crowded({ unnamed: maxUnnamed })
+    screen.show([`* This is ${node}. Who are you?`])
+    const named = Effect.retry(
+      Effect.tapError(
+        Effect.flatMap(next, (name) => connect(name.trim(), screen)),
+        (error) => Effect.sync(() => error instanceof UserRefused && screen.show([`! ${error.message}`]))
+      ),
+      { while: (error) => error instanceof UserRefused }
+    )
+    const session = yield* Effect.timeoutOrElse(named, {
+      duration: nameMillis,
+      orElse: () => Effect.fail(new Nameless({ millis: nameMillis }))
+    })
+    place.leave()
+    screen.show(["* Welcome. /join a room"])
+    // One after the other: of a user who types faster than that, no more is read.
+    for (;;) yield* session.ask({ _tag: "Typed", line: yield* next }, { timeout: Infinity })
   })

@@ -5,7 +5,7 @@ import { session } from "./Session.ts"
 import { isName, type Session, UserRefused, Users } from "./Words.ts"
 
 /** Of a node. */
-const mostUsers = 1_000
+export const mostUsers = 1_000
 
 type Connected = ReadonlyMap<string, ActorRef<typeof Session.definition>>
 

@@ -1,5 +1,6 @@
 export * as Chat from "./Chat.ts"
 export * as Config from "./Config.ts"
+export * as Door from "./Door.ts"
 export * as History from "./History.ts"
 export * as Node from "./Node.ts"
 export * as Words from "./Words.ts"

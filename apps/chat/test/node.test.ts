@@ -20,12 +20,18 @@ const directory = Effect.acquireRelease(
 )
 
 /** A node, and its ports for users. */
-const node = Effect.gen(function* () {
-  const [peer, port, http] = [yield* freePort, yield* freePort, yield* freePort]
-  const own: Config.Node = { id: "n1", peer: `127.0.0.1:${peer}`, port, http, data: yield* directory }
-  yield* Layer.build(Node.layer({ chat: "test", nodes: [own] }, own))
-  return { port, http, own }
-}).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
+const nodeWith = Effect.fnUntraced(
+  function* (limits: Config.Config["limits"] & {}) {
+    const [peer, port, http] = [yield* freePort, yield* freePort, yield* freePort]
+    const own: Config.Node = { id: "n1", peer: `127.0.0.1:${peer}`, port, http, data: yield* directory }
+    yield* Layer.build(Node.layer({ chat: "test", nodes: [own], limits }, own))
+    return { port, http, own }
+  },
+  Effect.provideService(References.MinimumLogLevel, "None")
+)
+
+/** Characters that a user remembers. */
+const heardMax = 100_000
 
 /** Types lines, and waits for one that ends so. */
 const user = (port: number) =>
@@ -36,7 +42,7 @@ const user = (port: number) =>
       Effect.sync(() => connect(port, "127.0.0.1")),
       (opened) => Effect.sync(() => opened.destroy())
     )
-    socket.on("data", (chunk) => void (heard += String(chunk)))
+    socket.on("data", (chunk) => void (heard = `${heard}${chunk}`.slice(-heardMax)))
     socket.on("error", () => {})
     socket.on("close", () => void (isOver = true))
     const until = (is: () => boolean): Effect.Effect<void> =>
@@ -44,6 +50,7 @@ const user = (port: number) =>
     return {
       type: (...lines: ReadonlyArray<string>) => void socket.write(lines.map((line) => `${line}\n`).join("")),
       hears: (end: string) => until(() => heard.includes(`${end}\n`)),
+      reads: (does: boolean) => void (does ? socket.resume() : socket.pause()),
       isHungUpOn: until(() => isOver)
     }
   })
@@ -54,8 +61,14 @@ interface Ports {
   readonly own: Config.Node
 }
 
-const test = (name: string, body: (ports: Ports) => Effect.Effect<void, never, any>) =>
-  it(name, () => Effect.runPromise(Effect.scoped(Effect.flatMap(node, body)) as Effect.Effect<void, unknown>))
+const test = (
+  name: string,
+  body: (ports: Ports) => Effect.Effect<void, never, any>,
+  limits: Config.Config["limits"] & {} = { maxOutputBytes: 100_000 }
+) =>
+  it(name, () =>
+    Effect.runPromise(Effect.scoped(Effect.flatMap(nodeWith(limits), body)) as Effect.Effect<void, unknown>)
+  )
 
 describe("a node", () => {
   test("says which port it cannot have, and which disk", ({ own }) =>
@@ -108,6 +121,19 @@ describe("a user", () => {
       yield* ann.hears("* 1 posts of garden")
     }))
 
+  test(
+    "that says nothing is hung up on, at either door",
+    ({ http, port }) =>
+      Effect.gen(function* () {
+        const [nc, browser] = [yield* user(port), yield* user(http)]
+        yield* nc.hears("! You have not said who you are within 0.05 seconds. Come again")
+        yield* nc.isHungUpOn
+        yield* browser.hears("HTTP/1.1 408 Request Timeout\r")
+        yield* browser.isHungUpOn
+      }),
+    { nameMillis: 50 }
+  )
+
   test("is told what it cannot have", ({ port }) =>
     Effect.gen(function* () {
       const ann = yield* user(port)
@@ -118,10 +144,25 @@ describe("a user", () => {
       yield* ann.hears("! A post has up to 2000 characters")
     }))
 
-  test("that sends a line that is too long is hung up on", ({ port }) =>
+  test("that sends a line that is too long is told so, and hung up on", ({ port }) =>
     Effect.gen(function* () {
       const ann = yield* user(port)
       ann.type("ann", "x".repeat(100_000))
+      yield* ann.hears("! A line has up to 2100 characters")
+      yield* ann.isHungUpOn
+    }))
+
+  test("that does not read what it asks for is told so, and hung up on", ({ port }) =>
+    Effect.gen(function* () {
+      const [ann, bob] = [yield* user(port), yield* user(port)]
+      bob.type("bob", "/join garden")
+      ann.type("ann", "/join garden", ...Array.from({ length: 20 }, () => "x".repeat(2_000)))
+      yield* ann.hears(`[20 n1] ann: ${"x".repeat(2_000)}`)
+      ann.reads(false)
+      ann.type(...Array.from({ length: 500 }, () => "/history 20"))
+      yield* bob.hears("* ann@n1 is gone")
+      ann.reads(true)
+      yield* ann.hears("! More than 100000 bytes wait for you: you read too slowly. Come again")
       yield* ann.isHungUpOn
     }))
 
