@@ -1,6 +1,6 @@
 /** An actor that is registered with receptionists, and moves. */
 import { describe, expect, it } from "@effect/vitest"
-import { type ActorRef, Behavior, Messages, Migration, Receptionist } from "@troupe/actor"
+import { type ActorRef, Behavior, Messages, Migration, Receptionist, Topic } from "@troupe/actor"
 import { Effect, Fiber, Layer, Schema, Stream } from "effect"
 import { mostEntries } from "../../src/internal/receptionist/talk.ts"
 import { Keeper, keeper, world, type World } from "./support.ts"
@@ -73,6 +73,43 @@ describe("it is listed where it is", () => {
           expect(yield* direct!.ask({ _tag: "Sum" })).toBe(0)
         }),
       { ...listing, faults: { delayMillisMin: 1, delayMillisMax: 30 } }
+    )
+  )
+
+  it.live("also by one that misses word of its new place: it goes on listing the old one until it hears", () =>
+    world(
+      (at) =>
+        Effect.gen(function* () {
+          const ref = yield* registered(at)
+          yield* told
+          const heal = yield* at.simulator.cut(["n2"], ["n3"])
+          yield* at.on("n1", move(ref, { to: "n2", kind: "strong" }))
+          yield* told
+          expect(yield* places(at)).toEqual(["n2", "n2", "n1"])
+          yield* Effect.sleep("500 millis")
+          yield* heal
+          expect(yield* places(at)).toEqual(["n2", "n2", "n1"])
+          yield* Effect.sleep("1200 millis")
+          expect(yield* places(at)).toEqual(["n2", "n2", "n2"])
+        }),
+      listing
+    )
+  )
+
+  it.live("and where it was no more, after three comparisons", () =>
+    world(
+      (at) =>
+        Effect.gen(function* () {
+          const ref = yield* registered(at)
+          yield* at.on("n1", move(ref, { to: "n2", kind: "strong" }))
+          yield* at.simulator.cut(["n2"], ["n3"])
+          yield* Effect.sleep("4 seconds")
+          yield* at.simulator.crash("n3")
+          yield* at.simulator.restart("n3")
+          yield* Effect.sleep("2 seconds")
+          expect(yield* places(at)).toEqual(["n2", "n2", ""])
+        }),
+      listing
     )
   )
 
@@ -174,6 +211,23 @@ describe("who knows it by an earlier place", () => {
     )
   )
 
+  it.live("subscribes it to topics there", () =>
+    world(
+      (at) =>
+        Effect.gen(function* () {
+          const ref = yield* registered(at)
+          yield* at.on("n1", move(ref, { to: "n2", kind: "strong" }))
+          const topics = yield* Effect.forEach(["n1", "n3"], (node) => at.on(node, Topic.make(Keeper)))
+          topics[0]!.subscribe(ref)
+          yield* told
+          for (const topic of topics) topic.publish({ _tag: "Add", amount: 1 })
+          yield* told
+          expect(yield* ref.ask({ _tag: "Sum" })).toBe(2)
+        }),
+      listing
+    )
+  )
+
   it.live("also while it is under way, whether it gets there or goes on where it was", () =>
     Effect.forEach(["n2", "n1"], (place) =>
       world(
@@ -219,21 +273,45 @@ describe("when it does not come through", () => {
     )
   )
 
-  it.live("a node whose receptionist has no room for it does not take it", () =>
+  it.live("of two that live, since each node took the other for dead, the one that goes on is listed", () =>
+    world(
+      (at) =>
+        Effect.gen(function* () {
+          const ref = yield* registered(at)
+          yield* told
+          yield* Effect.forkChild(Effect.exit(at.on("n1", move(ref, { to: "n2", kind: "strong" }))))
+          const phases = () => ["n1", "n2"].map((node) => [...at.agent(node).residents.values()][0]?.phase._tag).join()
+          while (phases() !== "Leaving,Arriving") yield* Effect.sleep("10 micros")
+          yield* at.down("n1", "n2")
+          yield* at.down("n2", "n1")
+          yield* Effect.sleep("100 micros")
+          expect(phases()).toBe("Live,Live")
+          yield* Effect.sleep("6 seconds")
+          expect(phases()).toBe("Live,Away")
+          expect(yield* places(at)).toEqual(["n1", "n1", "n1"])
+        }),
+      listing
+    )
+  )
+
+  it.live("a node whose receptionist has no room for it does not take it; one that has left makes room", () =>
     world(
       (at) =>
         Effect.gen(function* () {
           const other = yield* at.on("n2", spawn(keeper))
-          for (let i = 0; i < mostEntries; i++) yield* at.on("n2", register(Receptionist.key(Keeper, `${i}`), other))
           const ref = yield* registered(at)
+          for (let i = 1; i < mostEntries; i++) yield* at.on("n2", register(Receptionist.key(Keeper, `${i}`), other))
+          for (const to of ["n2", "n3"]) yield* at.on("n1", move(ref, { to, kind: "strong" }))
+          yield* at.on("n2", register(Others, other))
           const failure = yield* Effect.flip(at.on("n1", move(ref, { to: "n2", kind: "strong" })))
           expect(failure.message).toContain("no room for it. The actor goes on where it is")
           yield* told
-          expect(yield* places(at)).toEqual(["n1", "n1", "n1"])
-          // Nor is anything lost by that it has been refused, and moves elsewhere then.
-          yield* at.on("n1", move(ref, { to: "n3", kind: "strong" }))
-          yield* told
           expect(yield* places(at)).toEqual(["n3", "n3", "n3"])
+          expect(yield* places(at, Others)).toEqual(["n2", "n2", "n2"])
+          // It is none the worse for that.
+          yield* at.on("n1", move(ref, { to: "n1", kind: "strong" }))
+          yield* told
+          expect(yield* places(at)).toEqual(["n1", "n1", "n1"])
         }),
       listing
     )

@@ -1,7 +1,7 @@
 /** What nodes say to each other about actors that move. */
 import { Codec } from "@troupe/transport"
 import { Schema } from "effect"
-import { Key } from "../receptionist/talk.ts"
+import { Key, mostEntries } from "../receptionist/talk.ts"
 
 /** Something for an actor, as it goes from where it arrived to where the actor is. */
 export const Entry = Schema.Union([
@@ -84,7 +84,7 @@ const Word = Schema.Union([
     /** Where it has been: its addresses. */
     places: Schema.Array(Schema.String),
     /** What it is registered under. */
-    keys: Schema.Array(Key)
+    keys: Schema.Array(Key).check(Schema.isMaxLength(mostEntries))
   }),
   Schema.TaggedStruct("Refused", { ...Moving, refusal: Schema.Uint8Array }),
   Schema.TaggedStruct("Abort", Moving),
