@@ -53,7 +53,7 @@ import { Observation } from "./internal/observed/Observation.ts"
 import { Cell } from "./internal/system/Cell.ts"
 import * as Living from "./internal/system/Living.ts"
 import { isForeign, readingRemote, Remote } from "./internal/system/Remote.ts"
-import { named, whole } from "./internal/system/options.ts"
+import { InvalidOption, named, whole } from "./internal/system/options.ts"
 import { RemoteRef } from "./internal/system/RemoteRef.ts"
 import { known, System } from "./internal/system/System.ts"
 import type { Definition, Messages } from "./Messages.ts"
@@ -99,7 +99,7 @@ export class ActorSystem extends Context.Service<
       options?: SpawnOptions<D>
     ) => Effect.Effect<ActorRef<D>, NameTaken>
     /**
-     * Ends an actor, its children first, and waits for that. With `drain` it handles what waits for it now before.
+     * Ends an actor of this node, its children first, and waits for that. With `drain` it handles what waits for it now before.
      */
     readonly stop: (ref: ActorRef<any>, options?: { readonly drain?: boolean }) => Effect.Effect<void>
     /**
@@ -160,7 +160,7 @@ const serviceOf = (system: System): ActorSystem["Service"] => ({
         return error instanceof NameTaken ? Effect.fail(error) : Effect.die(error)
       }
     }),
-  stop: (ref, given) => Living.end(ref as Cell, given?.drain ?? false),
+  stop: (ref, given) => (ref instanceof Cell ? Living.end(ref, given?.drain ?? false) : Effect.die(elsewhere(ref))),
   at: (messages, path, node) => system.at(messages, path, node),
   deadLetters: Stream.callback<DeadLetter>(
     (queue) =>
@@ -172,6 +172,11 @@ const serviceOf = (system: System): ActorSystem["Service"] => ({
   ),
   counters: () => ({ ...system.counters, deadLetters: system.deadLetters.count })
 })
+
+const elsewhere = ({ path }: ActorRef<any>): InvalidOption => {
+  const allowed = "an actor of this node; tell one of another node that it is to stop"
+  return new InvalidOption({ of: "ActorSystem.stop", option: "ref", given: `"${path}"`, allowed })
+}
 
 /** A system that ends, with all its actors, when its scope does. */
 export const layer = (options: Options = {}): Layer.Layer<ActorSystem> =>

@@ -145,7 +145,7 @@ interface Shared<D extends Definition> {
   readonly mailbox?: Mailbox<D>
   /** With `all-for-one`, what becomes of a child that fails becomes of all its siblings too. Default: `one-for-one`. */
   readonly children?: "one-for-one" | "all-for-one"
-  /** What is done last, however it ends. */
+  /** What is done last, however it ends; with `undefined` where it has no state, as it has never begun, or not again. */
   readonly onStop?: (state: any) => void
 }
 
@@ -161,6 +161,8 @@ export interface Behavior<in out D extends Definition, out R = never> extends Sh
   readonly handlerMillis: number | undefined
   /** Of a server: when nothing is under way. What is, and its state, outlives that it starts again. */
   readonly drained?: (state: any) => Effect.Effect<void>
+  /** Of a state that it cannot go on with, whatever its supervision says. */
+  readonly isSpoilt?: (state: any) => boolean
   readonly "~R": R | undefined
 }
 
@@ -196,7 +198,7 @@ export const make = <D extends Definition, State>(
   given: {
     readonly init: (self: Self<D>) => State
     readonly on: Handlers<D, NoInfer<State>>
-    readonly onStop?: (state: NoInfer<State>) => void
+    readonly onStop?: (state: NoInfer<State> | undefined) => void
   } & Omit<Shared<D>, "onStop">
 ): Behavior<D> => {
   const { on, ...rest } = given
@@ -223,7 +225,7 @@ export const effect = <D extends Definition, State, H, R = never>(
     readonly on: H & EffectHandlers<D, NoInfer<State>, any>
     /** A handler that takes longer has failed. Default: none has. */
     readonly handlerTimeout?: Duration.Input
-    readonly onStop?: (state: NoInfer<State>) => void
+    readonly onStop?: (state: NoInfer<State> | undefined) => void
   } & Omit<Shared<D>, "onStop">
 ): Behavior<D, Exclude<R, Scope.Scope> | NeedsOf<H>> => {
   const { handlerTimeout, on, ...rest } = given

@@ -76,8 +76,8 @@ export const make = <D extends Definition>(
   refs: ReadonlyArray<ActorRef<D>>,
   choice: Choice
 ): Behavior<D> => {
+  whole({ of: "Router.make", option: "refs.length", given: refs.length })
   const init = (self: Self<D>): Routing<D> => {
-    if (refs.length === 0) throw new RangeError("a router has one actor at least")
     for (const ref of refs) self.watch(ref, () => ({ _tag: gone, ref }) as never)
     return placed({ refs: [], next: 0, ring: undefined }, refs, choice)
   }

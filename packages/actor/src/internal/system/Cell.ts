@@ -11,7 +11,7 @@ import * as Failing from "./Failing.ts"
 import { NameTaken } from "./failures.ts"
 import * as Living from "./Living.ts"
 import * as Moving from "./Moving.ts"
-import { Rare } from "./Rare.ts"
+import { none, Rare } from "./Rare.ts"
 import type { Answer, Behavior, Later, SpawnOptions, Table } from "../../Behavior.ts"
 import type { Definition } from "../../Messages.ts"
 import { awaited, Envelope, Fault, patienceOf, Question } from "./envelopes.ts"
@@ -48,7 +48,7 @@ export class Cell implements ActorRef<any> {
   readonly options: SpawnOptions
   readonly id: number
   status: Status = "starting"
-  state: any = undefined
+  state: any = none
   mailbox: Mailbox | undefined = undefined
   rare: Rare | undefined = undefined
   /** What the handler under way was given, and the question, if that is one. */
@@ -92,8 +92,10 @@ export class Cell implements ActorRef<any> {
   }
 
   get path(): string {
-    if (this.parent === undefined) return this.system.name
-    return this.parent.parent === undefined ? this.name : `${this.parent.path}/${this.name}`
+    let { name, parent } = this as Cell
+    if (parent === undefined) return this.system.name
+    for (; parent.parent !== undefined; parent = parent.parent) name = `${parent.name}/${name}`
+    return name
   }
 
   /** In traces and logs. */
@@ -268,7 +270,6 @@ export class Cell implements ActorRef<any> {
     if (next !== undefined) next.previous = previous
     child.next = child.previous = undefined
     if (child.options.name !== undefined) this.names?.delete(child.options.name)
-    Living.advance(this)
   }
 
   child(name: string): Cell | undefined {

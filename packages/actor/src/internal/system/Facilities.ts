@@ -91,10 +91,10 @@ const farKey = (node: NodeId.NodeId, { life, path, serial }: Target): string =>
 /** It was linked to one that is no more. Of one that cannot be reached, nobody knows how it ended. */
 const fallWith = (cell: Cell, actor: string, reason: Reason): void => {
   if (reason._tag === "Stopped" || cell.ending !== undefined) return
-  const cause = reason._tag === "Failed" ? Cause.squash(reason.cause) : new Unreachable({ actor, node: reason.node })
+  const failed = reason._tag === "Failed" ? Cause.squash(reason.cause) : new Unreachable({ actor, node: reason.node })
+  // Many may fall one after another: each is told what the first one failed at.
+  const cause = failed instanceof LinkBroken ? failed.cause : failed
   const broken = Cause.fail(new LinkBroken({ actor, cause }))
-  cell.question = undefined
-  cell.current = undefined
   // It is one that ends for good, not one that starts again.
   cell.log(`"${cell.path}" is linked to one that failed`, broken)
   if (cell.status === "running") cell.ending = { _tag: "Failed", cause: broken }
@@ -230,7 +230,9 @@ const receiveTimedOut = (cell: Cell, rare: Rare): void => {
   const { receive } = rare
   if (receive === undefined) return
   const left = receive.sinceMillis + receive.afterMillis - cell.system.monotonicMillis()
-  if (left > 0 || cell.status !== "idle") return rare.timers!.set(receiveTimer, Math.max(left, 1))
+  // Where it has something to do, it is idle anew after that.
+  if (left > 0 || cell.status !== "idle")
+    return rare.timers!.set(receiveTimer, left > 0 ? Math.max(left, 1) : receive.afterMillis)
   rare.timers!.set(receiveTimer, receive.afterMillis)
   cell.deliver(new Tick(receiveTimer, 0, receive.message))
   rare.ticks.set(receiveTimer, { message: receive.message, everyMillis: -1, generation: 0, waits: true })

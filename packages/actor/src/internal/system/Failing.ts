@@ -5,25 +5,46 @@ import type { Directive, Restart } from "../../Supervision.ts"
 import type { Cell } from "./Cell.ts"
 import { ChildFailed } from "./failures.ts"
 import * as Living from "./Living.ts"
-import type { Rare } from "./Rare.ts"
+import { none, type Rare } from "./Rare.ts"
 
 const defaultSupervision: Restart = { _tag: "Restart" }
 
 export const fail = (cell: Cell, cause: Cause.Cause<unknown>): void => {
-  cell.system.counters.failures++
   const { current, question } = cell
-  if (question !== undefined) {
-    const { _tag } = question.message
-    question.end(Exit.fail(new HandlerFailed({ actor: cell.path, question: _tag, cause: Cause.squash(cause) })))
-  }
-  const { _tag: at = "its start" } = (question?.message ?? current ?? {}) as { readonly _tag?: string }
-  cell.log(`"${cell.path}" failed at ${at}`, cause)
-  const given = cell.options.supervision ?? defaultSupervision
-  const chosen = given._tag === "Decide" ? decided(cell, given.decide, cause) : given
-  const siblings = chosen._tag === "Resume" || chosen._tag === "Escalate" ? [] : sharing(cell)
-  become(cell, chosen, cause)
-  for (const sibling of siblings) become(sibling, chosen, cause)
+  unanswered(cell, cause)
+  const { _tag } = (question?.message ?? current ?? { _tag: "its start" }) as { readonly _tag?: string }
+  cell.log(`"${cell.path}" failed${_tag === undefined ? "" : ` at ${_tag}`}`, cause)
+  befall(cell, cause)
 }
+
+/** Who has asked what it was at is told so. */
+const unanswered = (cell: Cell, cause: Cause.Cause<unknown>): void => {
+  const { question } = cell
+  if (question === undefined) return
+  cell.question = undefined
+  const { _tag } = question.message
+  question.end(Exit.fail(new HandlerFailed({ actor: cell.path, question: _tag, cause: Cause.squash(cause) })))
+}
+
+/** What becomes of it, and of those who share its fate. */
+const befall = (cell: Cell, cause: Cause.Cause<unknown>): void => {
+  cell.system.counters.failures++
+  const given = cell.options.supervision ?? defaultSupervision
+  const decision = given._tag === "Decide" ? decided(cell, given.decide, cause) : given
+  const chosen = decision._tag === "Resume" && isSpoilt(cell) ? defaultSupervision : decision
+  if (chosen._tag === "Resume") return
+  const all = [cell, ...sharing(cell)]
+  if (chosen._tag !== "Restart" || isTooOften(cell, chosen)) {
+    for (const each of all) Living.terminate(each, { _tag: "Failed", cause })
+    if (chosen._tag === "Escalate") Living.nested(() => escalated(cell.parent, cell, cause))
+    return
+  }
+  const delay = chosen.backoff && delayOf(cell, chosen.backoff, cause)
+  for (const each of all) startAgain(each, chosen.state, cause, delay)
+}
+
+/** Its state is none to go on with. */
+const isSpoilt = ({ behavior, state }: Cell): boolean => state !== none && behavior.isSpoilt?.(state) === true
 
 /** Who decides may fail at that. */
 const decided = (
@@ -45,51 +66,49 @@ const sharing = (cell: Cell): ReadonlyArray<Cell> => {
   return parent?.behavior.children === "all-for-one" ? parent.children.filter((each) => each !== cell) : []
 }
 
-const become = (cell: Cell, supervision: Directive, cause: Cause.Cause<unknown>): void => {
-  switch (supervision._tag) {
-    case "Resume":
-      return
-    case "Stop":
-      return Living.terminate(cell, { _tag: "Failed", cause })
-    case "Escalate":
-      Living.terminate(cell, { _tag: "Failed", cause })
-      return escalated(cell.parent, cell, cause)
-    case "Restart":
-      return restart(cell, supervision, cause)
-  }
-}
-
 const escalated = (cell: Cell | undefined, child: Cell, cause: Cause.Cause<unknown>): void => {
   if (cell?.parent === undefined || cell.ending !== undefined) return
   const failed = Cause.fail(new ChildFailed({ child: child.path, cause: Cause.squash(cause) }))
   // Its handler runs: it fails after that.
   if (cell.status === "running") return cell.fault(failed)
-  cell.question = undefined
-  fail(cell, failed)
+  cell.log(`"${cell.path}" failed with "${child.path}"`, cause)
+  befall(cell, failed)
 }
 
-const restart = (cell: Cell, options: Restart, cause: Cause.Cause<unknown>): void => {
-  if (cell.ending !== undefined) return
+/** What befalls a sibling is no failure of its own. */
+const isTooOften = (cell: Cell, { limit = 10, within = "1 minute" }: Restart): boolean => {
+  if (cell.ending !== undefined) return false
   const rare = cell.rarely()
-  const { limit = 10, within = "1 minute", backoff } = options
   const now = cell.system.monotonicMillis()
   rare.restartTimes = [...rare.restartTimes.filter((time) => time > now - Duration.toMillis(within)), now]
-  if (rare.restartTimes.length > limit) return Living.terminate(cell, { _tag: "Failed", cause })
+  return rare.restartTimes.length > limit
+}
+
+const startAgain = (
+  cell: Cell,
+  state: Restart["state"],
+  cause: Cause.Cause<unknown>,
+  delay: Effect.Effect<Duration.Duration, unknown> | undefined
+): void => {
+  if (cell.ending !== undefined) return
+  const rare = cell.rarely()
   cell.system.counters.restarts++
   rare.restarts++
-  const isKept = (options.state === "kept" || cell.behavior.drained !== undefined) && cell.state !== undefined
+  const isKept = (state === "kept" || cell.behavior.drained !== undefined) && cell.state !== none && !isSpoilt(cell)
   // A handler is under way that did not fail: it goes on, as its state does.
   if (isKept && cell.status === "busy") return
   cell.status = "restarting"
   rare.isKept = isKept
-  rare.pause = backoff === undefined ? undefined : () => pause(cell, rare, backoff, cause)
+  rare.pause = delay && (() => pause(cell, delay, cause))
   if (isKept) Living.cut(rare)
-  else reset(cell, rare)
+  else reset(cell, rare, cause)
   Living.advance(cell)
 }
 
-const reset = (cell: Cell, rare: Rare): void => {
-  cell.state = undefined
+const reset = (cell: Cell, rare: Rare, cause: Cause.Cause<unknown>): void => {
+  unanswered(cell, cause)
+  cell.current = undefined
+  cell.state = none
   if (rare.stash.length > 0) {
     const { stash } = rare
     rare.stash = []
@@ -98,20 +117,25 @@ const reset = (cell: Cell, rare: Rare): void => {
   Living.cease(cell)
 }
 
-/** As long as the schedule says. */
-const pause = (
+/** As long as the schedule says: it takes one step, for all who share this fate. */
+const delayOf = (
   cell: Cell,
-  rare: Rare,
   backoff: Schedule.Schedule<unknown, unknown>,
   cause: Cause.Cause<unknown>
-): void => {
-  const { clock } = cell.system
+): Effect.Effect<Duration.Duration, unknown> => {
+  const rare = cell.rarely()
   const isFirst = rare.restartTimes.length === 1
-  const waited = Effect.gen(function* () {
+  let known: Duration.Duration | undefined
+  const step = Effect.gen(function* () {
     if (isFirst || rare.backoff === undefined) rare.backoff = yield* Schedule.toStep(backoff)
-    const [, delay] = yield* rare.backoff(clock.currentTimeMillisUnsafe(), Cause.squash(cause))
-    yield* clock.sleep(delay)
+    const [, delay] = yield* rare.backoff(cell.system.clock.currentTimeMillisUnsafe(), Cause.squash(cause))
+    return (known = delay)
   })
+  return Effect.suspend(() => (known === undefined ? step : Effect.succeed(known)))
+}
+
+const pause = (cell: Cell, delay: Effect.Effect<Duration.Duration, unknown>, cause: Cause.Cause<unknown>): void => {
+  const waited = Effect.flatMap(delay, (millis) => cell.system.clock.sleep(millis))
   Living.launch(cell, waited, (_, exit) => {
     if (Exit.isSuccess(exit)) Living.advance(cell)
     else Living.terminate(cell, { _tag: "Failed", cause })

@@ -1,9 +1,9 @@
 /** How an actor begins, and how it ends: its children first. */
 import { Cause, Effect, Exit, type Fiber, Scope } from "effect"
-import type { Reason } from "../../ActorRef.ts"
+import { ActorStopped, type Reason } from "../../ActorRef.ts"
 import type { Cell } from "./Cell.ts"
 import { Poison } from "./envelopes.ts"
-import type { Rare } from "./Rare.ts"
+import { none, type Rare } from "./Rare.ts"
 
 export const stopped: Reason = { _tag: "Stopped" }
 
@@ -107,6 +107,8 @@ export const stop = (cell: Cell, reason: Reason): void => {
 /** Ends it: children first. */
 export const terminate = (cell: Cell, reason: Reason): void => {
   if (cell.status === "stopping" || cell.status === "stopped") return
+  // Who asked what it is at, and is not to finish.
+  if (cell.status === "busy") cell.question?.end(Exit.fail(new ActorStopped({ actor: cell.path })))
   cell.ending = reason
   cell.status = "stopping"
   dropMessages(cell)
@@ -140,7 +142,24 @@ export const cease = (cell: Cell): void => {
     forget(rare)
     cut(rare)
   }
-  for (const child of cell.children) stop(child, stopped)
+  for (const child of cell.children) nested(() => stop(child, stopped))
+}
+
+/** What one's end comes to for others, within which others may end in turn. */
+const deepest = 64
+let depth = 0
+const putOff: Array<() => void> = []
+
+/** Does it now or, deep down in a family, a little later: that may be deeper than the stack. */
+export const nested = (then: () => void): void => {
+  if (depth === deepest) return void putOff.push(then)
+  depth++
+  try {
+    then()
+  } finally {
+    depth--
+  }
+  while (depth === 0 && putOff.length > 0) nested(putOff.pop()!)
 }
 
 /** Goes on with its end, or its new start, when nothing of it is left: no child, no fiber, no scope. */
@@ -174,21 +193,25 @@ const vanish = (cell: Cell, reason: Reason): void => {
   cell.status = "stopped"
   if (cell.parent !== undefined) cell.system.counters.stopped++
   try {
-    cell.behavior.onStop?.(cell.state)
+    cell.behavior.onStop?.(cell.state === none ? undefined : cell.state)
   } catch (defect) {
     cell.log("onStop threw", Cause.die(defect))
   }
   cell.state = undefined
   cell.mailbox = undefined
-  const { rare } = cell
-  cell.parent?.lose(cell)
-  if (rare === undefined) return
+  const { parent, rare } = cell
+  parent?.lose(cell)
+  if (rare !== undefined) tellOthers(cell, rare, reason)
+  cell.rare = undefined
+  if (parent !== undefined) nested(() => advance(parent))
+}
+
+const tellOthers = (cell: Cell, rare: Rare, reason: Reason): void => {
   for (const told of rare.watchers) told(reason)
-  for (const other of rare.links) other.unlinkedFrom(cell, reason)
+  for (const other of rare.links) nested(() => other.unlinkedFrom(cell, reason))
   // Who is linked there watches, and was told.
   for (const undo of rare.farLinks?.values() ?? []) undo("Unwatch")
   for (const waiter of rare.gone) waiter()
-  cell.rare = undefined
 }
 
 /** It ends, at once or after what waits for it now. */

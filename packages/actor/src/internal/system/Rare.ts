@@ -16,6 +16,9 @@ export interface Away {
   readonly stop: (drain: boolean) => void
 }
 
+/** The state of an actor that has none: it has not begun, or begins anew. */
+export const none: unique symbol = Symbol("none")
+
 /** What few actors need. */
 export class Rare {
   /** Who is told of its end. */

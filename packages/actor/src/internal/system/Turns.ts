@@ -72,7 +72,10 @@ export const open = (cell: Cell, taken: unknown): Message | undefined => {
   if (!(taken instanceof Question)) return opened(cell, taken)
   if (taken.isOver) return undefined
   cell.question = taken
-  return taken.message
+  const { message } = taken
+  if (cell.table[message._tag]?.isAsk !== false) return message
+  taken.end(Exit.fail(new Misunderstood({ actor: cell.path, reason: `it is told ${message._tag}, not asked` })))
+  return undefined
 }
 
 const opened = (cell: Cell, taken: Envelope): Message | undefined => {
