@@ -206,4 +206,62 @@ describe("a disk that fails", () => {
     expect(served).toEqual(["one", "two"])
     expect(await lost(disk, all)).toEqual(served)
   })
+
+  it("and goes on: what is flushed after a failure, whichever it was, a loss of power leaves there", async () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const disk = make({ seed, failureProbability: 0.04, segmentBytes: 128 })
+      const told: Array<string> = []
+      for (let lives = 0; lives < 6; lives++) {
+        const spend = (log: Log) =>
+          Effect.gen(function* () {
+            for (let i = 0; i < 10; i++) {
+              const text = `${lives}/${i}`
+              yield* append(log, text)
+              told.push(text)
+              if (i % 3 === 2) yield* log.compact(log.next, yield* kept(log))
+            }
+          })
+        await life(disk, (log) => Effect.ignore(spend(log))).catch(() => {})
+      }
+      expect(await opened(disk), `seed ${seed}`).toEqual(expect.arrayContaining(told))
+    }
+  })
+
+  it("at the name of a cell: what is read when that is opened again is read after a loss of power", async () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const disk = make({ seed, failureProbability: 0.2 })
+      const cell = Effect.flatMap(Storage, (storage) => storage.cell("cell"))
+      const read = Effect.flatMap(cell, ({ get }) => get)
+      // Ended by a loss of power.
+      const living = async <A, E>(effect: Effect.Effect<A, E, Storage | Scope.Scope>) => {
+        const scope = Scope.makeUnsafe()
+        const context = await Effect.runPromise(Layer.buildWithScope(disk.layer, scope))
+        return Effect.runPromise(Effect.exit(Effect.provide(Scope.provide(effect, scope), context)))
+      }
+      const set = Effect.flatMap(cell, (opened) => opened.set(bytesOf("value")))
+      const served = await living(Effect.andThen(Effect.ignore(Effect.scoped(set)), read))
+      if (Exit.isFailure(served)) continue
+      let again = await living(read)
+      while (Exit.isFailure(again)) again = await living(read)
+      expect(again.value, `seed ${seed}`).toEqual(served.value)
+    }
+  })
 })
+
+/** What a snapshot stands for, and what came after it. */
+const kept = (log: Log) =>
+  Effect.gen(function* () {
+    const before = yield* Stream.runCollect(log.snapshot)
+    return [...before, ...(yield* Stream.runCollect(log.read(log.first)))]
+  })
+
+/** What is there after a loss of power, as soon as the disk lets it be read. */
+const opened = async (disk: SimulatedDisk.SimulatedDisk): Promise<ReadonlyArray<string>> => {
+  await lost(disk, () => Effect.void).catch(() => {})
+  for (;;) {
+    const exit = await Effect.runPromiseExit(
+      Effect.scoped(Effect.flatMap(openLog, kept)).pipe(Effect.provide(disk.layer))
+    )
+    if (Exit.isSuccess(exit)) return exit.value.map(textOf)
+  }
+}

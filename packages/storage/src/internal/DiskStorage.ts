@@ -51,6 +51,8 @@ const openCell = Effect.fnUntraced(function* (
   yield* io(files.makeDirectory(directory))
   const isSet = (yield* io(files.list(directory))).includes("value")
   let value = isSet ? yield* readCell(files, name, path) : undefined
+  // Its name may not be durable yet, where a failure came first: it is, when anybody reads the value.
+  if (isSet) yield* io(files.syncDirectory(directory))
   let doubt: StorageError | undefined
   const turns = Semaphore.makeUnsafe(1)
 

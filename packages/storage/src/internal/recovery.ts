@@ -59,7 +59,8 @@ export const recover = Effect.fnUntraced(function* (
       .map((i) => fileName("segment", i))
   ]
   for (const old of needless) yield* io(files.remove(`${directory}/${old}`))
-  if (needless.length > 0) yield* io(files.syncDirectory(directory))
+  // What got its name, and was not synced before a crash or a failure, is served from now on: so the name becomes durable.
+  if (names.length > 0) yield* io(files.syncDirectory(directory))
   const kept = firsts.filter((_, i) => firsts[i + 1] === undefined || firsts[i + 1]! > first)
   if (kept.length === 0) {
     if (hasSnapshot) return yield* corrupt(directory, 0, `there is a snapshot up to record ${first}, and no segment`)
