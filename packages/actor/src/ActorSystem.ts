@@ -42,7 +42,8 @@ import {
   SchemaIssue,
   SchemaTransformation,
   type Scope,
-  Stream
+  Stream,
+  Tracer
 } from "effect"
 import { Channel, type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
 import type { ActorRef } from "./ActorRef.ts"
@@ -125,9 +126,11 @@ export interface Options {
 const make = (name: string) =>
   Effect.gen(function* () {
     named(name, "a system of actors")
-    const context = yield* Effect.context<never>()
-    const system = new System(name, context, yield* Scheduler.Scheduler, yield* Clock.Clock, yield* Random.Random)
     const observed = yield* Observed
+    const given = yield* Effect.context<never>()
+    // What it does is no part of the span in which it was made.
+    const context = observed === undefined ? given : (Context.omit(Tracer.ParentSpan)(given) as Context.Context<never>)
+    const system = new System(name, context, yield* Scheduler.Scheduler, yield* Clock.Clock, yield* Random.Random)
     if (observed !== undefined) system.observation = new Observation(system, observed)
     yield* Effect.addFinalizer(() =>
       Effect.andThen(

@@ -49,6 +49,7 @@ import { Cause, Effect, Exit, Scope } from "effect"
 import * as Actor from "./Actor.ts"
 import { MailboxFull } from "./ActorRef.ts"
 import { type Behavior, effect, type Self, type Table } from "./Behavior.ts"
+import { bare } from "./internal/observed/Told.ts"
 import type { Cell } from "./internal/system/Cell.ts"
 import { Fault } from "./internal/system/envelopes.ts"
 import {
@@ -196,7 +197,7 @@ const step = (host: Host, actor: Living, command: unknown, cell: Cell): Actor.Ac
   } catch {
     // It waits for its disk, as do more commands than may.
     cell.question?.end(Exit.fail(new MailboxFull({ actor: cell.path, capacity: cell.behavior.capacity })))
-    cell.system.deadLetters.add(cell, cell.current, "mailbox full")
+    cell.system.deadLetters.add(cell, bare(cell.current), "mailbox full")
   }
   host.isStepping = false
   return host.failure

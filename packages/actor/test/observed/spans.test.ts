@@ -2,10 +2,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { type ActorRef, ActorSystem, Behavior, Messages, Observed, Server } from "@troupe/actor"
 import { Codec, Memory } from "@troupe/transport"
-import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Random, Schema, Tracer } from "effect"
+import { Context, Effect, Fiber, Layer, Random, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { frames, type Frame } from "../../src/internal/system/frames.ts"
 import { settled } from "../system/accounts.ts"
+import { causeOf, ends, recorder, tree, watched } from "./recorded.ts"
 
 const Shop = Messages.make("shop", {
   Buy: Messages.ask({ pieces: Schema.Int }, { reply: Schema.Int, failure: Schema.String }),
@@ -61,47 +62,6 @@ const waiter = (how: "defers" | "stashes") =>
       }
     }
   })
-
-interface Recorded {
-  readonly spans: Array<Tracer.NativeSpan>
-  readonly tracer: Tracer.Tracer
-}
-
-const recorder = (): Recorded => {
-  const spans: Array<Tracer.NativeSpan> = []
-  const span: Tracer.Tracer["span"] = (options) => {
-    const made = new Tracer.NativeSpan(options)
-    spans.push(made)
-    return made
-  }
-  return { spans, tracer: Tracer.make({ span }) }
-}
-
-/** Each span below the one that is its parent: "client shop Buy > server shop Buy". */
-const tree = (spans: ReadonlyArray<Tracer.Span>): ReadonlyArray<string> =>
-  spans.map((span) => {
-    const parent = Option.getOrUndefined(span.parent)
-    const above = parent === undefined ? undefined : spans.find(({ spanId }) => spanId === parent.spanId)
-    const label = `${span.kind} ${span.name} at ${String(span.attributes.get("actor") ?? "-")}`
-    return `${above === undefined ? "" : `${spans.indexOf(above)} > `}${label}`
-  })
-
-/** What came of the spans that have ended; "open" of the others. */
-const ends = (spans: ReadonlyArray<Tracer.Span>): ReadonlyArray<string> =>
-  spans.map(({ status }) => (status._tag === "Started" ? "open" : status.exit._tag))
-
-const watched = <A, E>(
-  options: Observed.Options | undefined,
-  program: (spans: Array<Tracer.NativeSpan>) => Effect.Effect<A, E, ActorSystem.ActorSystem>
-): Effect.Effect<A, E> => {
-  const { spans, tracer } = recorder()
-  const observed = options === undefined ? Layer.empty : Observed.layer(options)
-  return program(spans).pipe(
-    Effect.provide(Layer.provide(ActorSystem.layer(), observed)),
-    Effect.withTracer(tracer),
-    Random.withSeed("spans")
-  )
-}
 
 const buy = { _tag: "Buy", pieces: 1 } as const
 
@@ -365,6 +325,3 @@ describe("spans over nodes", () => {
     }
   })
 })
-
-const causeOf = ({ status }: Tracer.Span): string =>
-  status._tag === "Ended" && Exit.isFailure(status.exit) ? String(Cause.squash(status.exit.cause)) : status._tag

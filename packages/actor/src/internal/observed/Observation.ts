@@ -1,17 +1,14 @@
-/** A system that is watched: its actors count and are timed, and questions have spans. One that is not has none of this. */
-import { Context, Effect, Exit, Metric, Tracer } from "effect"
+/** A system that is watched: its actors count and are timed, and chains have spans. One that is not has none of this. */
+import { Context, Tracer } from "effect"
 import type { Behavior, SpawnOptions, Table } from "../../Behavior.ts"
 import type { Options } from "../../Observed.ts"
 import type { Cell } from "../system/Cell.ts"
 import type { System } from "../system/System.ts"
+import { counted, type Handle, timed, tracedEffect, tracedPlain } from "./handlers.ts"
+import { inSpan } from "./here.ts"
 import { ObservedCell } from "./ObservedCell.ts"
 import { Spans } from "./Spans.ts"
-import { TracedQuestion } from "./TracedQuestion.ts"
-
-type Handle = (state: any, message: { readonly _tag: string }, self: ObservedCell) => any
-
-/** Seconds: from 10 µs to 10 s. */
-const boundaries = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1, 3, 10]
+import { TracedCell } from "./TracedCell.ts"
 
 export class Observation {
   readonly spans: Spans | undefined
@@ -31,14 +28,23 @@ export class Observation {
   make(system: System, parent: Cell, behavior: Behavior<any, any>, options: SpawnOptions): Cell {
     let observed = this.behaviors.get(behavior)
     if (observed === undefined) {
-      const context = this.contextOf(behavior.context ?? system.context)
-      observed = { ...behavior, table: this.tableOf(system, behavior), context }
+      observed = this.behaviorOf(system, behavior)
       this.behaviors.set(behavior, observed)
     }
-    return new ObservedCell(system, parent, observed, options, this.spans)
+    const { spans } = this
+    return spans === undefined
+      ? new ObservedCell(system, parent, observed, options)
+      : new TracedCell(system, parent, observed, options, spans)
   }
 
-  /** An actor outlives the span in which it was spawned: what it asks is no part of that. */
+  /** An actor outlives the span in which it was spawned: what it asks and tells is no part of that. */
+  private behaviorOf(system: System, behavior: Behavior<any, any>): Behavior<any, any> {
+    const context = this.contextOf(behavior.context ?? system.context)
+    const observed = { ...behavior, table: this.tableOf(system, behavior), context }
+    if (this.spans === undefined) return observed
+    return { ...observed, init: (self) => inSpan(undefined, () => behavior.init(self)) }
+  }
+
   private contextOf(given: Context.Context<never>): Context.Context<never> {
     let context = this.contexts.get(given)
     if (context === undefined) {
@@ -66,134 +72,15 @@ export class Observation {
 
   private handlerOf(
     system: System,
-    { kind, messages }: Behavior<any, any>,
+    { kind, messages: { name } }: Behavior<any, any>,
     tag: string,
     handle: Handle,
     isAsk: boolean
   ): Handle {
-    const { spans } = this
-    const name = `${messages.name} ${tag}`
-    let observed = handle
-    if (spans !== undefined && isAsk) {
-      observed = kind === "plain" ? traced(spans, name, observed) : tracedEffect(spans, name, observed)
-    }
-    if (this.times) {
-      const record = recorderOf(system, messages.name, tag)
-      observed = kind === "plain" ? timed(system, record, observed) : timedEffect(system, record, observed)
-    }
-    return counted(observed)
+    const { spans, times } = this
+    const inTime = times ? timed(system, kind, name, tag, handle) : handle
+    if (spans === undefined) return counted(inTime)
+    const traced = kind === "plain" ? tracedPlain : tracedEffect
+    return counted(traced(spans, `${name} ${tag}`, isAsk, inTime) as Handle)
   }
-}
-
-const counted =
-  (handle: Handle): Handle =>
-  (state, message, self) => {
-    self.processed++
-    return handle(state, message, self)
-  }
-
-// --------------------------------------------------------------------------------------------------------------- times
-
-const recorderOf = (system: System, messages: string, message: string): ((millis: number) => void) => {
-  const node = system.remote?.node
-  const attributes = { system: system.name, messages, message, ...(node === undefined ? {} : { node }) }
-  const description = "How long handlers took, in seconds"
-  const histogram = Metric.histogram("troupe_actors_processing_seconds", { description, attributes, boundaries })
-  return (millis) => histogram.updateUnsafe(millis / 1000, system.context)
-}
-
-const timed =
-  (system: System, record: (millis: number) => void, handle: Handle): Handle =>
-  (state, message, self) => {
-    const began = system.monotonicMillis()
-    try {
-      return handle(state, message, self)
-    } finally {
-      record(system.monotonicMillis() - began)
-    }
-  }
-
-const timedEffect =
-  (system: System, record: (millis: number) => void, handle: Handle): Handle =>
-  (state, message, self) => {
-    const began = system.monotonicMillis()
-    const handling: Effect.Effect<any, any> = handle(state, message, self)
-    return after(handling, () => record(system.monotonicMillis() - began))
-  }
-
-/** One that is a value already stays one, and needs no fiber. */
-const after = (handling: Effect.Effect<any, any>, then: (exit: Exit.Exit<any, any>) => void) => {
-  if (!Exit.isExit(handling)) return Effect.onExit(handling, (exit) => Effect.sync(() => then(exit)))
-  then(handling)
-  return handling
-}
-
-// --------------------------------------------------------------------------------------------------------------- spans
-
-const traced =
-  (spans: Spans, name: string, handle: Handle): Handle =>
-  (state, message, self) => {
-    const { question } = self
-    if (!(question instanceof TracedQuestion) || !question.span.sampled) return handle(state, message, self)
-    const parent = question.span
-    const span = spans.server(name, self, parent)
-    question.span = span
-    try {
-      const result = handle(state, message, self)
-      settle(spans, question, parent, span, Exit.succeed(result))
-      return result
-    } catch (defect) {
-      settle(spans, question, parent, span, Exit.die(defect))
-      throw defect
-    }
-  }
-
-const tracedEffect =
-  (spans: Spans, name: string, handle: Handle): Handle =>
-  (state, message, self) => {
-    const { question } = self
-    if (!(question instanceof TracedQuestion)) return handle(state, message, self)
-    const parent = question.span
-    if (!parent.sampled) return below(parent, handle, state, message, self)
-    const span = spans.server(name, self, parent)
-    question.span = span
-    try {
-      const inside = below(span, handle, state, message, self)
-      return after(inside, (exit) => settle(spans, question, parent, span, exit))
-    } catch (defect) {
-      settle(spans, question, parent, span, Exit.die(defect))
-      throw defect
-    }
-  }
-
-/** What it asks, and what it begins on the side, stands below the span. */
-const below = (
-  span: Tracer.AnySpan,
-  handle: Handle,
-  state: unknown,
-  message: { readonly _tag: string },
-  self: ObservedCell
-): Effect.Effect<any, any> => {
-  self.span = span
-  try {
-    const handling: Effect.Effect<any, any> = handle(state, message, self)
-    return Exit.isExit(handling) ? handling : Effect.provideService(handling, Tracer.ParentSpan, span)
-  } finally {
-    self.span = undefined
-  }
-}
-
-/** The span ends; where the answer comes later, with that. */
-const settle = (
-  spans: Spans,
-  question: TracedQuestion,
-  parent: Tracer.AnySpan,
-  span: Tracer.Span,
-  exit: Exit.Exit<any, any>
-): void => {
-  if (question.isHandedOn) question.isHandedOn = false
-  else question.span = parent
-  if (Exit.isSuccess(exit) && "later" in exit.value) return question.keep(span)
-  const isRefused = Exit.isSuccess(exit) && "failure" in exit.value
-  spans.end(span, isRefused ? Exit.fail(exit.value.failure) : exit)
 }

@@ -1,15 +1,17 @@
 /**
- * Spans of questions: the asker's is a client span, the handler's a server span whose parent that is, and what the handler
- * asks in turn goes on from there.
+ * Spans of questions and of what is told: the asker's is a client span, the handler's a server span whose parent that is, and
+ * what the handler asks in turn goes on from there. What is told has a span where it is handled: a consumer span, whose
+ * parent is the one in which it was told.
  */
-import { Context, Effect, type Exit, Option, Tracer } from "effect"
-import type { Cell } from "../system/Cell.ts"
+import { Context, Effect, type Exit, type Fiber, Option, Tracer } from "effect"
+import type { Cell, Message } from "../system/Cell.ts"
 import type { Trace } from "../system/frames.ts"
 import type { System } from "../system/System.ts"
-import { TracedQuestion } from "./TracedQuestion.ts"
+import { Told } from "./Told.ts"
+import { TracedQuestion, untraced } from "./TracedQuestion.ts"
 
-/** Of a chain that is not traced: what stands below it draws no lots again. */
-const untraced: Tracer.AnySpan = Tracer.externalSpan({ traceId: "", spanId: "", sampled: false })
+/** So many stand below each other: who tells himself for ever has no trace without end. */
+const mostBelow = 256
 
 export class Spans {
   private readonly system: System
@@ -22,20 +24,31 @@ export class Spans {
     this.sample = sample
   }
 
-  /** Asks within a client span: a child of the one in which it is asked, or else one that is chosen by lot. */
+  /** Whether what the fiber asks is traced: as its span is or else, where it has none, by lot. */
+  chooses({ cache: { span } }: Fiber.Fiber<any, any>): boolean {
+    return span === undefined ? this.system.chance.nextDoubleUnsafe() < this.sample : span.sampled
+  }
+
+  /** Asks within a client span, where the chain is traced. */
   client(
     messages: string,
     actor: string,
-    message: { readonly _tag: string },
+    message: Message,
     ask: (span: Tracer.AnySpan) => Effect.Effect<any, any>
   ): Effect.Effect<any, any> {
-    return Effect.withFiber((fiber) => {
-      const around = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
-      const isTraced = around === undefined ? this.system.chance.nextDoubleUnsafe() < this.sample : around.sampled
-      if (!isTraced) return ask(untraced)
-      const attributes = this.attributes(actor)
-      return Effect.useSpan(`${messages} ${message._tag}`, { kind: "client", attributes }, ask)
-    })
+    return Effect.withFiber((fiber) =>
+      this.chooses(fiber) ? this.asking(messages, actor, message, ask) : ask(untraced)
+    )
+  }
+
+  asking(
+    messages: string,
+    actor: string,
+    message: Message,
+    ask: (span: Tracer.AnySpan) => Effect.Effect<any, any>
+  ): Effect.Effect<any, any> {
+    const attributes = this.attributes(actor)
+    return Effect.useSpan(`${messages} ${message._tag}`, { kind: "client", attributes }, ask)
   }
 
   private attributes(actor: string): Record<string, unknown> {
@@ -43,14 +56,15 @@ export class Spans {
     return node === undefined ? { actor } : { actor, node }
   }
 
-  server(name: string, cell: Cell, parent: Tracer.AnySpan): Tracer.Span {
+  /** Of a handler. */
+  begin(name: string, kind: "server" | "consumer", cell: Cell, parent: Tracer.AnySpan): Tracer.Span {
     const span = this.tracer.span({
       name,
+      kind,
       parent: Option.some(parent),
       annotations: Context.empty(),
       links: [],
       startTime: this.system.clock.currentTimeNanosUnsafe(),
-      kind: "server",
       root: false,
       sampled: true
     })
@@ -62,14 +76,23 @@ export class Spans {
     span.end(this.system.clock.currentTimeNanosUnsafe(), exit)
   }
 
-  question(message: { readonly _tag: string }, actor: { readonly path: string }, span: Tracer.AnySpan): TracedQuestion {
-    return new TracedQuestion(message, actor, span, this.end)
-  }
-
   /** What another node has said of it. */
-  arrived(message: { readonly _tag: string }, actor: { readonly path: string }, trace: Trace): TracedQuestion {
-    return this.question(message, actor, trace.traceId === "" ? untraced : Tracer.externalSpan(trace))
+  arrived(message: Message, actor: { readonly path: string }, trace: Trace): TracedQuestion {
+    return new TracedQuestion(message, actor, trace.traceId === "" ? untraced : Tracer.externalSpan(trace))
   }
+}
+
+/** What is told within a span: the message with it, where the chain is traced. */
+export const told = (message: unknown, span: Tracer.AnySpan): unknown =>
+  span.sampled && !isDeep(span) ? new Told(message as Message, span) : message
+
+const isDeep = (span: Tracer.AnySpan): boolean => {
+  let above: Tracer.AnySpan | undefined = span
+  for (let count = 1; count < mostBelow; count++) {
+    above = above._tag === "Span" ? Option.getOrUndefined(above.parent) : undefined
+    if (above === undefined) return false
+  }
+  return true
 }
 
 /** For another node. */
@@ -81,5 +104,24 @@ export const handOn = (question: unknown): void => {
 }
 
 /** Asked on behalf of a question that was handed on. */
-export const within = <A, E>(question: unknown, asked: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  question instanceof TracedQuestion ? Effect.provideService(asked, Tracer.ParentSpan, question.span) : asked
+export const onBehalfOf = <A, E>(question: unknown, asked: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  question instanceof TracedQuestion ? within(question.span, asked) : asked
+
+/** What is done in there has the span for a parent. */
+export const within = <A, E, R>(span: Tracer.AnySpan, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.updateContext(effect, (context: Context.Context<R>) => below(span, context))
+
+export const below = <R>(span: Tracer.AnySpan, context: Context.Context<R>): Context.Context<R> =>
+  span === untraced ? belowUntraced(context) : Context.add(context, Tracer.ParentSpan, span)
+
+/** Effect looks up once in each such context what a fiber needs: so there is one of it, not one for each question. */
+const belowUntraced = <R>(context: Context.Context<R>): Context.Context<R> => {
+  let found = untracedContexts.get(context)
+  if (found === undefined) {
+    found = Context.add(context, Tracer.ParentSpan, untraced)
+    untracedContexts.set(context, found)
+  }
+  return found
+}
+
+const untracedContexts = new WeakMap<Context.Context<any>, Context.Context<any>>()

@@ -1,42 +1,34 @@
-import type { Exit, Tracer } from "effect"
+import { type Exit, Tracer } from "effect"
 import { Question } from "../system/envelopes.ts"
 
-/** A question of a chain that is traced, or for which it was decided that it is not. */
+/** Of a chain that is not traced: what stands below it draws no lots again. */
+export const untraced: Tracer.AnySpan = Tracer.externalSpan({ traceId: "", spanId: "", sampled: false })
+
+/** A question of a chain of which it was decided whether it is traced. */
 export class TracedQuestion extends Question {
   /** What is done for it has this for a parent. */
   span: Tracer.AnySpan
   /** Who takes it next stands below who has handed it on. */
   isHandedOn = false
-  private readonly onEnd: (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>) => void
-  /** Of handlers that put off the answer. */
-  private open: Array<Tracer.Span> = none
+  /** Ends the spans of handlers that put off the answer. */
+  private ends: Array<(exit: Exit.Exit<unknown, unknown>) => void> | undefined = undefined
 
-  constructor(
-    message: { readonly _tag: string },
-    actor: { readonly path: string },
-    span: Tracer.AnySpan,
-    onEnd: (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>) => void
-  ) {
+  constructor(message: { readonly _tag: string }, actor: { readonly path: string }, span: Tracer.AnySpan) {
     super(message, actor)
     this.span = span
-    this.onEnd = onEnd
   }
 
-  /** The span ends with the question. */
-  keep(span: Tracer.Span): void {
-    if (this.exit !== undefined) return this.onEnd(span, this.exit)
-    if (this.open === none) this.open = []
-    this.open.push(span)
+  /** With the question, or at once if that has its answer. */
+  endLater(end: (exit: Exit.Exit<unknown, unknown>) => void): void {
+    if (this.exit === undefined) (this.ends ??= []).push(end)
+    else end(this.exit)
   }
 
   override end(exit: Exit.Exit<any, any>): void {
     if (this.exit !== undefined) return
-    const { open } = this
-    this.open = none
+    const { ends } = this
     // Who waits for it goes on at once.
-    for (const span of open) this.onEnd(span, exit)
+    if (ends !== undefined) for (const end of ends) end(exit)
     super.end(exit)
   }
 }
-
-const none: Array<Tracer.Span> = []

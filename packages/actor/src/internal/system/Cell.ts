@@ -5,6 +5,7 @@
  */
 import { type Cause, type Duration, Effect, Exit, type Fiber } from "effect"
 import { type ActorRef, ActorStopped, type AskOptions, MailboxFull, type Reason } from "../../ActorRef.ts"
+import { bare } from "../observed/Told.ts"
 import * as Effects from "./Effects.ts"
 import * as Facilities from "./Facilities.ts"
 import * as Failing from "./Failing.ts"
@@ -185,7 +186,8 @@ export class Cell implements ActorRef<any> {
     return new MailboxFull({ actor: this.path, capacity: this.behavior.capacity })
   }
 
-  dead(message: unknown, reason: "stopped" | "mailbox full" | "not understood"): void {
+  dead(taken: unknown, reason: "stopped" | "mailbox full" | "not understood"): void {
+    const message = bare(taken)
     if (this.status === "moved") return this.rare!.away!.tell(message)
     if (message instanceof Question) {
       message.end(Exit.fail(reason === "mailbox full" ? this.full : new ActorStopped({ actor: this.path })))

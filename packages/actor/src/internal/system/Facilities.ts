@@ -3,7 +3,8 @@ import { Cause, type Duration, Effect, Exit } from "effect"
 import type { NodeId } from "@troupe/transport"
 import { type ActorRef, type Reason, Unreachable } from "../../ActorRef.ts"
 import type { Answer, Later } from "../../Behavior.ts"
-import { handOn, within } from "../observed/Spans.ts"
+import { handOn, onBehalfOf } from "../observed/Spans.ts"
+import { bare } from "../observed/Told.ts"
 import { Timers } from "../Timers.ts"
 import type { Cell, Message } from "./Cell.ts"
 import { type Question, Terminated, Tick } from "./envelopes.ts"
@@ -106,9 +107,9 @@ export const forward = (cell: Cell, to: ReadonlyArray<ActorRef<any>>): Later => 
   cell.question = undefined
   handOn(question)
   for (const ref of to) {
-    if (question === undefined) pass(cell, ref, current)
+    if (question === undefined) pass(cell, ref, bare(current))
     else if (ref instanceof RemoteRef) {
-      const asked = within(question, ref.ask(question.message as never))
+      const asked = onBehalfOf(question, ref.ask(question.message as never))
       cell.system.fork(Effect.map(Effect.exit(asked), (exit) => question.end(exit)))
     } else hand(ref as Cell, question)
   }

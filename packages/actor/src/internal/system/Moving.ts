@@ -1,6 +1,7 @@
 /** How an actor stands still, so that it can be taken elsewhere, and how it goes on: here after all, or there. */
 import { Effect, Exit, Scope } from "effect"
 import type { Behavior } from "../../Behavior.ts"
+import { bare } from "../observed/Told.ts"
 import type { Cell } from "./Cell.ts"
 import type { Envelope } from "./envelopes.ts"
 import * as Facilities from "./Facilities.ts"
@@ -60,7 +61,7 @@ export const still = (cell: Cell): Still => {
   rare.stash = []
   const now = cell.system.monotonicMillis()
   return {
-    ...{ messages, stash, timers: left, generation },
+    ...{ messages, stash: stash.map(bare), timers: left, generation },
     receive: receive && {
       ...{ afterMillis: receive.afterMillis, message: receive.message },
       idleMillis: Math.max(0, now - receive.sinceMillis)
@@ -72,7 +73,7 @@ export const still = (cell: Cell): Still => {
 export const drain = (cell: Cell): ReadonlyArray<unknown> => {
   const messages: Array<unknown> = []
   const { mailbox } = cell
-  while (mailbox !== undefined && mailbox.size > 0) messages.push(mailbox.shift())
+  while (mailbox !== undefined && mailbox.size > 0) messages.push(bare(mailbox.shift()))
   return messages
 }
 

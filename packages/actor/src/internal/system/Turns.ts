@@ -2,6 +2,7 @@
 import { Cause, Exit } from "effect"
 import { Misunderstood } from "../../ActorRef.ts"
 import type { Cell, Message } from "./Cell.ts"
+import { bare, Told } from "../observed/Told.ts"
 import { Envelope, Fault, Mark, Poison, Question, Terminated, Tick } from "./envelopes.ts"
 import * as Facilities from "./Facilities.ts"
 import * as Living from "./Living.ts"
@@ -12,7 +13,8 @@ export const mailboxOf = (cell: Cell): Mailbox => {
   if (priority === undefined) return new Fifo()
   let isDraining = false
   // What is no message of the actor's own comes first.
-  return new Heap((message) => {
+  return new Heap((taken) => {
+    const message = bare(taken)
     if (message instanceof Poison) isDraining = true
     if (message instanceof Envelope && !(message instanceof Question)) {
       return message instanceof Mark || message instanceof Poison ? Infinity : -Infinity
@@ -87,6 +89,7 @@ const opened = (cell: Cell, taken: Envelope): Message | undefined => {
     return (cell.current = taken.told(taken.reason)) as Message
   }
   if (taken instanceof Fault) throw taken
+  if (taken instanceof Told) return taken.message
   if (taken instanceof Mark) {
     taken.reached()
     return undefined
