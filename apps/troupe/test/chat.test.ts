@@ -56,7 +56,9 @@ describe("troupe chat --demo", () => {
 describe("troupe chat", () => {
   it.each([
     [["--millis", "5"], "--millis: it is for a trial. Add --demo."],
-    [["--demo", "--data", "x"], "--data: a trial has disks and ports of its own. Leave it out."],
+    [["--demo", "--data", "x"], "--data: a trial has disks, ports and users of its own. Leave it out."],
+    [["--demo", "--name-seconds", "9"], "--name-seconds: a trial has disks, ports and users of its own. Leave it out."],
+    [["--max-line", "5"], "--max-line 5: expected a whole number from 100 to 1000000"],
     [["--port", "70000"], "--port 70000: expected a port from 1 to 65532"]
   ])("says of %j what is wrong with it", async (args, said) => {
     const { code, stderr } = await troupe("chat", ...args)

@@ -1,20 +1,19 @@
 /** `troupe chat`: rooms on several nodes, for people with `nc` or a browser. */
-import { Config, Node } from "@troupe/chat"
-import { Console, Effect, Layer, Option, type Scope } from "effect"
+import { type Config, Door } from "@troupe/chat"
+import { Console, Effect, Option, type Scope } from "effect"
 import { Command, Flag } from "effect/cli"
 import { mkdtempSync, rmSync } from "node:fs"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { isBetween } from "../commands/arguments.ts"
-import { cannotRun, keepUp } from "../kv/serving.ts"
+import { cannotRun, firstGiven, ifGiven, keepUp, limit } from "../commands/serving.ts"
 import { CannotRun, Usage, Violated } from "../Problem.ts"
 import { bar, count, screen, whileDrawing } from "../terminal/Screen.ts"
 import { freePorts } from "../torture/Processes.ts"
 import * as Demo from "./Demo.ts"
+import { node } from "./node.ts"
 import * as Processes from "./Processes.ts"
-
-const usage = ({ message }: { readonly message: string }) => new Usage({ reason: message })
 
 const ids = ["n1", "n2", "n3"]
 
@@ -23,7 +22,7 @@ const configOf = (
   directory: string,
   peers: ReadonlyArray<number>,
   { http, port }: { readonly port: (index: number) => number; readonly http?: (index: number) => number },
-  timing: Pick<Config.Config, "everyMillis" | "deadlineMillis"> = {}
+  more: Pick<Config.Config, "everyMillis" | "deadlineMillis" | "limits"> = {}
 ): Config.Config => ({
   chat: "troupe",
   nodes: ids.map((id, index) => ({
@@ -33,7 +32,7 @@ const configOf = (
     ...(http === undefined ? {} : { http: http(index) }),
     data: join(directory, id)
   })),
-  ...timing
+  ...more
 })
 
 /** Removed when the scope ends. */
@@ -66,6 +65,10 @@ interface Served {
   readonly data: Option.Option<string>
   readonly port: Option.Option<number>
   readonly http: Option.Option<number>
+  readonly maxUnnamed: Option.Option<number>
+  readonly nameMillis: Option.Option<number>
+  readonly maxLine: Option.Option<number>
+  readonly maxOutputBytes: Option.Option<number>
 }
 
 const [defaultPort, defaultHttp] = [7001, 8001]
@@ -75,9 +78,17 @@ const serve = (given: Served) =>
     Effect.gen(function* () {
       const directory = Option.isSome(given.data) ? given.data.value : yield* temporary
       const peers = yield* Effect.promise(() => freePorts(ids.length))
-      const config = configOf(directory, peers, {
-        port: (index) => Option.getOrElse(given.port, () => defaultPort) + index,
-        http: (index) => Option.getOrElse(given.http, () => defaultHttp) + index
+      const ports = {
+        port: (index: number) => Option.getOrElse(given.port, () => defaultPort) + index,
+        http: (index: number) => Option.getOrElse(given.http, () => defaultHttp) + index
+      }
+      const config = configOf(directory, peers, ports, {
+        limits: {
+          ...ifGiven(given.maxUnnamed, "maxUnnamed"),
+          ...ifGiven(given.nameMillis, "nameMillis"),
+          ...ifGiven(given.maxLine, "maxLine"),
+          ...ifGiven(given.maxOutputBytes, "maxOutputBytes")
+        }
       })
       for (const port of config.nodes.flatMap((own) => [own.port, own.http!])) {
         if (yield* isOpen(port)) {
@@ -153,47 +164,21 @@ const demonstrate = (phaseMillis: number) =>
     if (!holds) return yield* new Violated()
   }).pipe(Effect.scoped)
 
-// --------------------------------------------------------------------------------------------------- one node a process
-
-const node = Command.make(
-  "node",
-  {
-    id: Flag.String("id").pipe(Flag.withDescription("Which of the nodes this process is")),
-    config: Flag.String("config").pipe(
-      Flag.withMetavar("FILE"),
-      Flag.withDescription("The chat, as JSON; every process reads the same")
-    )
-  },
-  Effect.fnUntraced(function* (given) {
-    const config = yield* Effect.mapError(Config.read(given.config), usage)
-    const own = yield* Effect.mapError(Config.find(given.config, config, given.id), usage)
-    yield* keepUp(
-      Effect.andThen(
-        Layer.build(Node.layer(config, own)),
-        Console.log(`${own.id} of ${config.chat}: nc ${own.host ?? "localhost"} ${own.port}. Ctrl-C ends it.`)
-      )
-    )
-  })
-).pipe(
-  Command.withDescription(
-    "Runs one node of a chat, on one machine or several. The file says which nodes there are:\n\n" +
-      '{ "chat": "village", "nodes": [\n' +
-      '  { "id": "n1", "peer": "10.0.0.1:7101", "port": 7001, "http": 8001, "host": "0.0.0.0", "data": "./data" },\n' +
-      '  { "id": "n2", "peer": "10.0.0.2:7101", "port": 7001, "http": 8001, "host": "0.0.0.0", "data": "./data" } ] }\n\n' +
-      "peer: where the others reach it. port, http, host: for users, with nc and with a browser. Besides, for all: everyMillis, how " +
-      "often nodes say that they are up, and deadlineMillis, how long one may be silent before its users are taken for gone"
-  ),
-  Command.withShortDescription("Runs one node of a chat"),
-  Command.withExamples([
-    { command: "troupe chat node --id n1 --config chat.json", description: "On the first machine; n2 on the other" }
-  ])
-)
+// --------------------------------------------------------------------------------------------------------- the command
 
 /** What only one of the forms of the command takes, and where it does. */
 const misplaced = (given: Served & { readonly demo: boolean; readonly millis: Option.Option<number> }) => {
   if (!given.demo) return Option.isSome(given.millis) ? "--millis: it is for a trial. Add --demo." : undefined
-  const name = (["data", "port", "http"] as const).find((each) => given[each]._tag === "Some")
-  return name === undefined ? undefined : `--${name}: a trial has disks and ports of its own. Leave it out.`
+  const name = firstGiven([
+    ["data", given.data],
+    ["port", given.port],
+    ["http", given.http],
+    ["max-unnamed", given.maxUnnamed],
+    ["name-seconds", given.nameMillis],
+    ["max-line", given.maxLine],
+    ["max-output", given.maxOutputBytes]
+  ])
+  return name === undefined ? undefined : `--${name}: a trial has disks, ports and users of its own. Leave it out.`
 }
 
 const firstPort = (name: string, port: number, what: string) =>
@@ -202,6 +187,20 @@ const firstPort = (name: string, port: number, what: string) =>
     Flag.withDescription(`${what}; the others have the following ones. Default: ${port}`),
     Flag.optional
   )
+
+const bound = (name: string, of: keyof Door.Limits, what: string, unit = 1) =>
+  limit(name, { range: Door.ranges[of], otherwise: Door.defaults[of], unit }, what)
+
+const limits = {
+  maxUnnamed: bound(
+    "max-unnamed",
+    "maxUnnamed",
+    "Connections of a node that have not said a name; one more is told so"
+  ),
+  nameMillis: bound("name-seconds", "nameMillis", "How long they may take for that", 1000),
+  maxLine: bound("max-line", "maxLine", "Characters of a line; who types a longer one is told so, and hung up on"),
+  maxOutputBytes: bound("max-output", "maxOutputBytes", "Bytes that wait for who does not read; beyond it the same")
+}
 
 export const chatCommand = Command.make(
   "chat",
@@ -213,6 +212,7 @@ export const chatCommand = Command.make(
     ),
     port: firstPort("port", defaultPort, "Of the first node, for nc"),
     http: firstPort("http", defaultHttp, "Of the first node, for browsers"),
+    ...limits,
     demo: Flag.Boolean("demo").pipe(
       Flag.withDescription(
         "Let users talk on three nodes, kill one of these and start it again, and end with the verdict: exits with 0 when " +

@@ -1,22 +1,7 @@
-/** What it takes to run a server from a terminal: until it is told to stop, and with what people are told of it. */
+/** When a store is ready, and what people at a terminal are told of it. */
 import type { Node } from "@troupe/kv"
-import { Console, Effect, Logger, References } from "effect"
-import { CannotRun } from "../Problem.ts"
+import { Console, Effect } from "effect"
 import type { Screen } from "../terminal/Screen.ts"
-
-export const cannotRun = ({ message }: { readonly message: string }) => new CannotRun({ reason: message })
-
-/** For programs a line of JSON each, on the error output; people are spared what is as it should be. */
-const logs = process.stderr.isTTY ? [Logger.consolePretty()] : [Logger.consoleJson]
-const level = process.stderr.isTTY ? "Warn" : "Info"
-
-/** Runs until it is told to stop; then what was read is answered, and what must last is on disk. That is its end: no failure. */
-export const keepUp = <A, E extends { readonly message: string }, R>(start: Effect.Effect<A, E, R>) =>
-  Effect.scoped(Effect.andThen(Effect.mapError(start, cannotRun), Effect.never)).pipe(
-    Effect.onInterrupt(() => Effect.sync(() => void (process.exitCode = 0))),
-    Effect.provide(Logger.layer(logs)),
-    Effect.provideService(References.MinimumLogLevel, level)
-  )
 
 /** Waits until every node knows who leads, where anybody does, within a bound: then its first commands find it ready. */
 export const awaitReady = (nodes: ReadonlyArray<Node.Node>): Effect.Effect<void> =>
