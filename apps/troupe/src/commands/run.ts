@@ -1,17 +1,11 @@
 /** `troupe run`: an algorithm at work, on a transport of one's choice. */
-import type { Card } from "@troupe/actor"
 import type { Trace } from "@troupe/trace"
 import { Effect, FileSystem, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { spreads } from "../Demonstration.ts"
 import { CannotRun, reasonOf, Usage, Violated } from "../Problem.ts"
-import type { Sighting } from "../Sighting.ts"
-import { type Outcome, Tally } from "../Tally.ts"
-import { picture, summary } from "../terminal/Picture.ts"
-import { count, cut, number, print, type Screen, screen, whileDrawing } from "../terminal/Screen.ts"
-import { inMemory } from "../worlds/memory.ts"
-import { processes } from "../worlds/processes.ts"
-import { simulated } from "../worlds/simulated.ts"
+import type { Tally } from "../Tally.ts"
+import { print, screen } from "../terminal/Screen.ts"
 import { names, type Run } from "../worlds/World.ts"
 import {
   algorithm,
@@ -23,12 +17,14 @@ import {
   nodesOfRun,
   variant
 } from "./arguments.ts"
+import { asJson, asText } from "./run/Costs.ts"
 import { crashAsJson, crashAsText, judge } from "./run/Crashed.ts"
 import { detectionAsJson, detectionAsText } from "./run/Detected.ts"
 import { lanesMax, svgOf } from "./run/Pictures.ts"
 import { isRole, listens, maximumProcesses, refuse } from "./run/Refusal.ts"
-import { type Report, type Transport, transports, verdicts, type Watched } from "./run/Report.ts"
+import { type Report, transports, type Watched } from "./run/Report.ts"
 import { spreadAsJson, spreadAsText } from "./run/Spreading.ts"
+import { inLines, live, silently, titled } from "./run/Watching.ts"
 
 const maximumEntries = 1_000_000
 const maximumSeconds = 3_600
@@ -192,219 +188,3 @@ const victims = (nodes: number, kill: number): ReadonlyArray<string> =>
 
 /** How long an operation takes, so that a run takes about eight seconds and each is seen. */
 const watchable = (entries: number, atOnce: number): number => Math.min(800, (8_000 * atOnce) / entries)
-
-// ---------------------------------------------------------------------------------------------------- ways to watch
-
-/** Is handed the tally of a run that begins. */
-type Begin = (tally: Tally) => void
-
-const perform = (plan: Run, transport: Transport, tally: Tally, begin: Begin): Effect.Effect<Watched, CannotRun> =>
-  Effect.gen(function* () {
-    begin(tally)
-    const start = performance.now()
-    const outcome: Outcome & { readonly virtualMillis?: number } = yield* {
-      memory: inMemory,
-      tcp: processes("tcp"),
-      udp: processes("udp"),
-      sim: simulated
-    }[transport](plan, tally)
-    const { virtualMillis } = outcome
-    const elapsedMillis = Math.round(performance.now() - start)
-    return { outcome, tally, elapsedMillis, ...(virtualMillis === undefined ? {} : { virtualMillis }) }
-  }).pipe(Effect.mapError((error) => new CannotRun({ reason: error.message })))
-
-const tallyOf = (
-  { demonstration, nodes }: Run,
-  transport: Transport,
-  onSighting?: (tally: Tally, sighting: Sighting) => void
-) =>
-  new Tally(demonstration, nodes, {
-    checks: transport !== "sim",
-    ...(onSighting === undefined ? {} : { onSighting })
-  })
-
-const titled = (plan: Run, transport: Transport, _screen: Screen, begin: Begin) =>
-  Effect.andThen(print([title(plan, transport)]), perform(plan, transport, tallyOf(plan, transport), begin))
-
-const silently = (plan: Run, transport: Transport, _screen: Screen, begin: Begin) =>
-  perform(plan, transport, tallyOf(plan, transport), begin)
-
-/** A line for each tenth of the run. */
-const inLines = (plan: Run, transport: Transport, _screen: Screen, begin: Begin) => {
-  const { demonstration, entries, nodes } = plan
-  const total = demonstration.operations(entries)
-  let next = Math.min(total, Math.ceil(total / 10))
-  const tally = tallyOf(plan, transport, (tally, { _tag }) => {
-    if ((_tag !== "Finished" && _tag !== "Got") || tally.operations < next) return
-    next += Math.ceil(total / 10)
-    const { operation } = demonstration
-    const done = `${number(tally.operations)} of ${count(total, operation)}`
-    process.stdout.write(`  ${done}${andMessages(operation, tally)}: ${summary(nodes, tally)}\n`)
-  })
-  return Effect.andThen(print([title(plan, transport), ""]), perform(plan, transport, tally, begin))
-}
-
-const live = (plan: Run, transport: Transport, screen: Screen, begin: Begin) => {
-  if (transport === "sim") return film(plan, screen, begin)
-  const tally = tallyOf(plan, transport)
-  const heading = title(plan, transport, screen)
-  const starting =
-    transport === "tcp" || transport === "udp"
-      ? `  starting ${count(plan.nodes.length, "process").replace("ss", "sse")}`
-      : ""
-  return whileDrawing(perform(plan, transport, tally, begin), process.stdout, () =>
-    tally.steps === 0 ? [heading, "", starting] : picture(plan, tally, heading, screen)
-  )
-}
-
-/** How much of a run is kept to be shown. */
-const filmSightings = 200_000
-
-/** A simulated run is over at once, so what was seen is shown afterwards, at a speed that can be followed. */
-const film = (plan: Run, screen: Screen, begin: Begin) =>
-  Effect.gen(function* () {
-    const seen: Array<Sighting> = []
-    const watched = yield* perform(
-      plan,
-      "sim",
-      tallyOf(plan, "sim", (_, sighting) => {
-        if (seen.length < filmSightings) seen.push(sighting)
-      }),
-      begin
-    )
-    const endNanos = seen.at(-1)?.atNanos ?? 0
-    const lastsMillis = Math.min(10_000, Math.max(4_000, endNanos / 1e6))
-    const shown = tallyOf(plan, "sim")
-    const start = performance.now()
-    let next = 0
-    const frame = (): ReadonlyArray<string> => {
-      const nowNanos = Math.min(1, (performance.now() - start) / lastsMillis) * endNanos
-      while (next < seen.length && seen[next]!.atNanos <= nowNanos) shown.see(seen[next++]!)
-      const heading = title(plan, "sim", screen, `, ${(nowNanos / 1e9).toFixed(1)} s of virtual time`)
-      return picture(plan, shown, heading, screen)
-    }
-    yield* whileDrawing(Effect.sleep(lastsMillis), process.stdout, frame)
-    return watched
-  })
-
-// ------------------------------------------------------------------------------------------------------- the report
-
-/** The name of the algorithm, and what it runs on; where there is a screen, in a line of it. */
-const title = ({ demonstration, nodes, seed }: Run, transport: Transport, screen?: Screen, more = ""): string => {
-  const world = {
-    memory: "in memory",
-    tcp: "over TCP, each a process",
-    udp: "over UDP, each a process",
-    sim: `simulated, seed ${seed}`
-  }[transport]
-  const name = demonstration.card.title
-  const rest = `  ${count(nodes.length, "node")} ${world}${more}`
-  return screen === undefined ? name + rest : screen.style.bold(name) + cut(rest, screen.width - 1 - name.length)
-}
-
-/** Where the operation is a message, they are counted already. */
-const andMessages = (operation: string, { messages }: Tally): string =>
-  operation === "message" ? "" : `, ${count(messages, "message")}`
-
-const value = ({ of, text }: Card.Formula, nodes: number): string =>
-  text === String(of(nodes)) ? text : `${text} = ${number(of(nodes))}`
-
-/** What may be behind a violation, when it is not the algorithm. */
-const hintFor = ({ outcome, plan, transport }: Report): string | undefined =>
-  outcome.violations.length > 0 && transport !== "sim" && plan.demonstration.card.assumes.timing === "synchronous"
-    ? "The card assumes synchronous timing: this machine may have been slower than the timeouts allow. " +
-      "Try fewer nodes, or --transport sim."
-    : undefined
-
-/** Messages that were sent only because several wanted the same at once; none where the card does not set them apart. */
-const ofContention = ({ plan, tally }: Report): number | undefined =>
-  plan.demonstration.card.cost.contention?.reduce((sum, tag) => sum + (tally.byTag.get(tag) ?? 0), 0)
-
-/** `quorumSizes` of `{ 8: 49 }`: "quorum sizes  8 (49 nodes)". */
-const factLines = ({ plan: { demonstration, nodes } }: Report): ReadonlyArray<string> =>
-  Object.entries(demonstration.facts?.(nodes) ?? {}).map(([name, fact]) => {
-    const words = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
-    const each = ([value, nodes]: readonly [string, number]): string => `${value} (${count(nodes, "node")})`
-    return `${words}  ${typeof fact === "number" ? number(fact) : Object.entries(fact).map(each).join(", ")}`
-  })
-
-const perOperation = ({ messages, operations }: Pick<Tally, "messages" | "operations">): number | null =>
-  operations === 0 ? null : messages / operations
-
-const asJson = (report: Report) => {
-  const { elapsedMillis, outcome, plan, tally, transport, virtualMillis } = report
-  const hint = hintFor(report)
-  const { card, facts } = plan.demonstration
-  const { cost } = card
-  const contention = ofContention(report)
-  const formula = (of: typeof cost.best) => ({ text: of.text, messages: of.of(plan.nodes.length) })
-  return {
-    algorithm: plan.demonstration.name,
-    transport,
-    nodes: plan.nodes.length,
-    seed: plan.seed,
-    operation: cost.operation,
-    operations: tally.operations,
-    messages: tally.messages,
-    messagesPerOperation: perOperation(tally),
-    formula: { best: formula(cost.best), worst: formula(cost.worst) },
-    ...(contention === undefined
-      ? {}
-      : {
-          uncontendedMessagesPerOperation: perOperation({
-            operations: tally.operations,
-            messages: tally.messages - contention
-          }),
-          contentionMessages: contention
-        }),
-    ...(facts === undefined ? {} : { facts: facts(plan.nodes) }),
-    messagesByTag: Object.fromEntries(tally.byTag),
-    backgroundMessages: tally.background,
-    ...(transport === "udp" ? { lostMessages: tally.missing } : {}),
-    leader: tally.leader ?? null,
-    properties: outcome.properties,
-    violations: outcome.violations,
-    elapsedMillis,
-    ...(virtualMillis === undefined ? {} : { virtualMillis }),
-    ...(hint === undefined ? {} : { hint })
-  }
-}
-
-const asText = (report: Report, terminal: Screen): ReadonlyArray<string> => {
-  const { elapsedMillis, plan, tally, transport, virtualMillis } = report
-  const hint = hintFor(report)
-  const { card } = plan.demonstration
-  const { style } = terminal
-  const { background, best, operation, worst } = card.cost
-  const size = plan.nodes.length
-  const formula = best.text === worst.text ? value(best, size) : `${value(best, size)} to ${value(worst, size)}`
-  const measured = perOperation(tally)
-  const contention = ofContention(report)
-  const seconds = (millis: number): string => `${(millis / 1000).toFixed(2)} s`
-  const time =
-    virtualMillis === undefined
-      ? seconds(elapsedMillis)
-      : `${seconds(virtualMillis)} of virtual time, simulated in ${seconds(elapsedMillis)}`
-  return [
-    "",
-    `${count(tally.operations, operation)}${andMessages(operation, tally)}, ${time}`,
-    ...(background === undefined
-      ? []
-      : [style.dim(`besides, in the background: ${number(tally.background)} of ${background.join(", ")}`)]),
-    ...(transport === "udp" ? [style.dim(`lost on the way: ${count(tally.missing, "message")}`)] : []),
-    "",
-    `messages per ${operation}  ${style.bold(measured === null ? "–" : number(measured))}   card: ${formula}`,
-    ...(contention === undefined || tally.operations === 0
-      ? []
-      : [
-          style.dim(
-            `of these, for contention: ${number(contention / tally.operations)} of ${card.cost.contention!.join(", ")}`
-          )
-        ]),
-    ...factLines(report),
-    ...(tally.leader === undefined ? [] : [`leader  ${style.bold(tally.leader)}`]),
-    "",
-    ...verdicts(report, terminal),
-    ...(hint === undefined ? [] : [hint])
-  ]
-}

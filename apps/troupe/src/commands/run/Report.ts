@@ -1,6 +1,6 @@
 /** What a run comes to, for who tells of it. */
 import type { Outcome, Tally } from "../../Tally.ts"
-import { cut, type Screen } from "../../terminal/Screen.ts"
+import { count, cut, type Screen } from "../../terminal/Screen.ts"
 import type { Run } from "../../worlds/World.ts"
 
 export const transports = ["memory", "tcp", "udp", "sim"] as const
@@ -34,3 +34,7 @@ export const verdicts = ({ outcome, plan }: Report, { canRedraw, style, width }:
   )
   return [...lines, ...(broken.length === 0 ? [] : ["", ...broken])]
 }
+
+/** Where the operation is a message, they are counted already. */
+export const andMessages = (operation: string, { messages }: Tally): string =>
+  operation === "message" ? "" : `, ${count(messages, "message")}`
