@@ -2,13 +2,14 @@
  * What a thread of a server runs: see `Server.multiThreaded`.
  *
  * A message arrives as its codec has it, and is handled as it would be without threads; what comes of it goes back the same
- * way. References to actors don't: a thread has no system of actors.
+ * way. References to actors don't: a thread has no system of actors. Spans that a handler begins stand below the one of its
+ * message, and are exported by the `Tracer` that `run` is provided with, in the thread.
  */
 import { Codec } from "@troupe/transport"
-import { Cause, Effect, Exit, type Fiber, Option } from "effect"
+import { Cause, Effect, Exit, type Fiber, Option, Tracer } from "effect"
 import { type WorkerError, WorkerRunner } from "effect/workers"
 import { textOf } from "./internal/defects.ts"
-import { type Answer, defects, type Outcome, type Request } from "./internal/server/frames.ts"
+import { type Answer, defects, type Outcome, type Parent, type Request } from "./internal/server/frames.ts"
 import { answersOf, messageOf } from "./internal/system/codecs.ts"
 import { type Ask, type Definition, isAsk, type Messages } from "./Messages.ts"
 import type { Handlers } from "./Server.ts"
@@ -24,7 +25,7 @@ export const run = <D extends Definition, R = never>(
     const runFork = Effect.runForkWith(yield* Effect.context<R>())
     // One at a time: the server sees to that.
     let current: { readonly id: number; readonly fiber: Fiber.Fiber<unknown, unknown> } | undefined
-    return yield* runner.run<void, never, never>((port, [id, bytes]) => {
+    return yield* runner.run<void, never, never>((port, [id, bytes, parent]) => {
       if (bytes === undefined) {
         if (current?.id === id) current.fiber.interruptUnsafe()
         return
@@ -35,7 +36,7 @@ export const run = <D extends Definition, R = never>(
         tag = message._tag
         return (handlers[tag] as (message: unknown) => Effect.Effect<unknown, unknown, R>)(message)
       })
-      const fiber = runFork(handled)
+      const fiber = runFork(parent === undefined ? handled : below(parent, handled))
       current = { id, fiber }
       fiber.addObserver((exit) => {
         const [outcome, answer] = answerOf(messages, tag, exit)
@@ -43,6 +44,10 @@ export const run = <D extends Definition, R = never>(
       })
     })
   })
+
+/** Spans are of the thread's own tracer, and only say who their parent is. */
+const below = <A, E, R>([traceId, spanId, sampled]: Parent, handled: Effect.Effect<A, E, R>) =>
+  Effect.provideService(handled, Tracer.ParentSpan, Tracer.externalSpan({ traceId, spanId, sampled }))
 
 const answerOf = (
   messages: Messages<any>,

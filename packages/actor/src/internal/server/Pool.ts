@@ -12,7 +12,7 @@ import { answersOf, messageOf } from "../system/codecs.ts"
 import { HandlerTimeout } from "../system/failures.ts"
 import * as Living from "../system/Living.ts"
 import { ThreadDied } from "./failures.ts"
-import { type Answer, defects, type Request } from "./frames.ts"
+import { type Answer, defects, type Parent, type Request } from "./frames.ts"
 
 /** What a thread is started as: of Node, of a browser. */
 export interface Endable {
@@ -32,6 +32,7 @@ export interface PoolOptions {
 interface Task {
   readonly message: Message
   readonly bytes: Uint8Array
+  readonly parent: Parent | undefined
   readonly resume: (effect: Effect.Effect<unknown, unknown>) => void
   /** Of who has interrupted it. */
   onFreed: (() => void) | undefined
@@ -70,7 +71,7 @@ export class Pool {
     }
     return Effect.callback((resume) => {
       const thread = this.idle.pop()!
-      const task: Task = { message, bytes, resume, onFreed: undefined }
+      const task: Task = { message, bytes, parent: parentHere(), resume, onFreed: undefined }
       thread.begin(task)
       // The thread may not listen: what is interrupted ends when the thread is free, or replaced.
       return Effect.callback<void>((done) => {
@@ -135,6 +136,12 @@ export class Pool {
   })
 }
 
+/** Of the fiber that runs, as another thread is told of it. */
+const parentHere = (): Parent | undefined => {
+  const span = Fiber.getCurrent()?.cache.span
+  return span && [span.traceId, span.spanId, span.sampled]
+}
+
 const settle = (task: Task | undefined, outcome: Effect.Effect<unknown, unknown>): void => {
   task?.resume(outcome)
   task?.onFreed?.()
@@ -145,6 +152,9 @@ const reasonOf = (cause: Cause.Cause<unknown>): unknown => {
   const error = Cause.squash(cause) as { readonly reason?: { readonly cause?: unknown } }
   return error.reason?.cause ?? error.reason ?? error
 }
+
+const requestOf = (id: number, { bytes, parent }: Task): Request =>
+  parent === undefined ? [id, bytes] : [id, bytes, parent]
 
 class Thread {
   private readonly pool: Pool
@@ -169,7 +179,7 @@ class Thread {
     const life = Effect.gen({ self: this }, function* () {
       const worker = yield* platform.spawn<Answer, Request>(number)
       this.send = (request) => void cell.runFork(worker.send(request))
-      if (this.task !== undefined) this.send([this.id, this.task.bytes])
+      if (this.task !== undefined) this.send(requestOf(this.id, this.task))
       return yield* worker.run((answer) => Effect.sync(() => this.answered(answer)), {
         onSpawn: Effect.sync(() => this.ready())
       })
@@ -192,7 +202,7 @@ class Thread {
   begin(task: Task): void {
     this.task = task
     this.id++
-    this.send([this.id, task.bytes])
+    this.send(requestOf(this.id, task))
     if (this.isReady) this.limitTask()
   }
 

@@ -2,8 +2,11 @@
 import { Codec } from "@troupe/transport"
 import { Schema } from "effect"
 
-/** Handle this message; or, without one, stop handling it. */
-export type Request = readonly [id: number, message: Uint8Array | undefined]
+/** The span that what a handler does stands below. */
+export type Parent = readonly [traceId: string, spanId: string, isSampled: boolean]
+
+/** Handle this message, in this span, if there is one; or, without a message, stop handling it. */
+export type Request = readonly [id: number, message: Uint8Array | undefined, parent?: Parent | undefined]
 
 /** `defect`: it failed with none of its typed failures. `interrupted`: as it was asked to. */
 export type Outcome = "reply" | "failure" | "told" | "defect" | "interrupted"
