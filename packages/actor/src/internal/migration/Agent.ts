@@ -119,6 +119,11 @@ export class Agent {
     this.links.get(node)?.giveUp()
   }
 
+  /** It was taken for dead, and has not been heard since. */
+  isDown(node: NodeId.NodeId): boolean {
+    return this.links.get(node)?.isDown === true
+  }
+
   /** Nothing, if it does not go out. */
   say(to: NodeId.NodeId, word: Word): Said | undefined {
     if (this.isClosed) return undefined
@@ -225,10 +230,8 @@ export class Agent {
       } else if (phase._tag === "Arriving" && phase.from === node) {
         if (cause === "given up") Arriving.discard(this, resident, true)
         else Arriving.takeOver(this, resident)
-      } else if (phase._tag === "Away") {
-        if (resident.place === node) Away.lose(this, resident)
-        else Away.skip(this, resident, node)
-      }
+      } else if (phase._tag === "Away" && resident.place === node) Away.lose(this, resident)
+      else if (phase._tag === "Away" || phase._tag === "Arriving") Away.skip(this, resident, node)
     }
   }
 

@@ -87,9 +87,11 @@ export const relay = (agent: Agent, resident: Resident, parcel: Parcel): void =>
   send(agent, resident, { _tag: "Relayed", parcel: Codec.encode(parcels, parcel) }, hops)
 }
 
+/** Of each origin: up to which of its ways all that came before has gone through here. */
 const pass = (resident: Resident, { entry, origin, way }: Parcel): void => {
-  if (entry._tag === "Mark") resident.passed.set(origin, way + 1)
-  else if (entry._tag === "Relayed") pass(resident, Codec.decode(parcels, entry.parcel))
+  if (entry._tag === "Relayed") return pass(resident, Codec.decode(parcels, entry.parcel))
+  const opened = entry._tag === "Mark" ? way + 1 : entry._tag === "Skip" ? way : 0
+  if (opened > (resident.passed.get(origin) ?? 0)) resident.passed.set(origin, opened)
 }
 
 /** What came from another place for it. */
@@ -150,7 +152,11 @@ export const heed = (agent: Agent, resident: Resident): void => {
 const turnTo = (agent: Agent, resident: Resident, epoch: number, place: NodeId.NodeId): void => {
   const { phase, place: before } = resident
   resident.epoch = epoch
-  if (phase._tag === "Lost") {
+  if (agent.isDown(place)) {
+    // Others hear that node. What goes out waits until this one does.
+    resident.place = place
+    if (phase._tag !== "Lost") lose(agent, resident)
+  } else if (phase._tag === "Lost") {
     agent.never(`lost ${resident.id}`)
     resident.place = place
     resident.way++
