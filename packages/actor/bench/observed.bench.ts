@@ -6,12 +6,13 @@
  * Rates are by the processor's time, so that what else the machine does tells less. Each world has a process, as in life: two
  * kinds of actors in one make the engine's work on either worse. Worlds take turns.
  */
-import { type ActorRef, ActorSystem, Behavior, Messages, Observed } from "@troupe/actor"
+import { ActorSystem, Observed } from "@troupe/actor"
 import * as Inspector from "@troupe/actor/Inspector"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer } from "effect"
 import { execFileSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { asking, effectful, plain, telling } from "./counters.ts"
 
 const {
   json,
@@ -28,29 +29,9 @@ const {
 const rounds = Number(given)
 
 const tells = 500_000
-/** Told in one go. */
-const burst = 50_000
 const asks = 100_000
 /** That one look goes through. */
 const actors = 100_000
-
-const Counter = Messages.make("counter", {
-  Add: Messages.tell({ amount: Schema.Int }),
-  Sum: Messages.ask({}, { reply: Schema.Int })
-})
-type Counting = ActorRef<typeof Counter.definition>
-
-const plain = Behavior.make(Counter, {
-  init: () => 0,
-  on: { Add: (sum, { amount }) => sum + amount, Sum: (sum) => ({ state: sum, reply: sum }) }
-})
-const effectful = Behavior.effect(Counter, {
-  init: () => Effect.succeed(0),
-  on: {
-    Add: (sum, { amount }) => Effect.sync(() => sum + amount),
-    Sum: (sum) => Effect.sync(() => ({ state: sum, reply: sum }))
-  }
-})
 
 const cpuSeconds = (): number => {
   const { system, user } = process.cpuUsage()
@@ -65,23 +46,6 @@ const rate = <E>(count: number, work: Effect.Effect<number, E>): Effect.Effect<n
     const seconds = cpuSeconds() - start
     if (done !== count) return yield* Effect.die(new Error(`${done} were done of ${count}: that is no rate`))
     return count / seconds
-  })
-
-const telling = (ref: Counting): Effect.Effect<number, unknown> =>
-  Effect.gen(function* () {
-    const before = yield* ref.ask({ _tag: "Sum" })
-    for (let told = 0; told < tells; told += burst) {
-      for (let i = 0; i < burst; i++) ref.tell({ _tag: "Add", amount: 1 })
-      yield* ref.ask({ _tag: "Sum" })
-    }
-    return (yield* ref.ask({ _tag: "Sum" })) - before
-  })
-
-const asking = (ref: Counting): Effect.Effect<number, unknown> =>
-  Effect.gen(function* () {
-    let answered = 0
-    for (; answered < asks; answered++) yield* ref.ask({ _tag: "Sum" })
-    return answered
   })
 
 const worlds: Readonly<Record<string, Observed.Options | undefined>> = {
@@ -105,8 +69,8 @@ const trial = (options: Observed.Options | undefined): Effect.Effect<Figures, un
       figures = {}
       for (const [kind, behavior] of Object.entries({ plain, Effect: effectful })) {
         const ref = yield* ActorSystem.spawn(behavior)
-        const tell = (yield* rate(tells, telling(ref))) / 1e6
-        const ask = (yield* rate(asks, asking(ref))) / 1e6
+        const tell = (yield* rate(tells, telling(ref, tells))) / 1e6
+        const ask = (yield* rate(asks, asking(ref, asks))) / 1e6
         figures = { ...figures, [`tell, ${kind} handlers`]: tell, [`ask, ${kind} handlers`]: ask }
       }
     }

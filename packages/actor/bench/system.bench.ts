@@ -9,6 +9,7 @@
 import { type ActorRef, ActorSystem, Behavior, Messages } from "@troupe/actor"
 import { Effect, Fiber, Queue, Schema } from "effect"
 import { parseArgs } from "node:util"
+import { asking, burst, type Counting, effectful, plain, telling } from "./counters.ts"
 
 const { json, rounds: given } = parseArgs({
   options: { json: { type: "boolean", default: false }, rounds: { type: "string", default: "5" } }
@@ -16,29 +17,9 @@ const { json, rounds: given } = parseArgs({
 const rounds = Number(given)
 
 const tells = 1_000_000
-/** Told in one go. */
-const burst = 50_000
 const trips = 500_000
 const asks = 200_000
 const actors = 200_000
-
-const Counter = Messages.make("counter", {
-  Add: Messages.tell({ amount: Schema.Int }),
-  Sum: Messages.ask({}, { reply: Schema.Int })
-})
-type Counting = ActorRef<typeof Counter.definition>
-
-const plain = Behavior.make(Counter, {
-  init: () => 0,
-  on: { Add: (sum, { amount }) => sum + amount, Sum: (sum) => ({ state: sum, reply: sum }) }
-})
-const effectful = Behavior.effect(Counter, {
-  init: () => Effect.succeed(0),
-  on: {
-    Add: (sum, { amount }) => Effect.sync(() => sum + amount),
-    Sum: (sum) => Effect.sync(() => ({ state: sum, reply: sum }))
-  }
-})
 
 /** Per second, of `count` that were done; the check is that they were. */
 const rate = <E, R>(count: number, work: Effect.Effect<number, E, R>): Effect.Effect<number, E, R> =>
@@ -54,16 +35,6 @@ const rate = <E, R>(count: number, work: Effect.Effect<number, E, R>): Effect.Ef
   })
 
 // ------------------------------------------------------------------------------------------------------------- telling
-
-const telling = (ref: Counting): Effect.Effect<number, unknown> =>
-  Effect.gen(function* () {
-    const before = yield* ref.ask({ _tag: "Sum" })
-    for (let told = 0; told < tells; told += burst) {
-      for (let i = 0; i < burst; i++) ref.tell({ _tag: "Add", amount: 1 })
-      yield* ref.ask({ _tag: "Sum" })
-    }
-    return (yield* ref.ask({ _tag: "Sum" })) - before
-  })
 
 const bare = Effect.sync(() => {
   let mailbox: Array<{ readonly _tag: "Add"; readonly amount: number }> = []
@@ -147,13 +118,6 @@ const bareTrips = Effect.sync(() => {
 
 // ---------------------------------------------------------------------------------------------------- asking, spawning
 
-const asking = (ref: Counting): Effect.Effect<number, unknown> =>
-  Effect.gen(function* () {
-    let answered = 0
-    for (; answered < asks; answered++) yield* ref.ask({ _tag: "Sum" })
-    return answered
-  })
-
 const Parent = Messages.make("parent", { Spawn: Messages.ask({ count: Schema.Int }, { reply: Schema.Any }) })
 const parent = Behavior.make(Parent, {
   init: () => 0,
@@ -187,15 +151,15 @@ const program = Effect.gen(function* () {
   const [counter, effects] = [yield* ActorSystem.spawn(plain), yield* ActorSystem.spawn(effectful)]
   const [game, slowGame] = [yield* pingPong("plain"), yield* pingPong("effect")]
   const works = [
-    ["tell, plain handlers", tells, telling(counter)],
-    ["tell, Effect handlers", tells, telling(effects)],
+    ["tell, plain handlers", tells, telling(counter, tells)],
+    ["tell, Effect handlers", tells, telling(effects, tells)],
     ["tell, a bare mailbox", tells, bare],
     ["tell, a queue and a fiber", tells, queueAndFiber],
     ["ping-pong, plain handlers", trips, game],
     ["ping-pong, Effect handlers", trips, slowGame],
     ["ping-pong, bare mailboxes", trips, bareTrips],
-    ["ask, plain handlers", asks, asking(counter)],
-    ["ask, Effect handlers", asks, asking(effects)]
+    ["ask, plain handlers", asks, asking(counter, asks)],
+    ["ask, Effect handlers", asks, asking(effects, asks)]
   ] as const
   const found = new Map<string, Array<number>>()
   const note = (what: string, value: number): void => void found.set(what, [...(found.get(what) ?? []), value])
