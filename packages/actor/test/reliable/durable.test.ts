@@ -98,11 +98,11 @@ describe("an event-sourced actor behind a receiver", () => {
   )
 })
 
-const worlds = async (subject: Subject, kind: keyof typeof faults, seeds: number) => {
+const worlds = async (subject: Subject, kind: keyof typeof faults, seeds: number, diskFailures = 0) => {
   let doubles = 0
   let lost = 0
   for (let seed = 1; seed <= seeds; seed++) {
-    const { seen, violations } = await run({ subject, seed, faults: faults[kind], seconds: 5 })
+    const { seen, violations } = await run({ subject, seed, faults: faults[kind], seconds: 5, diskFailures })
     expect(violations, `${subject}, ${kind}, seed ${seed}`).toEqual([])
     doubles += doublesOf(seen)
     for (const { accepted, from, isOver } of seen.produced.values()) {
@@ -125,6 +125,10 @@ describe("in simulated worlds", () => {
 
   it("durable: each message has its effect once, whatever crashes", async () => {
     expect((await worlds("durable", "crash", 30)).doubles).toBe(0)
+  })
+
+  it("durable: nor when disks fail, of which nothing that was acknowledged is lost", async () => {
+    expect((await worlds("durable", "crash", 35, 0.004)).doubles).toBe(0)
   })
 
   it("a sender that is not durable loses what is unacknowledged with its node, and a receiver's crash makes doubles", async () => {

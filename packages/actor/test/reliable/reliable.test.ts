@@ -236,6 +236,32 @@ describe("a receiver", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect.each([
+    ["lost", "writes"],
+    ["still has", "syncs"]
+  ] as const)(
+    "hears of all that an event-sourced actor %s when its disk failed in %s, and nothing came after that",
+    ([, failing]) =>
+      Effect.gen(function* () {
+        const { one, two } = yield* nodes
+        const disk = SimulatedDisk.make({ seed: 1, syncMillisMin: 10, syncMillisMax: 10 }).disk("n2")
+        const storage = yield* Layer.build(disk.layer)
+        // Each sync takes its time.
+        const pass = Effect.repeat(later(10), { times: 100 })
+        const actor = yield* two.spawn(yield* Effect.provideContext(Behavior.provide(lasting()), storage))
+        yield* receiverAt(two, actor)
+        const sender = yield* senderAt(one)
+        yield* pass
+        disk.failing = failing
+        for (const number of [1, 2, 3]) sender.tell(job(number))
+        yield* later(10)
+        disk.failing = "nothing"
+        yield* pass
+        expect(sender.unacknowledged()).toBe(0)
+        expect(yield* actor.ask({ _tag: "Done" })).toEqual([1, 2, 3])
+      }).pipe(Effect.scoped)
+  )
+
   it.live("hands on to an actor that moves to another node", () =>
     Effect.gen(function* () {
       const network = Memory.network({ nodes: ["n1", "n2"] })

@@ -1,9 +1,9 @@
 /** Senders and a receiver in simulated worlds, and what must be true of what came. */
-import { ActorSystem, Behavior, Messages, Reliable } from "@troupe/actor"
+import { ActorSystem, Behavior, Messages, Reliable, Supervision } from "@troupe/actor"
 import { Faults, Simulation } from "@troupe/simulation"
 import { MemoryStorage, type Storage } from "@troupe/storage"
 import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
-import { Clock, Effect, Layer, Logger, Schema, type Scope } from "effect"
+import { Clock, Effect, Layer, Logger, Schedule, Schema, type Scope } from "effect"
 
 export const Numbers = Messages.make("numbers", {
   Put: Messages.tell({ from: Schema.String, number: Schema.Int }),
@@ -27,6 +27,8 @@ export interface World {
   readonly faults: Partial<Faults.Faults>
   readonly seconds?: number
   readonly window?: number
+  /** Of each write, and of each sync, that it fails. */
+  readonly diskFailures?: number
 }
 
 /** What a producer sent in one of its lives, or in all of them where it is durable. */
@@ -78,7 +80,9 @@ type Env = ActorSystem.ActorSystem | Storage
 const consume = (subject: Subject, seen: Seen): Effect.Effect<void, unknown, Env | Scope.Scope> =>
   Effect.gen(function* () {
     seen.consumerLife++
-    const numbers = yield* ActorSystem.spawn(subject === "durable" ? remembering : listening(seen), { name: "numbers" })
+    const supervision = Supervision.restart({ limit: 1_000, backoff: Schedule.spaced("50 millis") })
+    const behavior = subject === "durable" ? remembering : listening(seen)
+    const numbers = yield* ActorSystem.spawn(behavior, { name: "numbers", supervision })
     yield* ActorSystem.spawn(Reliable.receiver(Numbers, numbers, { window: 16 }), { name: "inbox" })
     if (subject !== "durable") return
     for (;;) {
@@ -162,7 +166,8 @@ export const doublesOf = ({ handled }: Seen): number =>
 
 export const run = async (world: World) => {
   const { seconds = 12, seed, subject } = world
-  const disks = SimulatedDisk.make({ seed, syncMillisMax: 15, segmentBytes: 8192 })
+  const { diskFailures: failureProbability = 0 } = world
+  const disks = SimulatedDisk.make({ seed, syncMillisMax: 15, segmentBytes: 8192, failureProbability })
   const seen: Seen = { produced: new Map(), handled: [], consumerLife: 0, settledMillis: 0 }
   const result = await Effect.runPromise(
     Simulation.run({
@@ -174,7 +179,9 @@ export const run = async (world: World) => {
         Effect.gen(function* () {
           const storage = subject === "durable" ? disks.layer(node) : MemoryStorage.layer()
           const context = yield* Layer.build(Layer.fresh(Layer.merge(ActorSystem.remote(), storage)))
-          const program = node === "c" ? consume(subject, seen) : produce(world, node, seen, seconds * 600)
+          const producing = Effect.scoped(produce(world, node, seen, seconds * 600))
+          // A sender whose disk failed is followed by another one with its log.
+          const program = node === "c" ? consume(subject, seen) : Effect.retry(producing, Schedule.spaced("50 millis"))
           yield* Effect.provideContext(program, context)
         })
     }).pipe(Effect.provide(Logger.layer([])))

@@ -72,7 +72,8 @@ class Receiving {
     if (known !== undefined) {
       known.sender = open.sender
       known.heardMillis = this.millis
-      return answer.reply(this.standing(known))
+      if (!this.remembers || known.done === known.taken) return answer.reply(this.standing(known))
+      // It was handed more than it has told of: that may be lost with its disk.
     }
     if (this.remembers) {
       const { consumer, cell } = this
@@ -92,13 +93,19 @@ class Receiving {
   /** The consumer has said how far it is. */
   onEntered(open: Open, answer: Answer<Standing, SessionForgotten | TooManySessions>, exit: Exit.Exit<Entered>): void {
     if (Exit.isSuccess(exit)) {
-      // Two questions of one sender may have been under way.
+      // What is on its disk counts: what it was handed after that comes again, and is left out where it has it.
       const known = this.sessions.get(open.session)
-      if (known !== undefined) return answer.reply(this.standing(known))
+      if (known !== undefined) {
+        this.skip(known, Math.max(known.done, exit.value.next))
+        return answer.reply(this.standing(known))
+      }
       return this.begin(open, answer, exit.value.life, exit.value.next)
     }
     const failure = exit.cause.reasons.find((reason) => reason._tag === "Fail")?.error as unknown
-    if (failure instanceof SessionForgotten) answer.fail(new SessionForgotten({ receiver: this.cell.path }))
+    if (failure instanceof SessionForgotten) {
+      this.close(open.session)
+      answer.fail(new SessionForgotten({ receiver: this.cell.path }))
+    }
     // The consumer could not say: the sender asks again.
   }
 
@@ -164,6 +171,7 @@ class Receiving {
     if (!hadGap && session.early.size > 0) this.tellDone(session)
   }
 
+  /** All below are done with, and it goes on from there. */
   private skip(session: Session, first: number): void {
     session.done = session.taken = first
     for (const number of session.early.keys()) if (number < first) session.early.delete(number)
@@ -233,8 +241,9 @@ class Receiving {
     session.heardMillis = this.millis
     if (next > session.done) session.done = next
     const missing = isGap ? session.taken : 0
-    // The consumer failed, and knows of none from there on.
+    // The consumer failed, and knows of none from there on, but for those that it was handed anew since.
     if (isGap) session.taken = next
+    if (session.taken < session.done) this.skip(session, session.done)
     this.pump(session)
     this.tellDone(session, missing)
   }
