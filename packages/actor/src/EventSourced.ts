@@ -38,10 +38,11 @@
  *
  * console.log(await Effect.runPromise(program.pipe(Effect.provide([ActorSystem.layer(), MemoryStorage.layer()])))) // 6
  */
-import { Storage, type StorageError } from "@troupe/storage"
+import { type Log, Storage, type StorageError } from "@troupe/storage"
 import type { Codec } from "@troupe/transport"
 import { Cause, Effect, Schema, type Scope } from "effect"
 import { type Asked, type Behavior, effect, type Later, type Self } from "./Behavior.ts"
+import { textOf } from "./internal/defects.ts"
 import { Journal } from "./internal/Journal.ts"
 import { whole } from "./internal/system/options.ts"
 import type { Cell } from "./internal/system/Cell.ts"
@@ -107,6 +108,19 @@ export class UnknownVersion extends Schema.TaggedError<UnknownVersion>()("Unknow
     return `"${this.log}" has events of version ${this.found}, and this program knows up to ${this.known}${
       this.found < this.known ? ", but not how to read older ones: give it `upcast`" : ". Run the newer program"
     }`
+  }
+}
+
+/** What is in the log cannot be made a state of. Nothing of it is changed. */
+export class NotReplayed extends Schema.TaggedError<NotReplayed>()("NotReplayed", {
+  log: Schema.String,
+  /** Which record, from 0 on, or the snapshot in front of them. */
+  at: Schema.String,
+  version: Schema.Int,
+  cause: Schema.Defect()
+}) {
+  override get message(): string {
+    return `"${this.log}" cannot be read again: ${this.at}, of version ${this.version}: ${textOf(this.cause)}. If its schema or \`apply\` has changed, raise \`version\`, and give it \`upcast\``
   }
 }
 
@@ -195,12 +209,14 @@ export const make = <D extends Definition, State, Event>(
     if (events.length === 0) return
     const records = events.map(durable.recordOf)
     const state = events.reduce((before, event) => given.apply(before, event), living.state)
-    for (const record of records) living.journal.holds({ _tag: "Persist", record })
+    living.journal.persist(records)
     living.state = state
   }
   const on = Object.fromEntries(Object.keys(messages.definition).map((tag) => [tag, decide(tag)]))
   const init = (self: Self<D>) => recover(given, durable, self as unknown as Cell)
-  return { ...effect(messages, { init, on: on as never }), given }
+  // Some of its state never came to the disk.
+  const isSpoilt = ({ journal }: Living<State>): boolean => journal.hasFailed
+  return { ...effect(messages, { init, on: on as never }), isSpoilt, given }
 }
 
 /** At once, if nothing waits for the disk. */
@@ -224,6 +240,23 @@ const ready = <A>({ journal, state }: Living<any>, result: A): Effect.Effect<A> 
   })
 }
 
+/** Where it fails to read, it says at which record. */
+const saying = <State>(durable: Durable<State, Record>, { first, name }: Log): Durable<State, Record> => {
+  let index = first
+  return {
+    ...durable,
+    restore: (before, record, self) => {
+      const at = record.kind === "state" ? "its snapshot" : `record ${index++}`
+      try {
+        return durable.restore(before, record, self)
+      } catch (defect) {
+        if (defect instanceof UnknownVersion) throw defect
+        throw new NotReplayed({ log: name, at, version: record.version, cause: defect })
+      }
+    }
+  }
+}
+
 const recover = <State, Event>(
   { init, log: name, snapshot }: Given<any, State, Event>,
   durable: Durable<State, Record>,
@@ -231,7 +264,7 @@ const recover = <State, Event>(
 ): Effect.Effect<Living<State>, StorageError, Storage | Scope.Scope> =>
   Effect.gen(function* () {
     const log = yield* (yield* Storage).log(name)
-    const journal = new Journal(durable, log, snapshot?.above)
+    const journal = new Journal(saying(durable, log), log, snapshot?.above)
     const state = yield* journal.recover(init(), makeSelf(name, [name], undefined))
     journal.restored()
     const context = yield* Effect.context<never>()
@@ -239,7 +272,12 @@ const recover = <State, Event>(
     journal.onFailure = (failure) => cell.fault(Cause.fail(failure))
     journal.onDurable = () => {
       for (let action = journal.take(); action !== undefined; action = journal.take()) {
-        ;(action as { readonly event: () => void }).event()
+        try {
+          ;(action as { readonly event: () => void }).event()
+        } catch (defect) {
+          // Others wait for the disk, too.
+          cell.fault(Cause.die(defect))
+        }
       }
     }
     return { state, journal }

@@ -38,6 +38,8 @@ export class Journal<State, Persisted> {
   private flushing = false
   private dirty = false
   private compacting = false
+  /** Its log takes nothing more until it is opened again. */
+  hasFailed = false
   /** One who reads the log reads all of it before or after a compaction. */
   private readonly turns = Semaphore.makeUnsafe(1)
   /** What stands for the log's past, or did not fit where it was tried: compacted again when the log is twice that. */
@@ -123,6 +125,18 @@ export class Journal<State, Persisted> {
     return true
   }
 
+  /** All of these or, where the log refuses one, such as one that is too large, none. */
+  persist(records: ReadonlyArray<Persisted>): void {
+    const before = this.appended
+    try {
+      for (const record of records) this.holds({ _tag: "Persist", record })
+    } catch (refused) {
+      this.log.truncate(before)
+      this.appended = before
+      throw refused
+    }
+  }
+
   /** The next action whose records are durable by now. */
   take(): Action<any, any, any, any> | undefined {
     const next = this.held[this.heldFrom]
@@ -157,20 +171,31 @@ export class Journal<State, Persisted> {
     const upTo = this.appended
     this.log.flush((failure) => {
       this.flushing = false
-      if (failure !== undefined) return this.onFailure(failure)
+      if (failure !== undefined) return this.fails(failure)
       this.durableUpTo = upTo
       if (this.dirty) this.flush()
       this.onDurable()
     })
   }
 
+  private fails(failure: StorageError): void {
+    this.hasFailed = true
+    this.onFailure(failure)
+  }
+
   private compact(state: State): void {
-    const records = this.durable.compact?.(state)
+    const { log } = this
+    const logBytes = log.bytes
+    let records: Iterable<Persisted> | undefined
+    try {
+      records = this.durable.compact?.(state)
+    } catch (defect) {
+      this.snapshotBytes = logBytes
+      return this.fork(this.notCompacted(Cause.die(defect)))
+    }
     if (records === undefined) return
     this.compacting = true
     let bytes = 0
-    const { log } = this
-    const logBytes = log.bytes
     const chunks = this.pack(records, (chunk) => (bytes += chunk.length))
     this.fork(
       Effect.flatMap(Effect.exit(this.turns.withPermit(log.compact(log.next, chunks))), (exit) => {
@@ -180,12 +205,16 @@ export class Journal<State, Persisted> {
         this.snapshotBytes = logBytes
         const failure = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
         // The log may have room still, when a snapshot beside it has none.
-        if (failure !== undefined && !(failure instanceof StorageFull)) this.onFailure(failure)
-        return Effect.logWarning(
-          `"${log.name}" was not compacted, which is tried again when it is twice as long`,
-          exit.cause
-        )
+        if (failure !== undefined && !(failure instanceof StorageFull)) this.fails(failure)
+        return this.notCompacted(exit.cause)
       })
+    )
+  }
+
+  private notCompacted(cause: Cause.Cause<unknown>): Effect.Effect<void> {
+    return Effect.logWarning(
+      `"${this.log.name}" was not compacted, which is tried again when it is twice as long`,
+      cause
     )
   }
 

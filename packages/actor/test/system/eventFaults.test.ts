@@ -1,0 +1,232 @@
+/** Event-sourced actors whose code, schemas or disks fail: what was acknowledged is there, and nothing by halves. */
+import { describe, expect, it } from "@effect/vitest"
+import { type ActorRef, ActorSystem, Behavior, EventSourced, Messages, Supervision } from "@troupe/actor"
+import { type Log, MemoryStorage, Storage } from "@troupe/storage"
+import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
+import { Cause, Effect, Layer, Logger, Schema } from "effect"
+import { settled } from "./accounts.ts"
+
+const M = Messages.make("sum", {
+  Add: Messages.ask({ amounts: Schema.Array(Schema.Number) }, { reply: Schema.Number }),
+  Note: Messages.tell({ amount: Schema.Number, after: Schema.Any }),
+  Sum: Messages.ask({}, { reply: Schema.Number })
+})
+type M = typeof M.definition
+const cursed = 13
+
+type Given = EventSourced.Given<M, number, number>
+
+const sum = (given: Partial<Given> = {}) =>
+  EventSourced.make(M, {
+    log: "sum",
+    event: Schema.Int,
+    init: () => 0,
+    apply: (before, amount) => {
+      if (amount === cursed) throw new Error("cursed")
+      return before + amount
+    },
+    on: {
+      Add: (before, { amounts }) => ({ events: amounts, reply: before }),
+      Note: (_, { after, amount }) => ({ events: [amount], after }),
+      Sum: (now) => ({ reply: now })
+    },
+    ...given
+  })
+
+/** In a life of the process. */
+const life = <A, E>(
+  storage: Layer.Layer<Storage, unknown>,
+  effect: Effect.Effect<A, E, ActorSystem.ActorSystem | Storage>
+) => Effect.scoped(Effect.provide(effect, Layer.fresh(Layer.mergeAll(ActorSystem.layer(), storage, Logger.layer([])))))
+
+const inMemory = (): Layer.Layer<Storage> => MemoryStorage.layer(MemoryStorage.make())
+
+const add = (ref: ActorRef<M>, ...amounts: ReadonlyArray<number>) =>
+  Effect.match(ref.ask({ _tag: "Add", amounts }, { timeout: 200 }), {
+    onFailure: ({ _tag }) => _tag,
+    onSuccess: () => "done" as const
+  })
+
+const sumOf = (ref: ActorRef<M>) => ref.ask({ _tag: "Sum" })
+
+const End = Messages.make("end", { End: Messages.tell({ why: Schema.Any }) })
+
+/** Why it has ended. */
+const failureOf = (watched: ActorRef<any>) =>
+  Effect.gen(function* () {
+    let found: unknown
+    const watcher = Behavior.make(End, {
+      init: (self) =>
+        self.watch(watched, (reason) => ({
+          _tag: "End",
+          why: reason._tag === "Failed" ? Cause.squash(reason.cause) : reason._tag
+        })),
+      on: { End: (_, { why }) => void (found = why) }
+    })
+    yield* ActorSystem.spawn(watcher)
+    yield* settled
+    return found
+  })
+
+const supervisions = [
+  ["restart", Supervision.restart()],
+  ["restart, state kept", Supervision.restart({ state: "kept" })],
+  ["resume", Supervision.resume]
+] as const
+
+describe.each(supervisions)("%s", (_, supervision) => {
+  it.live.each([
+    ["its schema refuses", [10, 1.5]],
+    ["`apply` throws at", [10, cursed]],
+    ["the log refuses", [10, 99]]
+  ] as const)("of events of which one is none that %s, none is", ([, amounts]) =>
+    Effect.gen(function* () {
+      const memory = yield* Effect.provide(Storage, inMemory())
+      const refusing = (log: Log): Log => ({
+        ...{ name: log.name, first: log.first, flush: log.flush, flushed: log.flushed, read: log.read },
+        ...{ snapshot: log.snapshot, compact: log.compact, truncate: log.truncate },
+        get next() {
+          return log.next
+        },
+        get bytes() {
+          return log.bytes
+        },
+        append: (record) => {
+          if (new TextDecoder().decode(record).endsWith("99")) throw new RangeError("too large: divide it")
+          return log.append(record)
+        }
+      })
+      const storage = Layer.succeed(Storage, {
+        ...memory,
+        log: (name: string) => Effect.map(memory.log(name), refusing)
+      })
+      yield* life(
+        storage,
+        Effect.gen(function* () {
+          const ref = yield* ActorSystem.spawn(sum(), { supervision })
+          expect(yield* add(ref, 1)).toBe("done")
+          expect(yield* add(ref, ...amounts)).toBe("HandlerFailed")
+          expect(yield* sumOf(ref)).toBe(1)
+          expect(yield* add(ref, 2)).toBe("done")
+        })
+      )
+      expect(yield* life(storage, Effect.flatMap(ActorSystem.spawn(sum()), sumOf))).toBe(3)
+    })
+  )
+
+  it.live("when its disk has failed it starts from what is on disk, whatever is to be kept", () =>
+    Effect.gen(function* () {
+      const disks = SimulatedDisk.make({ seed: 1, syncMillisMin: 0, syncMillisMax: 0 })
+      const disk = disks.disk("n1")
+      yield* life(
+        disks.layer("n1"),
+        Effect.gen(function* () {
+          const ref = yield* ActorSystem.spawn(sum(), { supervision })
+          expect(yield* add(ref, 1)).toBe("done")
+          disk.failing = "syncs"
+          const asking = yield* Effect.forkChild(add(ref, 10), { startImmediately: true })
+          yield* Effect.yieldNow
+          disk.failing = "nothing"
+          yield* settled
+          expect(asking.pollUnsafe()).toBeUndefined()
+          // Nobody was told of ten: it may be on the disk, or not.
+          const left = yield* sumOf(ref)
+          expect([1, 11]).toContain(left)
+          expect(yield* add(ref, 100)).toBe("done")
+          expect(yield* sumOf(ref)).toBe(left + 100)
+        })
+      )
+    })
+  )
+})
+
+it.live("an `after` that throws is a failure of the actor; others who wait for the disk are answered", () =>
+  Effect.gen(function* () {
+    const disks = SimulatedDisk.make({ seed: 1, syncMillisMin: 0, syncMillisMax: 0 })
+    yield* life(
+      disks.layer("n1"),
+      Effect.gen(function* () {
+        const system = yield* ActorSystem.ActorSystem
+        const ref = yield* ActorSystem.spawn(sum())
+        expect(yield* sumOf(ref)).toBe(0)
+        const after = () => {
+          throw new Error("after")
+        }
+        ref.tell({ _tag: "Note", amount: 1, after })
+        expect(yield* Effect.all([add(ref, 1), add(ref, 1)], { concurrency: 2 })).toEqual(["done", "done"])
+        expect(yield* sumOf(ref)).toBe(3)
+        expect(system.counters()).toMatchObject({ failures: 1, restarts: 1 })
+      })
+    )
+  })
+)
+
+it.live("drained, it answers all that it has decided on before it ends, however slow its disk", () =>
+  Effect.gen(function* () {
+    const disks = SimulatedDisk.make({ seed: 1, syncMillisMin: 20, syncMillisMax: 20 })
+    yield* life(
+      disks.layer("n1"),
+      Effect.gen(function* () {
+        const system = yield* ActorSystem.ActorSystem
+        const ref = yield* ActorSystem.spawn(sum())
+        expect(yield* sumOf(ref)).toBe(0)
+        const asking = yield* Effect.forkChild(Effect.all([add(ref, 1), add(ref, 1), sumOf(ref)], { concurrency: 3 }), {
+          startImmediately: true
+        })
+        yield* system.stop(ref, { drain: true })
+        yield* settled
+        expect(asking.pollUnsafe()).toMatchObject({ value: ["done", "done", 2] })
+      })
+    )
+  })
+)
+
+it.live("a state that the schema of its snapshot refuses is not put in the place of the log; it goes on", () =>
+  Effect.gen(function* () {
+    const storage = inMemory()
+    const snapshot = { state: Schema.Literal(0) as Schema.Codec<any>, above: 10 }
+    yield* life(
+      storage,
+      Effect.gen(function* () {
+        const ref = yield* ActorSystem.spawn(sum({ snapshot }))
+        for (const amount of [1, 2, 3]) expect(yield* add(ref, amount)).toBe("done")
+        expect((yield* ActorSystem.ActorSystem).counters().failures).toBe(0)
+      })
+    )
+    expect(yield* life(storage, Effect.flatMap(ActorSystem.spawn(sum()), sumOf))).toBe(6)
+  })
+)
+
+it.live.each([
+  ["an event that is none of its schema's", { event: Schema.String as Schema.Codec<any> }],
+  [
+    "an upcast that throws",
+    {
+      version: 2,
+      upcast: () => {
+        throw new Error("up")
+      }
+    }
+  ],
+  [
+    "an `apply` that throws",
+    {
+      apply: () => {
+        throw new Error("no")
+      }
+    }
+  ]
+] as const)("%s: who watches is told which record it is, and what to do", ([, given]) =>
+  Effect.gen(function* () {
+    const storage = inMemory()
+    yield* life(
+      storage,
+      Effect.flatMap(ActorSystem.spawn(sum()), (ref) => add(ref, 1, 2))
+    )
+    const spawned = ActorSystem.spawn(sum(given as Partial<Given>), { supervision: Supervision.stop })
+    const failure = yield* life(storage, Effect.flatMap(spawned, failureOf))
+    expect(failure).toMatchObject({ _tag: "NotReplayed", log: "sum", at: "record 0", version: 1 })
+    expect(String(failure)).toMatch(/upcast/)
+    expect(yield* life(storage, Effect.flatMap(ActorSystem.spawn(sum()), sumOf))).toBe(3)
+  })
+)
