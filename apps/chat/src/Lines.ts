@@ -13,21 +13,35 @@ export interface Wire {
   readonly closed: Effect.Effect<void>
 }
 
+/**
+ * As it may stand on a line of anybody's terminal: without what moves a cursor there, or turns the direction of writing; and
+ * with letters in one form, so that names that look alike are alike.
+ */
+const shownOf = (line: string): string =>
+  line
+    .replace(/[\t\p{Zl}\p{Zp}]/gu, " ")
+    .replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, "")
+    .normalize("NFC")
+
 /** Fails when there are no more, or one is too long. */
 export const reading = (socket: Socket.Socket, most: number) =>
   Effect.gen(function* () {
     const { pull } = yield* socket.reader
     const decoder = new TextDecoder()
-    const lines: Array<string> = []
+    let lines: Array<string> = []
+    let at = 0
     let rest = ""
     const next: Effect.Effect<string, LineTooLong | Socket.SocketError> = Effect.suspend(() => {
-      const line = lines.shift()
+      const line = lines[at]
       if ((line ?? rest).length > most) return Effect.fail(new LineTooLong({ characters: most }))
-      // What moves a cursor on one user's terminal is not for those of the others.
-      if (line !== undefined) return Effect.succeed(line.replace(/\p{Cc}/gu, ""))
+      if (line !== undefined) {
+        at++
+        return Effect.succeed(shownOf(line))
+      }
       return Effect.flatMap(pull, (chunks) => {
         for (const chunk of chunks) rest += typeof chunk === "string" ? chunk : decoder.decode(chunk, { stream: true })
-        lines.push(...rest.split("\n"))
+        lines = rest.split("\n")
+        at = 0
         rest = lines.pop()!
         return next
       })

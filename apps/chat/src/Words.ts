@@ -9,7 +9,7 @@ import { NodeId } from "@troupe/transport"
 import { Order, Schema } from "effect"
 
 /** Of rooms and users. */
-export const Name = Schema.String.check(Schema.isPattern(/^[\p{L}\p{N}][\p{L}\p{N}_-]{0,31}$/u))
+export const Name = Schema.String.check(Schema.isPattern(/^[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]{0,31}$/u))
 
 export const isName = Schema.is(Name)
 

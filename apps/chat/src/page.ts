@@ -53,8 +53,8 @@ export const page = `<!doctype html>
   <ol id="log" aria-label="What was said" aria-live="polite"></ol>
   <aside><h2>In the room</h2><ul id="who"></ul></aside>
   <form id="enter">
-    <input id="name" placeholder="Your name" aria-label="Your name" autofocus required pattern="[\\p{L}\\p{N}][\\p{L}\\p{N}_\\-]{0,31}">
-    <input id="room" placeholder="Room" aria-label="Room" value="garden" required pattern="[\\p{L}\\p{N}][\\p{L}\\p{N}_\\-]{0,31}">
+    <input id="name" placeholder="Your name" aria-label="Your name" autofocus required pattern="[\\p{L}\\p{N}][\\p{L}\\p{M}\\p{N}_\\-]{0,31}">
+    <input id="room" placeholder="Room" aria-label="Room" value="garden" required pattern="[\\p{L}\\p{N}][\\p{L}\\p{M}\\p{N}_\\-]{0,31}">
     <button>Enter</button>
   </form>
   <form id="say" hidden>
@@ -109,7 +109,7 @@ export const page = `<!doctype html>
   }))
 
   const onLine = (line) => {
-    const post = /^\\[(\\d+) (\\S+)\\] (\\S+): (.*)$/.exec(line)
+    const post = /^\\[(\\d+) (\\S+)\\] (\\S+): (.*)$/s.exec(line)
     if (post) return addPost(Number(post[1]), post[2], post[3], post[4])
     const who = /^\\* In \\S+: (.*)$/.exec(line)
     if (who) return showWho(who[1].split(", "))

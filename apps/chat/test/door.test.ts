@@ -175,3 +175,22 @@ describe("who does not read", () => {
     )
   )
 })
+
+describe("what is typed", () => {
+  it.effect("is many lines at once, if it is to be, and each is text on one line", () =>
+    at(
+      {},
+      Effect.gen(function* () {
+        const ann = yield* come
+        yield* ann.type("ann\n/join देवी\n")
+        yield* ann.type(`${"\n".repeat(150_000)}a\tb\u2028c \u001b[2J\u009b1m\u202ed e\u0301\n`)
+        expect(ann.lines().slice(-2)).toEqual(["* In देवी: ann@n1", "[1 n1] ann: a b c [2J1md \u00e9"])
+        const twin = yield* come
+        yield* twin.type("zoe\u0308\n")
+        const other = yield* come
+        yield* other.type("zo\u00eb\n")
+        expect(other.lines().at(-1)).toBe("! zo\u00eb is here already. Take another name")
+      })
+    )
+  )
+})
