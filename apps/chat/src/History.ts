@@ -5,8 +5,7 @@
  * here. What a node lacks, because it was down or a message was lost, it is sent when it says what it has: each node's posts
  * are numbered without gaps, so that one number a node says it all (anti-entropy; Demers et al., PODC 1987).
  */
-import { type ActorRef, type Behavior, EventSourced } from "@troupe/actor"
-import type { Storage } from "@troupe/storage"
+import { type ActorRef, EventSourced } from "@troupe/actor"
 import type { NodeId } from "@troupe/transport"
 import { History, inOrder, Post, RoomFull } from "./Words.ts"
 
@@ -58,7 +57,12 @@ export interface Options {
   readonly kept: (posts: ReadonlyArray<Post>) => void
 }
 
-export const history = ({ kept, node, others, room }: Options): Behavior.Behavior<typeof History.definition, Storage> =>
+export const history = ({
+  kept,
+  node,
+  others,
+  room
+}: Options): EventSourced.EventSourced<typeof History.definition, State, Post> =>
   EventSourced.make(History, {
     log: `room/${room}`,
     event: Post,

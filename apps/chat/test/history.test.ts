@@ -1,9 +1,9 @@
 /** What a node keeps of a room, and what it is sent of what it lacks. */
-import { ActorSystem } from "@troupe/actor"
-import { History, type Words } from "@troupe/chat"
-import { MemoryStorage } from "@troupe/storage"
-import { Effect } from "effect"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it } from "@effect/vitest"
+import type { ActorSystem } from "@troupe/actor"
+import { TestKit } from "@troupe/actor/testing"
+import { History, Words } from "@troupe/chat"
+import { Effect, type Scope } from "effect"
 
 const post = (time: number, node: string, number: number): Words.Post => ({
   time,
@@ -42,21 +42,66 @@ describe("posts", () => {
   })
 })
 
-describe("a room that is full", () => {
-  it("refuses a post, and takes copies of what others took at the same time", () =>
-    Effect.gen(function* () {
-      const behavior = History.history({ room: "garden", node: "n1", others: new Map(), kept: () => {} })
-      const ref = yield* ActorSystem.spawn(behavior)
-      const copy = (from: number, to: number): void => {
-        const posts = Array.from({ length: to - from }, (_, at) => post(from + at + 1, "n2", from + at + 1))
-        ref.tell({ _tag: "Copies", from: "n2", posts })
-      }
-      copy(0, 9_999)
-      const add = ref.ask({ _tag: "Add", user: "ann", text: "the last one" })
-      expect(yield* add).toMatchObject({ node: "n1", number: 1, time: 10_000 })
-      const { message } = yield* Effect.flip(add)
-      expect(message).toBe("garden is full: it has 10000 posts. Go on in another room")
-      copy(9_999, 10_001)
-      expect((yield* ref.ask({ _tag: "Read", last: 20_000 })).length).toBe(10_002)
-    }).pipe(Effect.provide([ActorSystem.layer(), MemoryStorage.layer()]), Effect.runPromise))
+const test = <A, E>(effect: Effect.Effect<A, E, TestKit.TestKit | ActorSystem.ActorSystem | Scope.Scope>) =>
+  effect.pipe(Effect.scoped, Effect.provide(TestKit.layer()))
+
+describe("the history of a room", () => {
+  it.effect("takes a post, and passes it on when it is on disk; it is there after a restart", () =>
+    test(
+      Effect.gen(function* () {
+        const other = yield* TestKit.probe(Words.History)
+        const kept: Array<Words.Post> = []
+        const { restart, run } = yield* TestKit.eventSourcedTest(
+          History.history({
+            room: "garden",
+            node: "n1",
+            others: new Map([["n2", other.ref]]),
+            kept: (posts) => kept.push(...posts)
+          }),
+          { events: [post(7, "n2", 1)] }
+        )
+        const own = { ...post(8, "n1", 1), text: "hello" }
+        const { answer, events } = yield* run({ _tag: "Add", user: "ann", text: "hello" })
+        expect([events, answer, kept]).toEqual([[own], { _tag: "Reply", reply: own }, [own]])
+        yield* other.expectMessage({ _tag: "Copies", from: "n1", posts: [own] })
+        expect(yield* restart).toEqual(of([post(7, "n2", 1), own]))
+      })
+    )
+  )
+
+  it.effect("takes what comes in its turn, and asks for what is missing in between", () =>
+    test(
+      Effect.gen(function* () {
+        const other = yield* TestKit.probe(Words.History)
+        const { run } = yield* TestKit.eventSourcedTest(
+          History.history({ room: "garden", node: "n1", others: new Map([["n2", other.ref]]), kept: () => {} })
+        )
+        const copies = (...posts: ReadonlyArray<Words.Post>) => run({ _tag: "Copies", from: "n2", posts })
+        expect((yield* copies(post(2, "n2", 2))).events).toEqual([])
+        yield* other.expectMessage({ _tag: "Have", from: "n1", have: {} })
+        expect((yield* copies(post(1, "n2", 1), post(2, "n2", 2))).events.length).toBe(2)
+        expect((yield* copies(post(2, "n2", 2))).events).toEqual([])
+      })
+    )
+  )
+
+  it.effect("that is full refuses a post, and takes copies of what others took at the same time", () =>
+    test(
+      Effect.gen(function* () {
+        const posts = Array.from({ length: 10_001 }, (_, at) => post(at + 1, "n2", at + 1))
+        const { run, state } = yield* TestKit.eventSourcedTest(
+          History.history({ room: "garden", node: "n1", others: new Map(), kept: () => {} }),
+          { events: posts.slice(0, 9_999) }
+        )
+        const add = run({ _tag: "Add", user: "ann", text: "the last one" })
+        expect((yield* add).answer).toMatchObject({ _tag: "Reply", reply: { node: "n1", number: 1, time: 10_000 } })
+        const { answer } = yield* add
+        expect(answer._tag === "Failure" && answer.failure.message).toBe(
+          "garden is full: it has 10000 posts. Go on in another room"
+        )
+        yield* run({ _tag: "Copies", from: "n2", posts: posts.slice(9_999) })
+        expect(state().posts.length).toBe(10_002)
+      })
+    )
+  )
 })

@@ -117,6 +117,8 @@ class Tested<D extends Definition, State, Event> {
   private readonly around: Surroundings
   private readonly behavior: Effect.Effect<Behavior<any>>
   private readonly supervision: Supervision.Supervision
+  private readonly writtenEvent: (event: Event) => Event
+  private readonly writtenState: ((state: State) => State) | undefined
   ref!: ActorRef<any>
   state!: State
   events: ReadonlyArray<Event> = []
@@ -128,6 +130,9 @@ class Tested<D extends Definition, State, Event> {
   constructor(behavior: EventSourced<D, State, Event>, options: EventSourcedOptions<Event>, around: Surroundings) {
     this.messages = behavior.messages
     this.given = behavior.given
+    const { event, snapshot } = behavior.given
+    this.writtenEvent = throughJson(event)
+    this.writtenState = snapshot === undefined ? undefined : throughJson(snapshot.state)
     this.isLocal = options.local ?? false
     this.around = around
     this.behavior = Effect.provide(provide(this.observed()), MemoryStorage.layer(around.store))
@@ -254,13 +259,13 @@ class Tested<D extends Definition, State, Event> {
   /** What is new on its disk can be read again. */
   private get kept(): Effect.Effect<void, Altered> {
     return Effect.gen({ self: this }, function* () {
-      const { event, snapshot } = this.given
       for (; this.checked < this.events.length; this.checked++) {
         const value = this.events[this.checked]!
-        yield* this.survives("event", value, "its schema", () => throughJson(event, value))
+        yield* this.survives("event", value, "its schema", () => this.writtenEvent(value))
       }
-      if (snapshot === undefined) return
-      yield* this.survives("state", this.state, "its schema", () => throughJson(snapshot.state, this.state))
+      const { writtenState } = this
+      if (writtenState === undefined) return
+      yield* this.survives("state", this.state, "its schema", () => writtenState(this.state))
     })
   }
 
@@ -297,10 +302,12 @@ const notRestored = (cause: Cause.Cause<unknown>): Effect.Effect<never, NotResto
   return defect instanceof UnknownVersion ? Effect.fail(defect) : Effect.die(defect)
 }
 
-/** As it is in a log. */
-const throughJson = <A>(schema: Codec.MessageSchema<A>, value: A): A => {
+/** Into a log, and out of it. */
+const throughJson = <A>(schema: Codec.MessageSchema<A>): ((value: A) => A) => {
   const codec = Schema.fromJsonString(Schema.toCodecJson(schema))
-  return Schema.decodeSync(codec)(Schema.encodeSync(codec)(value))
+  const write = Schema.encodeSync(codec)
+  const read = Schema.decodeSync(codec)
+  return (value) => read(write(value))
 }
 
 const differing = (value: unknown, again: () => unknown): string | undefined => {
