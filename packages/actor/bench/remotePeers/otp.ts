@@ -14,14 +14,14 @@ const notes = {
 export const otpNote = (way: keyof typeof notes): string => notes[way]
 
 /**
- * Two nodes, that need no port mapper: who asks is told the port of the other one, and listens to nobody. Undefined where
+ * Two nodes that need no port mapper: who asks is told the port of the other one, and listens to nobody. Undefined where
  * Erlang is not installed.
  */
 export const otp = async (way: keyof typeof notes): Promise<readonly [answers: Side, asks: Side] | undefined> => {
   if (spawnSync("escript", { stdio: "ignore" }).error !== undefined) return undefined
   const port = await freePort()
-  // One scheduler each, as the others have one thread: on two cores that was as fast as two, or faster.
   const cookie = randomBytes(16).toString("hex")
+  // One scheduler each, as the others have one thread: on two cores that was as fast as two, or faster.
   const side = (args: ReadonlyArray<string>, name: string, flags: string) =>
     start("Erlang/OTP", "escript", [file, ...args], {
       ERL_AFLAGS: `+S 1:1 -name ${name}@127.0.0.1 -setcookie ${cookie} -start_epmd false -erl_epmd_port ${port} ${flags}`,
