@@ -29,7 +29,8 @@ const {
 const rounds = Number(given)
 
 const tells = 500_000
-const asks = 100_000
+/** So many that the few of them that are traced run as fast as they ever will. */
+const asks = 400_000
 /** That one look goes through. */
 const actors = 100_000
 
@@ -71,7 +72,13 @@ const trial = (options: Observed.Options | undefined): Effect.Effect<Figures, un
         const ref = yield* ActorSystem.spawn(behavior)
         const tell = (yield* rate(tells, telling(ref, tells))) / 1e6
         const ask = (yield* rate(asks, asking(ref, asks))) / 1e6
-        figures = { ...figures, [`tell, ${kind} handlers`]: tell, [`ask, ${kind} handlers`]: ask }
+        const within = (yield* rate(tells, Effect.withSpan(telling(ref, tells), "telling"))) / 1e6
+        figures = {
+          ...figures,
+          [`tell, ${kind} handlers`]: tell,
+          [`ask, ${kind} handlers`]: ask,
+          [`tell within a span, ${kind} handlers`]: within
+        }
       }
     }
     return figures

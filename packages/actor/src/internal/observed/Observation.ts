@@ -81,6 +81,6 @@ export class Observation {
     const inTime = times ? timed(system, kind, name, tag, handle) : handle
     if (spans === undefined) return counted(inTime)
     const traced = kind === "plain" ? tracedPlain : tracedEffect
-    return counted(traced(spans, `${name} ${tag}`, isAsk, inTime) as Handle)
+    return traced(spans, `${name} ${tag}`, isAsk, inTime) as Handle
   }
 }

@@ -26,8 +26,8 @@ export class TracedCell extends ObservedCell {
   }
 
   override tell(message: unknown): void {
-    const span = message instanceof Envelope ? undefined : spanHere()
-    super.tell(span === undefined ? message : told(message, span))
+    const span = spanHere()
+    super.tell(span === undefined || message instanceof Envelope ? message : told(message, span))
   }
 
   override ask(message: any, options?: AskOptions): Effect.Effect<any, any> {

@@ -78,7 +78,9 @@ const timedEffect =
 export const tracedPlain =
   (spans: Spans, name: string, isAsk: boolean, handle: Handle<TracedCell>): Handle<TracedCell> =>
   (state, message, self) => {
-    const handling = begin(spans, name, isAsk, self)
+    self.processed++
+    // What is no envelope was told outside of any chain.
+    const handling = self.current === message ? undefined : begin(spans, name, isAsk, self)
     if (handling === undefined) return handle(state, message, self)
     const { end, span } = handling
     try {
@@ -94,6 +96,8 @@ export const tracedPlain =
 export const tracedEffect =
   (spans: Spans, name: string, isAsk: boolean, handle: Handle<TracedCell>): Handle<TracedCell> =>
   (state, message, self) => {
+    self.processed++
+    if (self.current === message) return handle(state, message, self)
     if (isUntraced(self.current)) return untracedEffect(handle, state, message, self)
     const handling = begin(spans, name, isAsk, self)
     if (handling === undefined) return handle(state, message, self)
