@@ -15,7 +15,7 @@ import {
 import { type Ask, isAsk, type Messages } from "../../Messages.ts"
 import type { Cell } from "./Cell.ts"
 import { answersOf, messageOf } from "./codecs.ts"
-import { awaited, patienceOf, Question } from "./envelopes.ts"
+import { patienceOf, Question } from "./envelopes.ts"
 import { lifeOf, Order, type Packet, packets } from "./packets.ts"
 import { Open, RemoteQuestion } from "./Open.ts"
 import { RemoteRef } from "./RemoteRef.ts"
@@ -218,25 +218,34 @@ export class Remote {
     options: AskOptions | undefined,
     trace?: Trace
   ): Effect.Effect<any, any> {
-    return Effect.suspend(() => {
+    return Effect.callback((resume) => {
       const millis = patienceOf(options)
-      if (this.asked.size >= this.limit) return Effect.fail(new MailboxFull({ actor: ref.path, capacity: this.limit }))
-      const question = new RemoteQuestion(message, ref, this.asked)
-      const { id } = question
-      const { messages, node, target } = ref
-      try {
-        const body = { codec: messageOf(messages), message }
-        const most = Number.isFinite(millis) ? Math.ceil(millis) : 0
-        const frame: Frame = { kind: "Ask", id, millis: most, target, name: messages.name, body }
-        const unwritten = this.send(node, trace === undefined ? frame : { ...frame, trace })
-        if (unwritten !== undefined) throw unwritten
-      } catch (error) {
-        this.asked.delete(id)
-        return Effect.fail(unsendable(ref.path, message._tag, error))
+      if (this.asked.size >= this.limit) {
+        return resume(Effect.fail(new MailboxFull({ actor: ref.path, capacity: this.limit })))
       }
-      if (millis < Infinity) this.system.patience(millis).add(question)
-      return awaited(question)
+      const question = new RemoteQuestion(message, ref, this.asked)
+      question.resume = resume
+      const error = this.pose(question, millis, trace)
+      if (error !== undefined) {
+        this.asked.delete(question.id)
+        return resume(Effect.fail(unsendable(ref.path, message._tag, error)))
+      }
+      if (millis < Infinity && !question.isOver) this.system.patience(millis).add(question)
+      return Effect.sync(() => question.end(Exit.interrupt()))
     })
+  }
+
+  /** Returns why it could not be written. */
+  private pose({ id, message, ref }: RemoteQuestion, millis: number, trace: Trace | undefined): unknown {
+    const { messages, node, target } = ref
+    const body = { codec: messageOf(messages), message }
+    const most = Number.isFinite(millis) ? Math.ceil(millis) : 0
+    const frame: Frame = { kind: "Ask", id, millis: most, target, name: messages.name, body }
+    try {
+      return this.send(node, trace === undefined ? frame : { ...frame, trace })
+    } catch (error) {
+      return error
+    }
   }
 
   private answered(id: number, kind: "Reply" | "Failure" | "Refusal", body: Body): void {
