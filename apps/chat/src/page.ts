@@ -135,7 +135,7 @@ export const page = `<!doctype html>
     socket.send("/join " + room + "\\n/history 200\\n")
   }
 
-  // The name was refused.
+  // The name was refused, or nobody is to stay.
   const leave = (reason) => {
     socket.onclose = null
     socket.close()
@@ -162,6 +162,9 @@ export const page = `<!doctype html>
 
   $("enter").onsubmit = (event) => {
     event.preventDefault()
+    posts = new Map()
+    $("log").replaceChildren()
+    showWho([])
     name = $("name").value
     room = $("room").value
     connect()
@@ -171,6 +174,7 @@ export const page = `<!doctype html>
     event.preventDefault()
     const text = $("text").value.trim()
     $("text").value = ""
+    if (text === "/quit") return leave("you have left")
     const joined = /^\\/join (\\S+)$/.exec(text)
     if (joined) {
       room = joined[1]
