@@ -1,100 +1,10 @@
 /** Spans of what is told: where a chain is traced it goes on with that, and nowhere else. */
 import { describe, expect, it } from "@effect/vitest"
-import { type ActorRef, ActorSystem, Behavior, Messages, Server } from "@troupe/actor"
-import { Effect, Fiber, Option, Schema, Stream, type Tracer } from "effect"
-import { settled as turns } from "../system/accounts.ts"
+import { ActorSystem, Behavior, Server } from "@troupe/actor"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import { asker, clerks, Desk, keeper, note, settled, traced, wayTo, write } from "./clerks.ts"
 import { causeOf, ends, tree, watched } from "./recorded.ts"
-
-const Desk = Messages.make("desk", {
-  Note: Messages.tell({ text: Schema.String }),
-  Write: Messages.ask({ text: Schema.String }, { reply: Schema.String })
-})
-type Desk = typeof Desk.definition
-type Desks = ActorRef<Desk>
-
-const note = (text = "") => ({ _tag: "Note", text }) as const
-const write = (text = "") => ({ _tag: "Write", text }) as const
-
-/** Until what was told has been told on. */
-const settled = Effect.repeat(turns, { times: 5 })
-
-/** Keeps what it is told. */
-const keeper = (kept: Array<string> = [], mailbox: Behavior.Mailbox<Desk> = {}) =>
-  Behavior.make(Desk, {
-    mailbox,
-    init: () => kept,
-    on: {
-      Note: (state, { text }) => {
-        if (text === "torn") throw new Error("torn")
-        state.push(text)
-        return state
-      },
-      Write: (state, { text }) => ({ state, reply: text })
-    }
-  })
-
-/** Tells others what it is told and asked: plainly, in an Effect, and before there is one. */
-const clerks = {
-  "a plain handler": (to: Desks) =>
-    Behavior.make(Desk, {
-      init: () => null,
-      on: {
-        Note: (state, message) => {
-          to.tell(message)
-          return state
-        },
-        Write: (state, { text }) => {
-          to.tell(note(text))
-          return { state, reply: text }
-        }
-      }
-    }),
-  "an Effect": (to: Desks) =>
-    Behavior.effect(Desk, {
-      init: () => Effect.succeed(null),
-      on: {
-        Note: (state, message) => Effect.as(Effect.andThen(Effect.yieldNow, Effect.orDie(to.send(message))), state),
-        Write: (state, { text }) =>
-          Effect.andThen(Effect.yieldNow, () => {
-            to.tell(note(text))
-            return Effect.succeed({ state, reply: text })
-          })
-      }
-    }),
-  "a handler that returns an Effect": (to: Desks) =>
-    Behavior.effect(Desk, {
-      init: () => Effect.succeed(null),
-      on: {
-        Note: (state, message) => {
-          to.tell(message)
-          return Effect.succeed(state)
-        },
-        Write: (state, { text }) => {
-          to.tell(note(text))
-          return Effect.as(Effect.yieldNow, { state, reply: text })
-        }
-      }
-    })
-}
-
-/** Asks another one when it is told something. */
-const asker = (of: Desks) =>
-  Behavior.effect(Desk, {
-    init: () => Effect.succeed(null),
-    on: {
-      Note: (state, { text }) => Effect.as(Effect.orDie(of.ask(write(text))), state),
-      Write: (state, { text }) => Effect.succeed({ state, reply: text })
-    }
-  })
-
-const wayTo = (span: Tracer.AnySpan): string => {
-  if (span._tag === "ExternalSpan") return ""
-  const own = String(span.attributes.get("actor") ?? span.name)
-  return Option.isSome(span.parent) ? `${wayTo(span.parent.value)} > ${own}` : own
-}
-
-const traced = <A, E>(program: (spans: Array<Tracer.NativeSpan>) => Effect.Effect<A, E, ActorSystem.ActorSystem>) =>
-  watched({ sample: 1 }, program)
 
 describe("what is told in a chain that is traced", () => {
   it.effect.each(Object.keys(clerks) as Array<keyof typeof clerks>)("by %s is a consumer span below its span", (how) =>
@@ -229,39 +139,6 @@ describe("what is told in a chain that is traced", () => {
     )
   )
 
-  it.effect("is the message itself to mailboxes that rank, to dead letters and to who it is handed on to", () =>
-    traced(() =>
-      Effect.gen(function* () {
-        const kept: Array<string> = []
-        const mailbox: Behavior.Mailbox<Desk> = {
-          capacity: 3,
-          onFull: "drop-oldest",
-          priority: ({ text }) => Number(text)
-        }
-        const ann = yield* ActorSystem.spawn(keeper(kept, mailbox), { name: "ann" })
-        const system = yield* ActorSystem.ActorSystem
-        const letters: Array<unknown> = []
-        yield* Effect.forkChild(
-          Stream.runForEach(system.deadLetters, ({ message }) => Effect.sync(() => letters.push(message)))
-        )
-        yield* settled
-        const told = Effect.sync(() => {
-          for (const text of ["3", "1", "4", "2"]) ann.tell(note(text))
-        })
-        yield* Effect.withSpan(told, "writing")
-        yield* settled
-        yield* system.stop(ann)
-        yield* Effect.withSpan(
-          Effect.sync(() => ann.tell(note("late"))),
-          "writing"
-        )
-        yield* settled
-        expect(kept).toEqual(["1", "2", "4"])
-        expect(letters).toEqual([note("3"), note("late")])
-      })
-    )
-  )
-
   it.effect("again and again, by who tells himself, is traced for 255 times, and not for ever", () =>
     traced((spans) =>
       Effect.gen(function* () {
@@ -342,6 +219,34 @@ describe("what is told elsewhere begins no chain, and goes on with none", () => 
         yield* Effect.withSpan(ann.ask(write()), "asking")
         yield* settled
         expect(tree(spans).filter((span) => span.includes("consumer"))).toEqual([])
+      })
+    )
+  )
+
+  it.effect("by a timer", () =>
+    traced((spans) =>
+      Effect.gen(function* () {
+        const kept: Array<string> = []
+        const ann = yield* ActorSystem.spawn(
+          Behavior.make(Desk, {
+            init: () => null,
+            on: {
+              Note: (state, { text }) => {
+                kept.push(text)
+                return state
+              },
+              Write: (state, { text }, self) => {
+                self.setTimer("later", "1 second", note(text))
+                return { state, reply: text }
+              }
+            }
+          })
+        )
+        yield* ann.ask(write("later"))
+        yield* TestClock.adjust("1 second")
+        yield* settled
+        expect(kept).toEqual(["later"])
+        expect(spans.map(({ kind }) => kind)).toEqual(["client", "server"])
       })
     )
   )
