@@ -48,7 +48,7 @@ export interface Self<in out D extends Definition> {
   /** Each of the two fails when the other one fails for good. */
   readonly link: (ref: ActorRef<any>) => void
   readonly unlink: (ref: ActorRef<any>) => void
-  /** Hands this message on, to several where the first answer counts: who has asked is answered by them. */
+  /** Hands this message on, to each of several: who has asked is answered by the first who has an answer. */
   readonly forward: (...to: ReadonlyArray<ActorRef<D>>) => Later
   /** Puts this message aside, until `unstash`. */
   readonly stash: () => Later

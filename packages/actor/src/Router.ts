@@ -53,7 +53,10 @@ export const consistentHash = <D extends Definition>(key: (message: MessageOf<D>
   key
 })
 
-/** All of them. Of a question the first answer counts, of whichever kind. */
+/**
+ * All of them. Of a question the first answer counts, a reply or the question's own failure; what came of it elsewhere, as of
+ * one that has stopped, counts where nobody has an answer.
+ */
 export const all: Choice = { _tag: "All" }
 
 interface Routing<D extends Definition> {

@@ -9,17 +9,19 @@ const Worker = Messages.make("worker", {
   Who: Messages.ask({ key: Schema.String }, { reply: Schema.Int }),
   Notes: Messages.ask({}, { reply: Schema.Array(Schema.String) }),
   Wait: Messages.ask({}, { reply: Schema.Int }),
+  Count: Messages.ask({}, { reply: Schema.Int }),
   Go: Messages.tell({})
 })
 type Working = ActorRef<typeof Worker.definition>
 
 const worker = (number: number) =>
   Behavior.make(Worker, {
-    init: () => ({ notes: [] as ReadonlyArray<string>, go: () => {} }),
+    init: () => ({ notes: [] as ReadonlyArray<string>, count: 0, go: () => {} }),
     on: {
       Note: (state, { text }) => ({ ...state, notes: [...state.notes, text] }),
       Who: (state) => ({ state, reply: number }),
       Notes: (state) => ({ state, reply: state.notes }),
+      Count: (state) => ({ state: { ...state, count: state.count + 1 }, reply: state.count + 1 }),
       Wait: (state, _, self) => {
         const answer = self.defer()
         return { state: { ...state, go: () => answer.reply(number) }, later: answer }
@@ -108,6 +110,39 @@ describe("a router", () => {
         expect(yield* Fiber.join(asking)).toBe(2)
       })
     )
+  )
+
+  it.effect("all: a question reaches each of them, also when one has answered", () =>
+    within(
+      Effect.gen(function* () {
+        const all = yield* workers
+        const router = yield* ActorSystem.spawn(Router.make(Worker, all, Router.all))
+        expect(yield* router.ask({ _tag: "Count" })).toBe(1)
+        yield* settled
+        expect(yield* Effect.all(all.map((each) => each.ask({ _tag: "Count" })))).toEqual([2, 2, 2])
+      })
+    )
+  )
+
+  it.effect(
+    "all: who is full or fails keeps no answer of others from who asks; where nobody has one, that is told",
+    () =>
+      within(
+        Effect.gen(function* () {
+          const system = yield* ActorSystem.ActorSystem
+          const none = Behavior.make(Worker, { init: () => 0, on: { Wait: () => 0 } as never })
+          const full = yield* ActorSystem.spawn({ ...none, capacity: 0 })
+          const [failing, answering] = [yield* ActorSystem.spawn(none), yield* ActorSystem.spawn(worker(7))]
+          const router = yield* ActorSystem.spawn(Router.make(Worker, [full, failing, answering], Router.all))
+          const asking = yield* Effect.forkChild(router.ask({ _tag: "Wait" }), { startImmediately: true })
+          yield* settled
+          answering.tell({ _tag: "Go" })
+          expect(yield* Fiber.join(asking)).toBe(7)
+          yield* system.stop(answering)
+          yield* settled
+          expect(yield* Effect.flip(router.ask({ _tag: "Wait" }))).toMatchObject({ _tag: "HandlerFailed" })
+        })
+      )
   )
 
   it.effect("leaves out who is no more, and stops when nobody is left", () =>

@@ -128,13 +128,13 @@ export class Cell implements ActorRef<any> {
 
   put(question: Question, options: AskOptions | undefined): Effect.Effect<any, any> {
     if (this.isEnded) return Effect.fail(new ActorStopped({ actor: this.path }))
+    const millis = (question.patienceMillis = patienceOf(options))
     try {
       this.system.ask(this, question)
     } catch (full) {
       return Effect.fail(full)
     }
     if (question.exit !== undefined) return question.exit
-    const millis = patienceOf(options)
     if (millis < Infinity) this.system.patience(millis).add(question)
     return awaited(question)
   }

@@ -1,7 +1,17 @@
 /** What a handler can ask for besides messages: to watch, to put aside, to be told later. */
-import { Cause, type Duration, Effect, Exit } from "effect"
+import { Cause, type Duration, Effect, Exit, Option } from "effect"
 import type { NodeId } from "@troupe/transport"
-import { type ActorRef, type Reason, Unreachable } from "../../ActorRef.ts"
+import {
+  type ActorRef,
+  ActorStopped,
+  AskTimeout,
+  HandlerFailed,
+  MailboxFull,
+  MessageTooLarge,
+  Misunderstood,
+  type Reason,
+  Unreachable
+} from "../../ActorRef.ts"
 import type { Answer, Later } from "../../Behavior.ts"
 import { handOn, onBehalfOf } from "../observed/Spans.ts"
 import { bare } from "../observed/Told.ts"
@@ -106,13 +116,9 @@ export const forward = (cell: Cell, to: ReadonlyArray<ActorRef<any>>): Later => 
   const { current, question } = cell
   cell.question = undefined
   handOn(question)
-  for (const ref of to) {
-    if (question === undefined) pass(cell, ref, bare(current))
-    else if (ref instanceof RemoteRef) {
-      const asked = onBehalfOf(question, ref.ask(question.message as never))
-      cell.system.fork(Effect.map(Effect.exit(asked), (exit) => question.end(exit)))
-    } else hand(ref as Cell, question)
-  }
+  if (question === undefined) for (const ref of to) pass(cell, ref, bare(current))
+  else if (to.length === 1) hand(cell, to[0]!, question)
+  else spread(cell, to, question)
   return later
 }
 
@@ -126,13 +132,67 @@ const pass = (cell: Cell, ref: ActorRef<any>, message: unknown): void => {
   }
 }
 
+/** To each for itself: the first answer counts or, where nobody has one, what came last. */
+const spread = (cell: Cell, to: ReadonlyArray<ActorRef<any>>, question: Question): void => {
+  let left = to.length
+  let isAnswered = false
+  const asked = to.map((ref) => {
+    const each = question.again(ref)
+    each.patienceMillis = question.leftMillis(cell.system.monotonicMillis())
+    each.resume = (exit) => {
+      if (--left > 0 && !isAnswer(exit)) return
+      isAnswered = true
+      question.end(exit)
+    }
+    return each
+  })
+  whenOver(question, () => {
+    if (!isAnswered) for (const each of asked) each.end(Exit.interrupt())
+  })
+  for (const [at, each] of asked.entries()) hand(cell, to[at]!, each)
+}
+
+/** A reply, or a failure of the question's own. */
+const isAnswer = (exit: Exit.Exit<unknown, unknown>): boolean => {
+  if (Exit.isSuccess(exit)) return true
+  const failure = Cause.findErrorOption(exit.cause)
+  return Option.isSome(failure) && !refusals.some((each) => failure.value instanceof each)
+}
+
+const refusals = [
+  ActorStopped,
+  AskTimeout,
+  HandlerFailed,
+  MailboxFull,
+  MessageTooLarge,
+  Misunderstood,
+  Unreachable
+] as const
+
+const whenOver = (question: Question, then: () => void): void => {
+  const { onOver } = question
+  question.onOver = () => {
+    then()
+    onOver?.()
+  }
+}
+
 /** Who cannot take it answers so. */
-const hand = (cell: Cell, question: Question): void => {
+const hand = (cell: Cell, ref: ActorRef<any>, question: Question): void => {
+  if (ref instanceof RemoteRef) return handFar(cell, ref, question)
   try {
-    cell.tell(question)
+    ref.tell(question as never)
   } catch (full) {
     question.end(Exit.fail(full))
   }
+}
+
+/** It has as long there as it has left here. */
+const handFar = (cell: Cell, ref: RemoteRef, question: Question): void => {
+  const timeout = question.leftMillis(cell.system.monotonicMillis())
+  const asked = onBehalfOf(question, ref.ask(question.message, { timeout }))
+  const fiber = cell.system.fork(Effect.map(Effect.exit(asked), (exit) => question.end(exit)))
+  if (!question.isOver) whenOver(question, () => fiber.interruptUnsafe())
 }
 
 export const stash = (cell: Cell): Later => {

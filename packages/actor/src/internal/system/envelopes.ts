@@ -13,6 +13,8 @@ export class Question extends Envelope {
   exit: Exit.Exit<any, any> | undefined = undefined
   resume: Resume | undefined = undefined
   onOver: (() => void) | undefined = undefined
+  /** For how long who asks waits, from the asking on. */
+  patienceMillis = Infinity
   // Its place among those of one patience.
   deadlineMillis = 0
   before: Question | undefined = undefined
@@ -27,6 +29,16 @@ export class Question extends Envelope {
 
   get isOver(): boolean {
     return this.exit !== undefined
+  }
+
+  /** Of one that is not among those of its patience yet, it has just begun. */
+  leftMillis(nowMillis: number): number {
+    return this.list === undefined ? this.patienceMillis : Math.max(0, this.deadlineMillis - nowMillis)
+  }
+
+  /** The same, for another actor. */
+  again(actor: { readonly path: string }): Question {
+    return new Question(this.message, actor)
   }
 
   end(exit: Exit.Exit<any, any>): void {
