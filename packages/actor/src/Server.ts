@@ -91,7 +91,7 @@ export interface ThreadsOptions {
   readonly threads: number
   /**
    * Starts a thread with a module that runs `ServerWorker.run`: of Node,
-   * `() => new Worker(new URL("./handlers.js", import.meta.url))`. The platform of `effect/workers` talks to it.
+   * `() => new Worker(new URL("./handlers.ts", import.meta.url))`. The platform of `effect/workers` talks to it.
    */
   readonly spawn: (number: number) => Endable
   /**
