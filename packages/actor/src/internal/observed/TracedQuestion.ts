@@ -24,12 +24,6 @@ export class TracedQuestion extends Question {
     return again
   }
 
-  override again(actor: { readonly path: string }): TracedQuestion {
-    const again = new TracedQuestion(this.message, actor, this.span)
-    again.isHandedOn = this.isHandedOn
-    return again
-  }
-
   /** With the question, or at once if that has its answer. */
   endLater(end: (exit: Exit.Exit<unknown, unknown>) => void): void {
     if (this.exit === undefined) (this.ends ??= []).push(end)
