@@ -124,9 +124,9 @@ export class NotReplayed extends Schema.TaggedError<NotReplayed>()("NotReplayed"
   }
 }
 
-/** The layout of records, for good: what is in them may change with the version. */
+/** The layout of records, for good: what is in them may change with the version. Several events of one message are a list. */
 const Record = Schema.Struct({
-  kind: Schema.Literals(["event", "state"]),
+  kind: Schema.Literals(["event", "events", "state"]),
   version: Schema.Int,
   json: Schema.String
 })
@@ -144,29 +144,35 @@ const durableOf = <State, Event>({
   snapshot,
   upcast,
   version = 1
-}: Given<any, State, Event>): Durable<State, Record> & { readonly recordOf: (event: Event) => Record } => {
+}: Given<any, State, Event>): Durable<State, Record> & {
+  readonly recordOf: (events: ReadonlyArray<Event>) => Record
+} => {
   const codec = Schema.fromJsonString(Schema.toCodecJson(event))
   const write = Schema.encodeSync(codec)
   const read = Schema.decodeUnknownSync(Schema.toCodecJson(event))
   const state = snapshot === undefined ? undefined : Schema.fromJsonString(Schema.toCodecJson(snapshot.state))
-  const current = (record: Record): unknown => {
-    const json: unknown = JSON.parse(record.json)
-    if (record.version === version) return json
-    if (record.version > version || upcast === undefined) {
-      throw new UnknownVersion({ log, found: record.version, known: version })
-    }
+  const unknown = (found: number) => new UnknownVersion({ log, found, known: version })
+  const current = (json: unknown, written: number): unknown => {
+    if (written === version) return json
+    if (written > version || upcast === undefined) throw unknown(written)
     let older = json
-    for (let at = record.version; at < version; at++) older = upcast(older, at)
+    for (let at = written; at < version; at++) older = upcast(older, at)
     return older
   }
+  const applied = (before: State, json: unknown, written: number): State => apply(before, read(current(json, written)))
   return {
     record: Record,
-    recordOf: (each) => ({ kind: "event", version, json: write(each) }),
+    recordOf: (events) =>
+      events.length === 1
+        ? { kind: "event", version, json: write(events[0]!) }
+        : { kind: "events", version, json: `[${events.map((each) => write(each)).join(",")}]` },
     restore: (before, record) => {
-      if (record.kind === "event") return apply(before, read(current(record)))
-      if (state === undefined || record.version !== version) {
-        throw new UnknownVersion({ log, found: record.version, known: version })
+      if (record.kind === "event") return applied(before, JSON.parse(record.json), record.version)
+      if (record.kind === "events") {
+        const events: ReadonlyArray<unknown> = JSON.parse(record.json)
+        return events.reduce((now: State, each) => applied(now, each, record.version), before)
       }
+      if (state === undefined || record.version !== version) throw unknown(record.version)
       return Schema.decodeSync(state)(record.json)
     },
     ...(state === undefined
@@ -204,12 +210,12 @@ export const make = <D extends Definition, State, Event>(
       return ready(living, { state: living, later: answer })
     }
   }
-  /** All of them, or none: one that cannot be written or applied leaves nothing of the others. */
+  /** All of them, or none, in one record: one that cannot be written or applied leaves nothing of the others. */
   const persist = (living: Living<State>, events: ReadonlyArray<Event>): void => {
     if (events.length === 0) return
-    const records = events.map(durable.recordOf)
+    const record = durable.recordOf(events)
     const state = events.reduce((before, event) => given.apply(before, event), living.state)
-    living.journal.persist(records)
+    living.journal.holds({ _tag: "Persist", record })
     living.state = state
   }
   const on = Object.fromEntries(Object.keys(messages.definition).map((tag) => [tag, decide(tag)]))

@@ -125,18 +125,6 @@ export class Journal<State, Persisted> {
     return true
   }
 
-  /** All of these or, where the log refuses one, such as one that is too large, none. */
-  persist(records: ReadonlyArray<Persisted>): void {
-    const before = this.appended
-    try {
-      for (const record of records) this.holds({ _tag: "Persist", record })
-    } catch (refused) {
-      this.log.truncate(before)
-      this.appended = before
-      throw refused
-    }
-  }
-
   /** The next action whose records are durable by now. */
   take(): Action<any, any, any, any> | undefined {
     const next = this.held[this.heldFrom]

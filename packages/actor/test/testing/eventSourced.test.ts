@@ -198,13 +198,15 @@ describe("a restart", () => {
     test(
       Effect.gen(function* () {
         const store = MemoryStorage.make()
-        const first = Effect.flatMap(TestKit.eventSourcedTest(account(), { store }), ({ run }) => run(deposit(5)))
+        const first = Effect.flatMap(TestKit.eventSourcedTest(account(), { store }), ({ run }) =>
+          Effect.andThen(run(deposit(5)), run(deposit(6, 7)))
+        )
         yield* Effect.scoped(first)
         const unread = yield* Effect.flip(TestKit.eventSourcedTest(account({ version: 2 }), { store }))
         expect(unread).toMatchObject({ _tag: "UnknownVersion", found: 1, known: 2 })
         const upcast = (event: unknown) => ({ by: (event as { readonly by: number }).by * 100 })
         const { state } = yield* TestKit.eventSourcedTest(account({ version: 2, upcast }), { store })
-        expect(state()).toBe(500)
+        expect(state()).toBe(1_800)
       })
     )
   )

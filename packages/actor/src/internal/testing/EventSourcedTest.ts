@@ -5,7 +5,7 @@ import { Cause, Effect, Fiber, Option, Schema, type Scope } from "effect"
 import { type ActorRef, ActorStopped, type AskError } from "../../ActorRef.ts"
 import { ActorSystem } from "../../ActorSystem.ts"
 import { type Behavior, provide } from "../../Behavior.ts"
-import { type EventSourced, type Given, make, type Told, UnknownVersion } from "../../EventSourced.ts"
+import { type EventSourced, type Given, make, NotReplayed, type Told, UnknownVersion } from "../../EventSourced.ts"
 import * as Messages from "../../Messages.ts"
 import type { Ask, Definition, FailureOf, MessageOf, ReplyOf } from "../../Messages.ts"
 import * as Supervision from "../../Supervision.ts"
@@ -55,7 +55,7 @@ export interface Ran<D extends Definition, Tag extends keyof D, out State, out E
 }
 
 /** It could not read its log. */
-export type NotRestored = StorageError | UnknownVersion
+export type NotRestored = StorageError | UnknownVersion | NotReplayed
 
 export interface EventSourcedTest<D extends Definition, out State, out Event> {
   /** The actor, in this life of it. */
@@ -294,12 +294,12 @@ class Tested<D extends Definition, State, Event> {
   }
 }
 
-/** Why it did not start: what a disk or a version is to blame for, else a defect. */
+/** Why it did not start: what its disk or what is on it is to blame for, else a defect. */
 const notRestored = (cause: Cause.Cause<unknown>): Effect.Effect<never, NotRestored> => {
   const failure = Option.getOrUndefined(Cause.findErrorOption(cause)) as StorageError | undefined
   if (failure !== undefined) return Effect.fail(failure)
   const defect = Cause.squash(cause)
-  return defect instanceof UnknownVersion ? Effect.fail(defect) : Effect.die(defect)
+  return defect instanceof UnknownVersion || defect instanceof NotReplayed ? Effect.fail(defect) : Effect.die(defect)
 }
 
 /** Into a log, and out of it. */
