@@ -2,7 +2,7 @@
  * Chains of questions through nodes that crash and lose messages, half of them traced: a trace is of one chain, and whole.
  *
  * A caller asks a passer at the next node, which hands the question on to a caller at the node after, or to one that answers
- * later. Each handler counts that it has run.
+ * later. Callers and passers tell a clerk of it, who tells a second one. Each handler counts that it has run.
  */
 import { type ActorRef, ActorSystem, Behavior, Messages, Observed, Server } from "@troupe/actor"
 import { type Faults, Simulation } from "@troupe/simulation"
@@ -23,10 +23,40 @@ const Later = Messages.make("step", {
   Answer: Messages.tell({ chain: Schema.String })
 })
 
+const Notes = Messages.make("notes", { Take: Messages.tell({ chain: Schema.String }) })
+type Notes = ActorRef<typeof Notes.definition>
+
 type Ran = (chain: string) => void
 
+const second = (noted: Ran) =>
+  Behavior.make(Notes, {
+    init: () => null,
+    on: {
+      Take: (state, { chain }) => {
+        noted(chain)
+        return state
+      }
+    }
+  })
+
+/** Who takes his time: what he is told meanwhile he handles in one go. */
+const first = (noted: Ran, next: Notes) =>
+  Behavior.effect(Notes, {
+    init: () => Effect.succeed(0),
+    on: {
+      Take: (taken, message) =>
+        Effect.gen(function* () {
+          noted(message.chain)
+          yield* Effect.annotateCurrentSpan("chain", message.chain)
+          if (taken % 3 === 0) yield* Effect.sleep(yield* Random.nextIntBetween(0, 40))
+          next.tell(message)
+          return taken + 1
+        })
+    }
+  })
+
 /** Many questions in flight: in a ring of callers that take one at a time, each would wait for the others. */
-const caller = (ran: Ran, next: Stepping) =>
+const caller = (ran: Ran, clerk: Notes, next: Stepping) =>
   Server.make(Step, {
     dispatcher: Server.eventLoop(),
     on: {
@@ -34,6 +64,7 @@ const caller = (ran: Ran, next: Stepping) =>
         Effect.gen(function* () {
           ran(chain)
           yield* Effect.annotateCurrentSpan("chain", chain)
+          clerk.tell({ _tag: "Take", chain })
           if (hops === 0) return 0
           const asked = next.ask({ _tag: "Go", chain, hops: hops - 1 }, { timeout: "500 millis" })
           return 1 + (yield* Effect.orElseSucceed(asked, () => 0))
@@ -41,12 +72,13 @@ const caller = (ran: Ran, next: Stepping) =>
     }
   })
 
-const passer = (ran: Ran, next: Stepping, waiter: Stepping) =>
+const passer = (ran: Ran, clerk: Notes, next: Stepping, waiter: Stepping) =>
   Behavior.make(Step, {
     init: () => null,
     on: {
       Go: (state, { chain }, self) => {
         ran(chain)
+        clerk.tell({ _tag: "Take", chain })
         return { state, later: self.forward(self.random() < 0.7 ? next : waiter) }
       }
     }
@@ -76,21 +108,22 @@ interface Made {
   readonly life: string
 }
 
-const living = (life: string, index: number, ran: Ran, isOver: () => boolean) =>
+const living = (life: string, index: number, ran: Ran, noted: Ran, isOver: () => boolean) =>
   Effect.gen(function* () {
     const at = (name: string, further: number) =>
       Effect.orDie(system.at(Step, name, nodes[(index + further) % nodes.length]!))
     const system = yield* ActorSystem.ActorSystem
     const late = yield* system.spawn(waiter(ran), { name: "waiter" })
+    const clerk = yield* system.spawn(first(noted, yield* system.spawn(second(noted))))
     // It understands what the others are asked, and more.
     const waiting = late as unknown as Stepping
     // The caller at the next node is there by the time that it is asked, or the question is lost.
-    yield* system.spawn(passer(ran, yield* at("caller", 1), waiting), { name: "passer" })
-    const first = yield* system.spawn(caller(ran, yield* at("passer", 1)), { name: "caller" })
+    yield* system.spawn(passer(ran, clerk, yield* at("caller", 1), waiting), { name: "passer" })
+    const own = yield* system.spawn(caller(ran, clerk, yield* at("passer", 1)), { name: "caller" })
     for (let count = 1; !isOver(); count++) {
       yield* Effect.sleep(Duration.millis(yield* Random.nextIntBetween(20, 200)))
       const question = { _tag: "Go", chain: `${life}/${count}`, hops: yield* Random.nextIntBetween(0, 4) } as const
-      yield* Effect.forkChild(Effect.exit(first.ask(question, { timeout: "1 second" })))
+      yield* Effect.forkChild(Effect.exit(own.ask(question, { timeout: "1 second" })))
     }
     return yield* Effect.never
   })
@@ -98,6 +131,7 @@ const living = (life: string, index: number, ran: Ran, isOver: () => boolean) =>
 export const run = async (seed: number, faults: Partial<Faults.Faults>) => {
   const made: Array<Made> = []
   const runs = new Map<string, number>()
+  const notes = new Map<string, number>()
   const lives = new Map<string, number>()
   let nowMillis = 0
   const { violations } = await Effect.runPromise(
@@ -115,15 +149,22 @@ export const run = async (seed: number, faults: Partial<Faults.Faults>) => {
               return span
             }
           })
-          const ran: Ran = (chain) => void runs.set(chain, (runs.get(chain) ?? 0) + 1)
+          const counting = (counts: Map<string, number>) => (chain: string) =>
+            void counts.set(chain, (counts.get(chain) ?? 0) + 1)
           const observed = Layer.merge(Observed.layer({ sample: 0.5 }), Layer.succeed(Tracer.Tracer, tracer))
           const system = Layer.provideMerge(ActorSystem.remote(), observed)
-          const program = living(life, nodes.indexOf(node), ran, () => nowMillis > askedMillis)
+          const program = living(
+            life,
+            nodes.indexOf(node),
+            counting(runs),
+            counting(notes),
+            () => nowMillis > askedMillis
+          )
           yield* Effect.provide(program, Layer.fresh(system))
         }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
     })
   )
-  const wrong = judge(made, runs, (life) => life.endsWith(`/${lives.get(life.split("/")[0]!)}`))
+  const wrong = judge(made, runs, notes, (life) => life.endsWith(`/${lives.get(life.split("/")[0]!)}`))
   const traces = new Set(made.map(({ span }) => span.traceId)).size
   return { violations: [...violations.map(({ name }) => name), ...wrong], traces, chains: runs.size }
 }
@@ -131,6 +172,7 @@ export const run = async (seed: number, faults: Partial<Faults.Faults>) => {
 const judge = (
   made: ReadonlyArray<Made>,
   runs: ReadonlyMap<string, number>,
+  notes: ReadonlyMap<string, number>,
   isLast: (life: string) => boolean
 ): ReadonlySet<string> => {
   const wrong = new Set<string>()
@@ -148,6 +190,9 @@ const judge = (
     const [chain] = chains
     const ran = runs.get(String(chain)) ?? 0
     if (handled !== ran) wrong.add(`${String(chain)}: ${ran} handlers have run, and ${handled} are traced`)
+    const told = trace.filter(({ span }) => span.kind === "consumer").length
+    const noted = notes.get(String(chain)) ?? 0
+    if (told !== noted) wrong.add(`${String(chain)}: ${noted} notes were taken, and ${told} are traced`)
   }
   return wrong
 }
