@@ -145,7 +145,7 @@ interface Shared<D extends Definition> {
   readonly mailbox?: Mailbox<D>
   /** With `all-for-one`, what becomes of a child that fails becomes of all its siblings too. Default: `one-for-one`. */
   readonly children?: "one-for-one" | "all-for-one"
-  /** What is done last, however it ends; with `undefined` where it has no state, as it has never begun, or not again. */
+  /** What is done last, however it ends, with the last state that it had; not where it has never begun. */
   readonly onStop?: (state: any) => void
 }
 
@@ -198,7 +198,7 @@ export const make = <D extends Definition, State>(
   given: {
     readonly init: (self: Self<D>) => State
     readonly on: Handlers<D, NoInfer<State>>
-    readonly onStop?: (state: NoInfer<State> | undefined) => void
+    readonly onStop?: (state: NoInfer<State>) => void
   } & Omit<Shared<D>, "onStop">
 ): Behavior<D> => {
   const { on, ...rest } = given
@@ -225,7 +225,7 @@ export const effect = <D extends Definition, State, H, R = never>(
     readonly on: H & EffectHandlers<D, NoInfer<State>, any>
     /** A handler that takes longer has failed. Default: none has. */
     readonly handlerTimeout?: Duration.Input
-    readonly onStop?: (state: NoInfer<State> | undefined) => void
+    readonly onStop?: (state: NoInfer<State>) => void
   } & Omit<Shared<D>, "onStop">
 ): Behavior<D, Exclude<R, Scope.Scope> | NeedsOf<H>> => {
   const { handlerTimeout, on, ...rest } = given

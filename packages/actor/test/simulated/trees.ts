@@ -28,9 +28,13 @@ interface Known {
   sharesFate: boolean
   starts: number
   scopes: number
+  hasBegun: boolean
   isStopped: boolean
   isHandling: boolean
 }
+
+/** One that has never begun does not say that it has ended. */
+const lives = ({ hasBegun, isStopped }: Known): boolean => hasBegun && !isStopped
 
 const depthMax = 4
 const childrenMax = 4
@@ -46,7 +50,7 @@ class Family {
 
   born(parent: Known | undefined, limit: number): Known {
     const name = parent === undefined ? `${this.all.length}` : `${parent.name}/${parent.children.length}`
-    const flags = { sharesFate: false, starts: 0, scopes: 0, isStopped: false, isHandling: false }
+    const flags = { sharesFate: false, starts: 0, scopes: 0, hasBegun: false, isStopped: false, isHandling: false }
     const known: Known = { name, parent, children: [], refs: [], limit, ...flags }
     this.all.push(known)
     parent?.children.push(known)
@@ -59,8 +63,7 @@ class Family {
     // What befalls a sibling is no restart of its own.
     if (known.parent?.sharesFate !== true && known.starts > known.limit + 1)
       this.broken(known, `has started ${known.starts} times, and may ${known.limit + 1}`)
-    if (isReset && known.children.some(({ isStopped }) => !isStopped))
-      this.broken(known, "starts again beside its children")
+    if (isReset && known.children.some(lives)) this.broken(known, "starts again beside its children")
     if (self.random() < 0.1) throw new Error("it cannot start")
     if (self.random() < 0.2) this.spawn(known, self)
   }
@@ -70,7 +73,7 @@ class Family {
     known.isStopped = true
     if (known.isHandling) this.broken(known, "ends amid a handler")
     if (known.scopes !== 0) this.broken(known, `ends with ${known.scopes} scopes open`)
-    if (known.children.some(({ isStopped }) => !isStopped)) this.broken(known, "ends before its children")
+    if (known.children.some(lives)) this.broken(known, "ends before its children")
   }
 
   enters(known: Known): void {
@@ -79,6 +82,7 @@ class Family {
       if (each.isStopped) this.broken(known, `handles a message after the end of ${each.name}`)
     }
     known.isHandling = true
+    known.hasBegun = true
   }
 
   leaves(known: Known): void {
@@ -86,7 +90,7 @@ class Family {
   }
 
   spawn(known: Known, self: Self): void {
-    const alive = known.children.filter(({ isStopped }) => !isStopped).length
+    const alive = known.children.filter(lives).length
     if (alive >= childrenMax || known.name.split("/").length >= depthMax) return
     const random = () => self.random()
     const [limit, supervision] = this.supervision(random)
@@ -133,6 +137,7 @@ class Family {
         ...shared,
         init: (self): number => {
           this.starts(known, self, true)
+          known.hasBegun = true
           return 0
         },
         on: {
@@ -238,7 +243,7 @@ export const run = async ({ seed }: { readonly seed: number }): Promise<Outcome 
   const broken = new Set([...violations.map(({ detail, name }) => `${name}: ${detail}`), ...family.violations])
   if (!isEnded) broken.add("the system does not end")
   if (isEnded && ended !== "quiet") broken.add("something is left to do when the system has ended")
-  for (const known of family.all) if (!known.isStopped) broken.add(`${known.name} has not ended`)
+  for (const known of family.all) if (lives(known)) broken.add(`${known.name} has not ended`)
   if (counters !== undefined && counters.spawned !== counters.stopped) {
     broken.add(`${counters.spawned} were spawned, and ${counters.stopped} have stopped`)
   }

@@ -95,7 +95,7 @@ describe("asking", () => {
             throw thrown
           }
           const ref = yield* ActorSystem.spawn(
-            Behavior.make(Account, { init: () => 0, on: { ...giving(0), Balance: throwing } as never })
+            Behavior.make(Account, { init: () => 0, on: { ...(giving(0) as object), Balance: throwing } as never })
           )
           const failed = yield* Effect.flip(ref.ask({ _tag: "Balance" }))
           expect(failed.message).toContain("failed at Balance: ")

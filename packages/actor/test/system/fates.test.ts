@@ -191,39 +191,41 @@ it.effect("an actor without a state keeps what it has, too", () =>
   )
 )
 
-it.effect("onStop is given no state where there is none", () =>
-  kit(
-    Effect.gen(function* () {
-      const given: Array<unknown> = []
-      const behavior = (init: () => number) =>
-        Behavior.make(Messages.make("n", { Break: Messages.tell({}) }), {
-          init,
-          on: {
-            Break: () => {
-              throw new Error("ill")
-            }
-          },
-          onStop: (state) => void given.push(state)
+it.effect(
+  "onStop is given the last state, also of one that was to start again; of one that never began, it is not called",
+  () =>
+    kit(
+      Effect.gen(function* () {
+        const given: Array<unknown> = []
+        const behavior = (init: () => number) =>
+          Behavior.make(Messages.make("n", { Break: Messages.tell({}) }), {
+            init,
+            on: {
+              Break: () => {
+                throw new Error("ill")
+              }
+            },
+            onStop: (state) => void given.push(state)
+          })
+        const never = behavior(() => {
+          throw new Error("no seed")
         })
-      const never = behavior(() => {
-        throw new Error("no seed")
+        yield* ActorSystem.spawn(never, { supervision: Supervision.stop })
+        const patient = { supervision: Supervision.restart({ backoff: Schedule.recurs(0) }) }
+        const ref = yield* ActorSystem.spawn(
+          behavior(() => 7),
+          patient
+        )
+        ref.tell({ _tag: "Break" })
+        const ill = yield* ActorSystem.spawn(
+          behavior(() => 8),
+          { supervision: Supervision.stop }
+        )
+        ill.tell({ _tag: "Break" })
+        yield* TestKit.settle
+        expect(given).toEqual([7, 8])
       })
-      yield* ActorSystem.spawn(never, { supervision: Supervision.stop })
-      const patient = { supervision: Supervision.restart({ backoff: Schedule.recurs(0) }) }
-      const ref = yield* ActorSystem.spawn(
-        behavior(() => 7),
-        patient
-      )
-      ref.tell({ _tag: "Break" })
-      const ill = yield* ActorSystem.spawn(
-        behavior(() => 8),
-        { supervision: Supervision.stop }
-      )
-      ill.tell({ _tag: "Break" })
-      yield* TestKit.settle
-      expect(given).toEqual([undefined, undefined, 8])
-    })
-  )
+    )
 )
 
 describe("a family deeper than the stack", () => {

@@ -130,8 +130,9 @@ describe("a router", () => {
       within(
         Effect.gen(function* () {
           const system = yield* ActorSystem.ActorSystem
-          const none = Behavior.make(Worker, { init: () => 0, on: { Wait: () => 0 } as never })
-          const full = yield* ActorSystem.spawn({ ...none, capacity: 0 })
+          const on = { Wait: () => 0 } as never
+          const none: Behavior.Behavior<typeof Worker.definition> = Behavior.make(Worker, { init: () => 0, on })
+          const full = yield* ActorSystem.spawn<typeof Worker.definition>({ ...none, capacity: 0 })
           const [failing, answering] = [yield* ActorSystem.spawn(none), yield* ActorSystem.spawn(worker(7))]
           const router = yield* ActorSystem.spawn(Router.make(Worker, [full, failing, answering], Router.all))
           const asking = yield* Effect.forkChild(router.ask({ _tag: "Wait" }), { startImmediately: true })

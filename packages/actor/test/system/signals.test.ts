@@ -15,7 +15,6 @@ type Notes = ReadonlyArray<number>
 interface Given {
   readonly mailbox?: Behavior.Mailbox<M>
   readonly begin?: (self: Behavior.Self<M>) => void
-  readonly onStop?: (notes: Notes | undefined) => void
 }
 
 /** Its handlers may take their time. */
@@ -46,7 +45,7 @@ const overwhelmed = (ref: ActorRef<M>, amid: Effect.Effect<unknown, unknown, any
     yield* TestKit.settle
   })
 
-const ranked = (message: { readonly n?: number }): number => message.n ?? 0
+const ranked = (message: Messages.Of<typeof M>): number => (message._tag === "Note" ? message.n : 0)
 
 describe.each([
   ["", { capacity: 2, onFull: "drop-oldest" }],
@@ -121,8 +120,9 @@ it.effect("drained, an actor with priorities has handled what waited; what came 
     Effect.gen(function* () {
       const system = yield* ActorSystem.ActorSystem
       let notes: Notes | undefined
-      const onStop = (last: Notes | undefined) => void (notes = last)
-      const ref = yield* ActorSystem.spawn(slow({ mailbox: { priority: ranked }, onStop }))
+      const onStop = (last: Notes) => void (notes = last)
+      const behavior: Behavior.Behavior<M> = { ...slow({ mailbox: { priority: ranked } }), onStop }
+      const ref = yield* ActorSystem.spawn(behavior)
       for (const n of [3, 1, 2]) ref.tell({ _tag: "Note", n })
       const stopping = yield* Effect.forkScoped(system.stop(ref, { drain: true }), { startImmediately: true })
       ref.tell({ _tag: "Note", n: -1 })

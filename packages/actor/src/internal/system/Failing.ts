@@ -108,6 +108,7 @@ const startAgain = (
 const reset = (cell: Cell, rare: Rare, cause: Cause.Cause<unknown>): void => {
   unanswered(cell, cause)
   cell.current = undefined
+  if (cell.state !== none) rare.last = cell.state
   cell.state = none
   if (rare.stash.length > 0) {
     const { stash } = rare

@@ -88,6 +88,7 @@ const beginEffect = (cell: Cell): void => {
     cell.status = "running"
     if (Exit.isFailure(exit)) return notBegun(cell, exit.cause)
     cell.state = exit.value
+    rare.last = none
     cell.goOn()
   })
 }
@@ -181,7 +182,10 @@ export const advance = (cell: Cell): void => {
   // A handler that was cut short may have asked for something yet.
   if (rare !== undefined) forget(rare)
   if (status === "stopping") vanish(cell, cell.ending!)
-  else begin(cell)
+  else {
+    begin(cell)
+    if (cell.state !== none) cell.rarely().last = none
+  }
 }
 
 /** It ends, or starts anew: a child that is spawned now is in its way. */
@@ -193,7 +197,8 @@ const vanish = (cell: Cell, reason: Reason): void => {
   cell.status = "stopped"
   if (cell.parent !== undefined) cell.system.counters.stopped++
   try {
-    cell.behavior.onStop?.(cell.state === none ? undefined : cell.state)
+    const state = cell.state === none && cell.rare !== undefined ? cell.rare.last : cell.state
+    if (state !== none) cell.behavior.onStop?.(state)
   } catch (defect) {
     cell.log("onStop threw", Cause.die(defect))
   }

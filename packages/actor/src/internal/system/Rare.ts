@@ -44,7 +44,9 @@ export class Rare {
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   isCut = false
   isCutting = false
-  /** Of one that starts again: with its state and all it has, and how it waits before. */
+  /** Of one that starts again: its state from before, until it has another one. */
+  last: unknown = none
+  /** With its state and all it has, and how it waits before. */
   isKept = false
   pause: (() => void) | undefined = undefined
   /** Who waits for room in the mailbox. */
