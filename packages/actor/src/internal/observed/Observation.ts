@@ -64,7 +64,7 @@ export class Observation {
     }
     const table: Record<string, Table[string]> = Object.create(null)
     for (const [tag, { handle, isAsk }] of Object.entries(behavior.table)) {
-      table[tag] = { handle: this.handlerOf(system, behavior, tag, handle, isAsk), isAsk }
+      table[tag] = { handle: this.handlerOf(system, behavior, tag, handle), isAsk }
     }
     this.tables.set(behavior.table, table)
     return table
@@ -74,13 +74,12 @@ export class Observation {
     system: System,
     { kind, messages: { name } }: Behavior<any, any>,
     tag: string,
-    handle: Handle,
-    isAsk: boolean
+    handle: Handle
   ): Handle {
     const { spans, times } = this
     const inTime = times ? timed(system, kind, name, tag, handle) : handle
     if (spans === undefined) return counted(inTime)
     const traced = kind === "plain" ? tracedPlain : tracedEffect
-    return traced(spans, `${name} ${tag}`, isAsk, inTime) as Handle
+    return traced(spans, `${name} ${tag}`, inTime) as Handle
   }
 }

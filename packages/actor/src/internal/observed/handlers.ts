@@ -76,11 +76,11 @@ const timedEffect =
 // --------------------------------------------------------------------------------------------------------------- spans
 
 export const tracedPlain =
-  (spans: Spans, name: string, isAsk: boolean, handle: Handle<TracedCell>): Handle<TracedCell> =>
+  (spans: Spans, name: string, handle: Handle<TracedCell>): Handle<TracedCell> =>
   (state, message, self) => {
     self.processed++
     // What is no envelope was told outside of any chain.
-    const handling = self.current === message ? undefined : begin(spans, name, isAsk, self)
+    const handling = self.current === message ? undefined : begin(spans, name, self)
     if (handling === undefined) return handle(state, message, self)
     const { end, span } = handling
     try {
@@ -94,12 +94,12 @@ export const tracedPlain =
   }
 
 export const tracedEffect =
-  (spans: Spans, name: string, isAsk: boolean, handle: Handle<TracedCell>): Handle<TracedCell> =>
+  (spans: Spans, name: string, handle: Handle<TracedCell>): Handle<TracedCell> =>
   (state, message, self) => {
     self.processed++
     if (self.current === message) return handle(state, message, self)
     if (isUntraced(self.current)) return untracedEffect(handle, state, message, self)
-    const handling = begin(spans, name, isAsk, self)
+    const handling = begin(spans, name, self)
     if (handling === undefined) return handle(state, message, self)
     const { end, span } = handling
     self.span = span
@@ -147,10 +147,10 @@ interface Handling {
 }
 
 /** Nothing where the chain is not traced. */
-const begin = (spans: Spans, name: string, isAsk: boolean, self: TracedCell): Handling | undefined => {
+const begin = (spans: Spans, name: string, self: TracedCell): Handling | undefined => {
   const { current } = self
   if (current instanceof TracedQuestion) {
-    if (!current.span.sampled || !isAsk) return undefined
+    if (!current.span.sampled) return undefined
     const parent = current.span
     const span = spans.begin(name, "server", self, parent)
     current.span = span
