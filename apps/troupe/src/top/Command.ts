@@ -79,6 +79,12 @@ const nothing = (address: Address): Seen => ({
   ...{ now: undefined, before: undefined, problem: undefined }
 })
 
+const another = (address: Address, last: Seen, order: Inspector.Order, limit: number): Effect.Effect<Seen> =>
+  Effect.match(look(address, order, limit), {
+    onSuccess: (now): Seen => ({ ...last, now, before: last.now, problem: undefined }),
+    onFailure: ({ reason }): Seen => ({ ...last, problem: reason })
+  })
+
 /** Another look at each of them. */
 const again = (
   addresses: ReadonlyArray<Address>,
@@ -86,17 +92,9 @@ const again = (
   order: Inspector.Order,
   limit: number
 ): Effect.Effect<ReadonlyArray<Seen>> =>
-  Effect.forEach(
-    addresses,
-    (address, index) => {
-      const last = all[index]!
-      return Effect.match(look(address, order, limit), {
-        onSuccess: (now): Seen => ({ ...last, now, before: last.now, problem: undefined }),
-        onFailure: ({ reason }): Seen => ({ ...last, problem: reason })
-      })
-    },
-    { concurrency: "unbounded" }
-  )
+  Effect.forEach(addresses, (address, index) => another(address, all[index]!, order, limit), {
+    concurrency: "unbounded"
+  })
 
 /** A first look, which fails where nobody is seen. */
 const first = (
@@ -149,10 +147,17 @@ const watch = (
       draw()
     }
     const terminal = yield* live(process.stdin, process.stdout, typed, () => draw())
-    const looking = Effect.gen(function* () {
-      draw()
-      yield* Effect.sleep(everyMillis)
-      all = yield* again(addresses, all, order, 1_000)
+    draw()
+    // One that hangs keeps nobody from being looked at.
+    const looking = (address: Address, index: number) =>
+      Effect.gen(function* () {
+        yield* Effect.sleep(everyMillis)
+        const seen = yield* another(address, all[index]!, order, 1_000)
+        all = all.with(index, seen)
+        draw()
+      })
+    const watching = Effect.forEach(addresses, (address, index) => Effect.forever(looking(address, index)), {
+      concurrency: "unbounded"
     })
-    yield* Effect.raceFirst(quit.await, Effect.forever(looking))
+    yield* Effect.raceFirst(quit.await, watching)
   })

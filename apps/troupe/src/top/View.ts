@@ -138,8 +138,8 @@ const table = (
   const shown = isTight ? columns.filter(({ isSpare }) => isSpare !== true) : columns
   const words = Math.max(16, width - widthOf(shown))
   const line = (path: string, messages: string, life: string, right: (column: Column) => string): string => {
-    const first = Math.floor(words * 0.62)
-    const left = `${fit(plain(path), first - 1)} ${fit(plain(messages), words - first - 1)} `
+    const first = hasPlaces && isTight ? words : Math.floor(words * 0.62)
+    const left = `${fit(plain(path), first - 1)} ${first < words ? `${fit(plain(messages), words - first - 1)} ` : ""}`
     return cut(
       `${left}${fit(plain(life), lifeWidth)}${shown.map((column) => right(column).padStart(column.width)).join("")}`,
       width
