@@ -58,10 +58,20 @@ export const read = (remote: Remote, codec: Codec.Codec<any>, body: Body): any =
     if (body.by === codec) return body.message
     throw new RangeError("it was read as another's")
   }
-  // A transport may hand over what was sent as it is: references in it are still the sender's.
-  const bytes = "codec" in body ? Codec.encode(body.codec, body.message) : body.bytes
+  const bytes = "codec" in body ? handedOver(remote, body.codec, body.message) : body.bytes
   const found = understood(remote, codec, new Reader(bytes, 0, bytes.length))
   return read(remote, codec, found)
+}
+
+/** A transport may hand over what was sent as it is: references in it are still the sender's, and may be none for here. */
+const handedOver = (remote: Remote, codec: Codec.Codec<any>, message: unknown): Uint8Array => {
+  const before = reading
+  reading = remote
+  try {
+    return Codec.encode(codec, message)
+  } finally {
+    reading = before
+  }
 }
 
 const understood = (remote: Remote, codec: Codec.Codec<any>, { at, bytes, end }: Reader): Understood => {
