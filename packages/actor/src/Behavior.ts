@@ -123,6 +123,9 @@ type OutcomeOf<D extends Definition, Tag extends keyof D, State> = D[Tag] extend
     ? State | void
     : State
 
+/** A handler of what is no message is one too many. */
+type NoOthers<D, H> = { readonly [Tag in Exclude<keyof H, keyof D>]: never }
+
 /** What handlers need from the environment, all together. */
 type NeedsOf<H> = {
   readonly [Tag in keyof H]: H[Tag] extends (...given: any) => Effect.Effect<any, any, infer R> ? R : never
@@ -222,7 +225,7 @@ export const effect = <D extends Definition, State, H, R = never>(
   messages: Messages<D>,
   given: {
     readonly init: (self: Self<D>) => Effect.Effect<State, unknown, R>
-    readonly on: H & EffectHandlers<D, NoInfer<State>, any>
+    readonly on: H & EffectHandlers<D, NoInfer<State>, any> & NoOthers<D, H>
     /** A handler that takes longer has failed. Default: none has. */
     readonly handlerTimeout?: Duration.Input
     readonly onStop?: (state: NoInfer<State>) => void

@@ -34,6 +34,24 @@ const stateless = Behavior.make(Counter, {
   }
 })
 
+/** Handlers of what is no message. */
+export const mistaken = [
+  Behavior.make(Counter, {
+    init: () => 0,
+    // @ts-expect-error
+    on: { Add: (sum) => sum, Sum: (sum) => ({ state: sum, reply: sum }), Sub: (sum: number) => sum }
+  }),
+  Behavior.effect(Counter, {
+    init: () => Effect.succeed(0),
+    on: {
+      Add: (sum) => Effect.succeed(sum),
+      Sum: (sum) => Effect.succeed({ state: sum, reply: sum }),
+      // @ts-expect-error
+      Sub: (sum: number) => Effect.succeed(sum)
+    }
+  })
+]
+
 const sumOf = <R>(behavior: Behavior.Behavior<typeof Counter.definition, R>) =>
   Effect.gen(function* () {
     const ref = yield* ActorSystem.spawn(behavior)
