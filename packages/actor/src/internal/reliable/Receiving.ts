@@ -6,7 +6,7 @@ import type { MessageOf, Messages } from "../../Messages.ts"
 import type { Cell } from "../system/Cell.ts"
 import { messageOf } from "../system/codecs.ts"
 import { Mark } from "../system/envelopes.ts"
-import { read } from "../system/Remote.ts"
+import { read } from "../system/reading.ts"
 import { delivery, enter, type Entered, forgotten } from "./remembering.ts"
 import { type Acks, type Inbox, inboxOf, serial, SessionForgotten, type Standing, TooManySessions } from "./wire.ts"
 

@@ -1,6 +1,6 @@
 /** The part of a system that other nodes' systems speak with. */
-import { Codec, type LinkEvent, type NodeId, Reader, type Send } from "@troupe/transport"
-import { Cause, Effect, Exit, Option, Schema } from "effect"
+import { Codec, type LinkEvent, type NodeId, type Send } from "@troupe/transport"
+import { Effect, Exit } from "effect"
 import {
   type ActorRef,
   ActorStopped,
@@ -12,12 +12,14 @@ import {
   type Reason,
   Unreachable
 } from "../../ActorRef.ts"
-import { type Ask, isAsk, type Messages } from "../../Messages.ts"
+import type { Messages } from "../../Messages.ts"
+import { answerOf } from "./answers.ts"
 import type { Cell } from "./Cell.ts"
 import { answersOf, messageOf } from "./codecs.ts"
 import { patienceOf, Question } from "./envelopes.ts"
 import { lifeOf, Order, type Packet, packets } from "./packets.ts"
 import { Open, RemoteQuestion } from "./Open.ts"
+import { beginWriting, endWriting, read, understood } from "./reading.ts"
 import { RemoteRef } from "./RemoteRef.ts"
 import { traceOf } from "../observed/Spans.ts"
 import {
@@ -27,64 +29,14 @@ import {
   guarded,
   kept,
   pathOf,
-  Refusal,
   refusals,
   type Target,
   type Trace,
-  Understood,
   type Understanding,
-  type Unwritten,
   unsendable
 } from "./frames.ts"
 import type { System } from "./System.ts"
 import { Watches } from "./Watches.ts"
-
-/** Whose messages are being read: references in them are of this system. */
-let reading: Remote | undefined
-
-/** Whose messages are being written. */
-let writing: Remote | undefined
-
-/** Whether a reference of this one may be part of what is being written or read. */
-export const isForeign = (own: Remote): boolean =>
-  writing === undefined ? reading !== undefined && reading.system.name !== own.system.name : writing !== own
-
-export const readingRemote = (): Remote | undefined => reading
-
-/** Throws what is wrong with it. */
-export const read = (remote: Remote, codec: Codec.Codec<any>, body: Body): any => {
-  if (body instanceof Understood) {
-    if (body.error !== undefined) throw body.error
-    if (body.by === codec) return body.message
-    throw new RangeError("it was read as another's")
-  }
-  const bytes = "codec" in body ? handedOver(remote, body.codec, body.message) : body.bytes
-  const found = understood(remote, codec, new Reader(bytes, 0, bytes.length))
-  return read(remote, codec, found)
-}
-
-/** A transport may hand over what was sent as it is: references in it are still the sender's, and may be none for here. */
-const handedOver = (remote: Remote, codec: Codec.Codec<any>, message: unknown): Uint8Array => {
-  const before = reading
-  reading = remote
-  try {
-    return Codec.encode(codec, message)
-  } finally {
-    reading = before
-  }
-}
-
-const understood = (remote: Remote, codec: Codec.Codec<any>, { at, bytes, end }: Reader): Understood => {
-  const before = reading
-  reading = remote
-  try {
-    return new Understood(codec, codec.read(bytes, at, end), undefined)
-  } catch (error) {
-    return new Understood(codec, undefined, error ?? new RangeError("it can't be read"))
-  } finally {
-    reading = before
-  }
-}
 
 export class Remote {
   readonly system: System
@@ -109,11 +61,10 @@ export class Remote {
   private readonly exported = new Map<number, Cell>()
 
   private readonly downListeners = new Set<(node: NodeId.NodeId) => void>()
-
-  /** `limit`: of watches, links and open questions of each node, and of questions of this one. */
   /** What goes out in one frame. */
   maxBytes = Infinity
 
+  /** `limit`: of watches, links and open questions of each node, and of questions of this one. */
   constructor(system: System, node: NodeId.NodeId, life: number, nodes: ReadonlyArray<NodeId.NodeId>, limit: number) {
     this.system = system
     this.node = node
@@ -166,27 +117,25 @@ export class Remote {
   }
 
   private written({ messages, path }: RemoteRef, message: unknown): Uint8Array {
-    const before = writing
-    writing = this
+    const before = beginWriting(this)
     try {
       return Codec.encode(messageOf(messages), message)
     } catch (error) {
       throw unsendable(path, (message as { readonly _tag: string })._tag, error)
     } finally {
-      writing = before
+      endWriting(before)
     }
   }
 
   private post(to: NodeId.NodeId, packet: Packet): unknown {
     this.counters.framesSent++
-    const before = writing
-    writing = this
+    const before = beginWriting(this)
     this.unwritten = undefined
     try {
       this.transmit(to, packet)
       return this.unwritten
     } finally {
-      writing = before
+      endWriting(before)
     }
   }
 
@@ -404,23 +353,4 @@ const codecOf = ({ message, ref }: RemoteQuestion, kind: "Reply" | "Failure" | "
   return kind === "Reply" ? reply : failure
 }
 
-/** What is answered, as others are to read it; nothing where who asked has had enough by itself. */
-export const answerOf = (
-  messages: Messages<any>,
-  tag: string,
-  exit: Exit.Exit<any, any>
-): { readonly kind: "Reply" | "Failure" | "Refusal"; readonly body: Unwritten } | undefined => {
-  if (Exit.isSuccess(exit)) {
-    return { kind: "Reply", body: { codec: answersOf(messages, tag).reply, message: exit.value } }
-  }
-  const failure = Option.getOrUndefined(Cause.findErrorOption(exit.cause)) as AskError | undefined
-  if (failure?._tag === "AskTimeout") return undefined
-  const refusal = isRefusal(failure) ? failure : undefined
-  return refusal === undefined && isAsk(messages.definition[tag] as Ask)
-    ? { kind: "Failure", body: { codec: answersOf(messages, tag).failure, message: failure } }
-    : { kind: "Refusal", body: { codec: refusals, message: refusal } }
-}
-
 declare const Refusable: ActorStopped | HandlerFailed | MailboxFull | Misunderstood
-
-const isRefusal = Schema.is(Refusal)

@@ -11,7 +11,8 @@ import type { Ask, Definition, FailureOf, MessageOf, ReplyOf } from "../../Messa
 import * as Supervision from "../../Supervision.ts"
 import type { Cell } from "../system/Cell.ts"
 import { answersOf, messageOf } from "../system/codecs.ts"
-import { read, Remote } from "../system/Remote.ts"
+import { read } from "../system/reading.ts"
+import { Remote } from "../system/Remote.ts"
 import { same, shown } from "./comparing.ts"
 import type { Restless, Stuck, Time } from "./Time.ts"
 
