@@ -52,6 +52,31 @@ describe("a burst over TCP", () => {
     })
   )
 
+  it.live("the first answer to a message that has come alone leaves at once, others with each other", () =>
+    Effect.gen(function* () {
+      const [n1, n2] = yield* pair({}, {})
+      const left: Array<number> = []
+      const back = yield* n2.open(Bytes, (from) => {
+        const before = n2.counters.bytesSent
+        for (let i = 0; i < 4; i++) {
+          back(from, Uint8Array.of(i))
+          left.push(n2.counters.bytesSent - before)
+        }
+      })
+      const got = new Log<Uint8Array>()
+      const send = yield* n1.open(Bytes, (_, message) => got.add(message))
+      send("n2", new Uint8Array(1))
+      yield* got.until((items) => items.length === 4)
+      // The first message comes with word of its channel.
+      left.length = 0
+      send("n2", new Uint8Array(1))
+      yield* got.until((items) => items.length === 8)
+      expect(left[0]).toBeGreaterThan(0)
+      expect(left).toEqual([left[0], left[0], left[0], left[0]])
+      expect(got.items.map(([i]) => i)).toEqual([0, 1, 2, 3, 0, 1, 2, 3])
+    })
+  )
+
   for (const kind of ["in the open", "over TLS"]) {
     it.live(`of more than a socket takes at once arrives whole and in its order, ${kind}`, () =>
       Effect.gen(function* () {

@@ -56,6 +56,8 @@ export class FrameDecoder {
   /** Frames of more bytes (type included) are malformed. */
   maxFrameBytes: number
   private readonly onFrame: OnFrame
+  /** Whether the frame that is taken now has come without others. */
+  isAlone = false
   private stopped = false
   /** The frame that has not arrived in full: its first `pendingLength` bytes. */
   private pending: Uint8Array = nothing
@@ -93,6 +95,7 @@ export class FrameDecoder {
       if (length === 0 || length > this.maxFrameBytes) return this.malformed(chunk, at)
       const next = at + 4 + length
       if (next > end) break
+      this.isAlone = at === 0 && next === end
       this.onFrame(chunk[at + 4]!, chunk, at + headerBytes, next)
       at = next
     }
@@ -117,6 +120,7 @@ export class FrameDecoder {
       const frame = this.pending
       this.pending = nothing
       this.pendingLength = 0
+      this.isAlone = false
       this.onFrame(frame[4]!, frame, headerBytes, whole)
     }
     return at + take

@@ -76,7 +76,7 @@ export class Connection {
     if (this.state === "ended") return
     this.signOfLife()
     this.node.reports.counters.bytesReceived += chunk.length
-    this.node.beginReading()
+    this.node.beginReading(this.decoder)
     // A plain array: codecs copy with `slice`, which gives a view of a Buffer.
     const malformed = this.decoder.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length))
     this.node.endReading()

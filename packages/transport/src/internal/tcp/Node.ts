@@ -65,7 +65,7 @@ export class Node implements Knowledge {
   closing = false
   /** Peers to which what was sent in reading from a socket is written when that is done. */
   private readonly due: Array<Peer> = []
-  private isReading = false
+  private reading: Frames.FrameDecoder | undefined = undefined
   private readonly clock: Clock.Clock
   private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   private readonly incarnation: string
@@ -304,19 +304,25 @@ export class Node implements Knowledge {
     return { send, release }
   }
 
-  beginReading(): void {
-    this.isReading = true
+  beginReading(decoder: Frames.FrameDecoder): void {
+    this.reading = decoder
   }
 
   endReading(): void {
-    this.isReading = false
+    this.reading = undefined
     for (let peer = this.due.pop(); peer !== undefined; peer = this.due.pop()) peer.endTurn()
   }
 
   /** Whether it is told when the turn ends. */
   endsTurn(peer: Peer): boolean {
-    if (this.isReading) this.due.push(peer)
-    return this.isReading
+    if (this.reading === undefined) return false
+    this.due.push(peer)
+    return true
+  }
+
+  /** Whether what runs now does so for a message that has come without others. */
+  get isForOne(): boolean {
+    return this.reading !== undefined && this.reading.isAlone
   }
 
   /** Calls `watcher` when a link comes or goes, until it says that it has seen enough. */

@@ -135,10 +135,7 @@ export class Peer implements Source {
     buffer[start + 5] = lane.number >>> 8
     buffer[start + 6] = lane.number
     this.outMessages++
-    if (this.link !== undefined) {
-      this.flushSoon()
-      if (out.length > this.eagerBytes && this.writing === 0) this.flushEagerly()
-    }
+    if (this.link !== undefined) this.leave()
   }
 
   private undo(start: number, length: number, lane: Lane): void {
@@ -160,6 +157,17 @@ export class Peer implements Source {
   }
 
   // ------------------------------------------------------------------------------------------------------- the link
+
+  /**
+   * At the end of the turn, with what else is sent in it. The first answer to what has come alone is likely the only one: it
+   * leaves at once, and what is still to be done here is done meanwhile.
+   */
+  private leave(): void {
+    const isFirst = !this.flushDue
+    this.flushSoon()
+    if (isFirst && this.node.isForOne) this.flush()
+    else if (this.out.length > this.eagerBytes && this.writing === 0) this.flushEagerly()
+  }
 
   private flushSoon(): void {
     if (this.flushDue) return
