@@ -15,6 +15,7 @@
  */
 import { Schema } from "effect"
 import { compile, enable, foreign } from "./internal/binary/compile.ts"
+import type { Part } from "./internal/binary/Part.ts"
 import { Reader } from "./Reader.ts"
 import { Writer } from "./Writer.ts"
 
@@ -95,7 +96,7 @@ export const binary = <Message>(schema: MessageSchema<Message>): Codec<Message> 
     write: (message, into) => {
       const start = into.length
       into.uint32(mark)
-      if (part.write(message, into)) return
+      if (writes(part, message, into)) return
       into.length = start
       throw refusalOf(schema, message)
     },
@@ -106,6 +107,15 @@ export const binary = <Message>(schema: MessageSchema<Message>): Codec<Message> 
       reader.finish()
       return message
     }
+  }
+}
+
+/** What a schema is given of others, its checks and transformations, may throw. */
+const writes = (part: Part, message: unknown, into: Writer): boolean => {
+  try {
+    return part.write(message, into)
+  } catch {
+    return false
   }
 }
 

@@ -1,7 +1,7 @@
 /** `Codec.binary` holds to its schema: what it takes, what it gives back, and what it makes of bytes that are none. */
 import { Codec, Reader, Writer } from "@troupe/transport"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Option, Schema } from "effect"
+import { Effect, Option, Schema, SchemaIssue, SchemaTransformation } from "effect"
 import { compile } from "../src/internal/binary/compile.ts"
 import { random } from "./support.ts"
 
@@ -9,6 +9,41 @@ class Point extends Schema.Class<Point>("Point")({ x: Schema.Int, y: Schema.Int 
 
 class Full extends Schema.TaggedError<Full>()("Full", { capacity: Schema.Int }) {}
 class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
+
+class Place {
+  readonly at: number
+  constructor(at: number, fate?: "gone" | "cursed") {
+    this.at = at
+    Object.defineProperty(this, "fate", { value: fate })
+  }
+}
+const isPlace = (value: unknown): value is Place & { readonly fate?: string } => value instanceof Place
+const refused = Effect.fail(new SchemaIssue.InvalidValue({ message: "it is nowhere" }))
+
+/** A kind of its own, made of a struct and back. */
+const PlaceSchema = Schema.Struct({ at: Schema.Int }).pipe(
+  Schema.decodeTo(
+    Schema.declare(isPlace),
+    SchemaTransformation.transformEffect<Place & { readonly fate?: string }, { readonly at: number }>({
+      decode: ({ at }) => (at === 4 ? refused : Effect.succeed(new Place(at))),
+      encode: ({ at, fate }) => {
+        if (fate === "cursed") throw new Error("thrown")
+        return fate === "gone" ? refused : Effect.succeed({ at })
+      }
+    })
+  )
+)
+
+/** As many as the text has letters. */
+const Ones = Schema.String.pipe(
+  Schema.decodeTo(
+    Schema.declare((value: unknown): value is ReadonlyArray<number> => Array.isArray(value)),
+    SchemaTransformation.transform<ReadonlyArray<number>, string>({
+      decode: (text) => Array.from(text, () => 1),
+      encode: (ones) => ones.map(String).join("")
+    })
+  )
+)
 
 interface Tree {
   readonly value: number
@@ -42,6 +77,7 @@ const schemas: Readonly<Record<string, Codec.MessageSchema<any>>> = {
   "array of nulls": Schema.Array(Schema.Null),
   "short array": Schema.Array(Schema.Int).check(Schema.isMaxLength(2)),
   "with a head": Schema.NonEmptyArray(Schema.Int),
+  "two heads": Schema.TupleWithRest(Schema.Tuple([Schema.Int, Schema.Int]), [Schema.Int]),
   tuple: Schema.Tuple([Schema.String, Schema.Int]),
   "tuple, one optional": Schema.Tuple([Schema.String, Schema.optionalKey(Schema.Int)]),
   struct: Schema.Struct({ a: Schema.Int, b: Schema.String }),
@@ -55,6 +91,11 @@ const schemas: Readonly<Record<string, Codec.MessageSchema<any>>> = {
   "of a class": Point,
   "of texts": Schema.Record(Schema.String, Schema.Int),
   "of some texts": Schema.Record(Schema.TemplateLiteral(["k", Schema.Int]), Schema.Int),
+  place: PlaceSchema,
+  "struct, a place": Schema.Struct({ from: PlaceSchema, to: Schema.optionalKey(PlaceSchema) }),
+  "place or none": Schema.NullOr(PlaceSchema),
+  "place, checked": PlaceSchema.check(Schema.makeFilter(({ at }) => at !== 2)),
+  ones: Ones,
   tree: Tree,
   tagged: Schema.Union([
     Schema.TaggedStruct("A", { x: Schema.Int }),
@@ -134,6 +175,14 @@ const values: ReadonlyArray<unknown> = [
   ],
   ...[{ b: "text" }, { "a-b": 1, 'c"\\': 2, constructor: 3 }, { "a-b": 1 }, JSON.parse('{"__proto__": 1}')],
   ...[{ at: new Date(5) }, { at: new Date(5), maybe: new Date(6) }, new Point({ x: 1, y: 2 }), { x: 1, y: 2 }],
+  ...[1, 2, 3, 0.5].map((at) => new Place(at)),
+  ...[new Place(1, "gone"), new Place(1, "cursed")],
+  ...[
+    { from: new Place(1) },
+    { from: new Place(1), to: new Place(2) },
+    { from: new Place(1, "cursed") },
+    { from: { at: 1 } }
+  ],
   ...[{ x: 1 }, { y: 1 }, { k1: 1 }, { k1: 1, k: 2 }, { k1: "text" }, Object.create({ a: 1, b: "inherited" })],
   ...[
     { value: 1, children: [{ value: 2, children: [] }] },
@@ -271,6 +320,12 @@ describe("the binary codec", () => {
       expect(Codec.decode(codec, Codec.encode(codec, value))).toStrictEqual(value)
     }
     expect(() => Codec.encode(codec, () => 1)).toThrow("no data")
+  })
+
+  it("does not read what its schema does not make", () => {
+    const codec = Codec.binary(PlaceSchema)
+    expect(Codec.decode(codec, Codec.encode(codec, new Place(3)))).toStrictEqual(new Place(3))
+    expect(() => Codec.decode(codec, Codec.encode(codec, new Place(4)))).toThrow("it is nowhere")
   })
 
   it("says what is wrong with a message as its schema does", () => {

@@ -2,7 +2,7 @@
  * From a schema to how its values stand in bytes: fields one after the other, without names. What is made of other values
  * (a date, a class) stands as `SchemaBinary` of Effect would have it.
  */
-import { Option, Schema, SchemaAST } from "effect"
+import { Cause, Effect, Exit, Option, Schema, SchemaAST, type SchemaGetter, type SchemaIssue } from "effect"
 import { SchemaBinary } from "effect/encoding"
 import { SchemaJITCompiler } from "effect/schema"
 import { Writer } from "../../Writer.ts"
@@ -29,12 +29,12 @@ const generates = ((): boolean => {
 /** `undefined` where `SchemaBinary` does all of it. */
 export const compile = (ast: AST, isGenerated = generates): Part | undefined => {
   const part = partOf(ast, isGenerated)
-  return part === undefined ? undefined : checked(part, ast)
+  return part === undefined || ast.encoding !== undefined ? part : checked(part, ast)
 }
 
 const partOf = (ast: AST, isGenerated: boolean): Part | undefined => {
-  if (ast.encoding !== undefined) return undefined
   const inner = (of: AST): Part => compile(of, isGenerated) ?? foreign(of)
+  if (ast.encoding !== undefined) return transformed(ast, ast.encoding, inner)
   switch (ast._tag) {
     case "Null":
       return constant(null)
@@ -114,6 +114,66 @@ const checked = (part: Part, ast: AST): Part => {
   }
 }
 
+// ------------------------------------------------------------------------------------------------ what is made of others
+
+/** Of a kind of its own, which is made of one value of another schema, and comes to one. */
+const transformed = (ast: AST, [link, ...more]: SchemaAST.Encoding, inner: Inner): Part | undefined => {
+  if (ast._tag !== "Declaration" || ast.typeParameters.length > 0 || more.length > 0) return undefined
+  const { transformation } = link
+  if (transformation._tag !== "Transformation") return undefined
+  const [encode, decode] = [way(transformation.encode), way(transformation.decode)]
+  if (encode === undefined || decode === undefined) return undefined
+  const of = inner(link.to)
+  const isOne = Schema.is(Schema.make<Schema.Codec<unknown>>(SchemaAST.toType(ast)))
+  return {
+    ...of,
+    write: (value, into) => {
+      if (!isOne(value)) return false
+      const encoded = encode(value)
+      return Exit.isSuccess(encoded) && of.write(encoded.value, into)
+    },
+    read: (from) => {
+      const decoded = decode(of.read(from))
+      if (Exit.isFailure(decoded)) throw failureOf(decoded.cause)
+      if (!isOne(decoded.value)) throw new Malformed("that is not as its schema has it")
+      return decoded.value
+    }
+  }
+}
+
+const failureOf = (cause: Cause.Cause<SchemaIssue.Issue>): Error => {
+  const issue = Option.getOrUndefined(Cause.findErrorOption(cause))
+  return issue === undefined ? new Malformed(String(Cause.squash(cause))) : new Schema.SchemaError(issue)
+}
+
+type Way = (value: unknown) => Exit.Exit<unknown, SchemaIssue.Issue>
+
+const caught =
+  (run: Way): Way =>
+  (value) => {
+    try {
+      return run(value)
+    } catch (error) {
+      return Exit.die(error)
+    }
+  }
+
+/** What a getter does with a value that is there. */
+const way = (getter: SchemaGetter.Getter<any, any, any>): Way | undefined => {
+  switch (getter._tag) {
+    case "Passthrough":
+      return Exit.succeed
+    case "Transform":
+      return caught((value) => Exit.succeed(getter.transform(value)))
+    case "TransformEffect":
+      return caught((value) =>
+        Effect.runSyncExit(getter.transform(value, {}) as Effect.Effect<unknown, SchemaIssue.Issue>)
+      )
+    default:
+      return undefined
+  }
+}
+
 // ----------------------------------------------------------------------------------------------------- what holds others
 
 const isMissable = (ast: AST): boolean => SchemaAST.isOptional(ast)
@@ -172,8 +232,17 @@ const arrays = ({ elements, rest }: SchemaAST.Arrays, inner: Inner): Part | unde
   const of = first === undefined ? undefined : inner(first)
   // No bytes at all could say that there are any number of them.
   if (of?.least === 0) return undefined
-  return of === undefined ? tuple(heads) : heads.length === 0 ? array(of) : undefined
+  if (of === undefined) return tuple(heads)
+  return heads.length === 0 ? array(of) : headed(heads.length, tuple(heads), array(of))
 }
+
+const headed = (count: number, heads: Part, others: Part): Part => ({
+  layout: `${heads.layout}+${others.layout}`,
+  least: heads.least + others.least,
+  write: (value, into) =>
+    Array.isArray(value) && heads.write(value.slice(0, count), into) && others.write(value.slice(count), into),
+  read: (from) => [...heads.read(from), ...others.read(from)]
+})
 
 const tuple = (parts: ReadonlyArray<Part>): Part => ({
   layout: `[${parts.map(({ layout }) => layout).join(",")}]`,
