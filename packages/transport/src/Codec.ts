@@ -14,8 +14,7 @@
  * console.log(Codec.decode(codec, bytes)) // { term: 3, granted: true }
  */
 import { Schema } from "effect"
-import { compile, enable, foreign } from "./internal/binary/compile.ts"
-import type { Part } from "./internal/binary/Part.ts"
+import { compile, enable, foreign, writes } from "./internal/binary/compile.ts"
 import { Reader } from "./Reader.ts"
 import { Writer } from "./Writer.ts"
 
@@ -107,15 +106,6 @@ export const binary = <Message>(schema: MessageSchema<Message>): Codec<Message> 
       reader.finish()
       return message
     }
-  }
-}
-
-/** What a schema is given of others, its checks and transformations, may throw. */
-const writes = (part: Part, message: unknown, into: Writer): boolean => {
-  try {
-    return part.write(message, into)
-  } catch {
-    return false
   }
 }
 

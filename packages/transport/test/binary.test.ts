@@ -322,6 +322,18 @@ describe("the binary codec", () => {
     expect(() => Codec.encode(codec, () => 1)).toThrow("no data")
   })
 
+  it("asks nothing of a kind of others that may throw at it", () => {
+    const isKind = (value: any): value is { readonly kind: "a" } => value.kind === "a"
+    const Kind = Schema.Struct({ kind: Schema.Literal("a") }).pipe(
+      Schema.decodeTo(Schema.declare(isKind), SchemaTransformation.passthrough())
+    )
+    const codec = Codec.binary(Schema.Struct({ one: Kind }))
+    expect(Codec.decode(codec, Codec.encode(codec, { one: { kind: "a" as const } }))).toStrictEqual({
+      one: { kind: "a" }
+    })
+    expect(() => Codec.encode(codec, {} as never)).toThrow(Error)
+  })
+
   it("does not read what its schema does not make", () => {
     const codec = Codec.binary(PlaceSchema)
     expect(Codec.decode(codec, Codec.encode(codec, new Place(3)))).toStrictEqual(new Place(3))

@@ -1,21 +1,12 @@
 /** What a handler can ask for besides messages: to watch, to put aside, to be told later. */
 import { Cause, type Duration, Effect, Exit, Option } from "effect"
 import type { NodeId } from "@troupe/transport"
-import {
-  type ActorRef,
-  ActorStopped,
-  AskTimeout,
-  HandlerFailed,
-  MailboxFull,
-  MessageTooLarge,
-  Misunderstood,
-  type Reason,
-  Unreachable
-} from "../../ActorRef.ts"
+import { type ActorRef, AskTimeout, type Reason, Unreachable } from "../../ActorRef.ts"
 import type { Answer, Later } from "../../Behavior.ts"
 import { handOn, onBehalfOf } from "../observed/Spans.ts"
 import { bare } from "../observed/Told.ts"
 import { Timers } from "../Timers.ts"
+import { isRefusal } from "./answers.ts"
 import type { Cell, Message } from "./Cell.ts"
 import { type Question, Terminated, Tick } from "./envelopes.ts"
 import { AnsweredTwice, LinkBroken, StashFull } from "./failures.ts"
@@ -156,18 +147,8 @@ const spread = (cell: Cell, to: ReadonlyArray<ActorRef<any>>, question: Question
 const isAnswer = (exit: Exit.Exit<unknown, unknown>): boolean => {
   if (Exit.isSuccess(exit)) return true
   const failure = Cause.findErrorOption(exit.cause)
-  return Option.isSome(failure) && !refusals.some((each) => failure.value instanceof each)
+  return Option.isSome(failure) && !isRefusal(failure.value) && !(failure.value instanceof AskTimeout)
 }
-
-const refusals = [
-  ActorStopped,
-  AskTimeout,
-  HandlerFailed,
-  MailboxFull,
-  MessageTooLarge,
-  Misunderstood,
-  Unreachable
-] as const
 
 const whenOver = (question: Question, then: () => void): void => {
   const { onOver } = question

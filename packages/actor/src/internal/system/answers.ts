@@ -21,4 +21,5 @@ export const answerOf = (
     : { kind: "Refusal", body: { codec: refusals, message: refusal } }
 }
 
-const isRefusal = Schema.is(Refusal)
+/** Not of the actor's own, but of what keeps it from answering. */
+export const isRefusal = Schema.is(Refusal)

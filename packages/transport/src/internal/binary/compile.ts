@@ -1,6 +1,7 @@
 /**
- * From a schema to how its values stand in bytes: fields one after the other, without names. What is made of other values
- * (a date, a class) stands as `SchemaBinary` of Effect would have it.
+ * From a schema to how its values stand in bytes: fields one after the other, without names, as the layout says that both
+ * ends have. What is not known here for sure (classes, transformations of several steps, recursion) stands as `SchemaBinary` of
+ * Effect has it, which takes some ten times as long.
  */
 import { Cause, Effect, Exit, Option, Schema, SchemaAST, type SchemaGetter, type SchemaIssue } from "effect"
 import { SchemaBinary } from "effect/encoding"
@@ -62,6 +63,15 @@ const partOf = (ast: AST, isGenerated: boolean): Part | undefined => {
 }
 
 type Inner = (of: AST) => Part
+
+/** Whether it was written. What a schema is given of others, its checks and transformations, may throw. */
+export const writes = (part: Part, value: unknown, into: Writer): boolean => {
+  try {
+    return part.write(value, into)
+  } catch {
+    return false
+  }
+}
 
 const declared = ({ annotations, typeParameters }: SchemaAST.Declaration, inner: Inner): Part | undefined => {
   switch ((annotations?.representation as { readonly id?: unknown } | undefined)?.id) {
@@ -198,7 +208,7 @@ const objects = (
     const isOptional = isMissable(type)
     if (type.encoding !== undefined && (isOptional || isMissable(SchemaAST.toEncoded(type)))) return undefined
     const part = inner(type)
-    fields.push({ key: name, part, isOptional, hasUndefined: part.write(undefined, new Writer(64)) })
+    fields.push({ key: name, part, isOptional, hasUndefined: writes(part, undefined, new Writer(64)) })
   }
   return struct(fields, isGenerated)
 }
