@@ -78,7 +78,7 @@ describe("troupe top", () => {
   })
 
   it("has a little system to look at, in a process of its own", async () => {
-    const { code, stderr, stdout } = await ended(start("top", "--demo", "--json"))
+    const { code, stderr, stdout } = await ended(start("top", "--demo", "--json", "--rows", "100"))
     expect([code, stderr]).toEqual([0, ""])
     const { actors, systems } = JSON.parse(stdout)
     expect(systems[0]).toMatchObject({ system: "shop", observed: true })
