@@ -99,9 +99,8 @@ export class Heap implements Mailbox {
   private readonly rankOf: (message: unknown) => number
   /** Some may be taken out already. */
   private heap: Array<Waiting> = []
-  /** Those that others told, in the order of coming, as of some time: what is not among them is younger. */
+  /** Those that others told, the oldest last, as of some time: what is not among them is younger. */
   private oldest: Array<Waiting> = []
-  private oldestFrom = 0
   private last = 0
   private first = 0
 
@@ -113,9 +112,11 @@ export class Heap implements Mailbox {
     this.add(message, this.rankOf(message), ++this.last)
   }
 
-  private add(message: unknown, rank: number, sequence: number): void {
+  private add(message: unknown, rank: number, sequence: number): Waiting {
+    const waiting = { message, rank, sequence, isTaken: false }
     this.size++
-    push(this.heap, { message, rank, sequence, isTaken: false })
+    push(this.heap, waiting)
+    return waiting
   }
 
   shift(): unknown {
@@ -131,8 +132,12 @@ export class Heap implements Mailbox {
   }
 
   unshift(messages: ReadonlyArray<unknown>): void {
-    this.first -= messages.length
-    for (const [at, message] of messages.entries()) this.add(message, -Infinity, this.first + at)
+    for (const message of messages.toReversed()) {
+      const waiting = this.add(message, -Infinity, --this.first)
+      // It is older than all who are known to be old.
+      if (this.oldest.length > 0 && !isSignal(message)) this.oldest.push(waiting)
+    }
+    if (this.oldest.length > 2 * this.size + 32) this.oldest = this.oldest.filter(({ isTaken }) => !isTaken)
   }
 
   dropOldest(): unknown {
@@ -144,15 +149,14 @@ export class Heap implements Mailbox {
   }
 
   private nextOldest(): Waiting | undefined {
-    let next = this.oldest[this.oldestFrom++]
-    while (next?.isTaken === true) next = this.oldest[this.oldestFrom++]
+    let next = this.oldest.pop()
+    while (next?.isTaken === true) next = this.oldest.pop()
     return next
   }
 
   private sortByAge(): void {
     this.oldest = this.heap.filter(({ isTaken, message }) => !isTaken && !isSignal(message))
-    this.oldest.sort((a, b) => a.sequence - b.sequence)
-    this.oldestFrom = 0
+    this.oldest.sort((a, b) => b.sequence - a.sequence)
   }
 
   /** What is deep down in the heap does not come up by itself. */
