@@ -4,7 +4,7 @@
  *
  * A question has a span where it is asked, and its handler has one whose parent that is; what a handler that is an Effect
  * asks goes on from there, and so does what is handed on or answered later, on other nodes too. What is told within a span that
- * is traced has one where it is handled, below that. The `Tracer` is the one that the system was made with.
+ * is traced has one where it is handled, at whichever node, below that. The `Tracer` is the one that the system was made with.
  *
  * @example
  * import { ActorSystem, Behavior, Messages, Observed } from "@troupe/actor"

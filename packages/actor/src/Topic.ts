@@ -37,6 +37,7 @@ import { ActorSystem } from "./ActorSystem.ts"
 import { type Behavior, make as behave, type Table } from "./Behavior.ts"
 import { Cell } from "./internal/system/Cell.ts"
 import { RemoteRef } from "./internal/system/RemoteRef.ts"
+import { tellAll } from "./internal/system/spreading.ts"
 import type { Definition, MessageOf, Messages } from "./Messages.ts"
 import { key, type Listing, Receptionist, type ServiceKey } from "./Receptionist.ts"
 
@@ -73,7 +74,7 @@ export const make = <D extends Definition>(
       messages,
       publish: (message) => {
         const refs = others()
-        refs[0]?.remote.tellAll(refs, message)
+        tellAll(refs, message)
         relays.get(id)?.ref.tell(message as never)
       },
       subscribe: (ref: ActorRef<any>, message: Translate = asItIs) => {

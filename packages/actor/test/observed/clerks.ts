@@ -86,10 +86,14 @@ export const asker = (of: Desks) =>
     }
   })
 
-export const wayTo = (span: Tracer.AnySpan): string => {
-  if (span._tag === "ExternalSpan") return ""
+/** Below whom a span stands; `all`: those among which one of another node is. */
+export const wayTo = (span: Tracer.AnySpan, all: ReadonlyArray<Tracer.Span> = []): string => {
+  if (span._tag === "ExternalSpan") {
+    const there = all.find(({ spanId }) => spanId === span.spanId)
+    return there === undefined ? "" : wayTo(there, all)
+  }
   const own = String(span.attributes.get("actor") ?? span.name)
-  return Option.isSome(span.parent) ? `${wayTo(span.parent.value)} > ${own}` : own
+  return Option.isSome(span.parent) ? `${wayTo(span.parent.value, all)} > ${own}` : own
 }
 
 export const traced = <A, E>(

@@ -317,8 +317,8 @@ describe("spans over nodes", () => {
     const ask: Frame = { kind: "Ask", id: 3, millis: 5, target, name: "shop", body }
     for (const frame of [
       ask,
-      { ...ask, trace: { traceId: "a1", spanId: "b2" } },
-      { ...ask, trace: { traceId: "", spanId: "" } }
+      { ...ask, trace: { traceId: "a1", spanId: "b2", depth: 3 } },
+      { ...ask, trace: { traceId: "", spanId: "", depth: 0 } }
     ]) {
       const bytes = Codec.encode(frames(), frame)
       expect(Codec.decode(frames(), bytes)).toEqual(frame)

@@ -7,6 +7,7 @@ import { Context, Effect, type Exit, type Fiber, Option, Tracer } from "effect"
 import type { Cell, Message } from "../system/Cell.ts"
 import type { Trace } from "../system/frames.ts"
 import type { System } from "../system/System.ts"
+import { spanHere } from "./here.ts"
 import { Told } from "./Told.ts"
 import { TracedQuestion, untraced } from "./TracedQuestion.ts"
 
@@ -76,28 +77,52 @@ export class Spans {
     span.end(this.system.clock.currentTimeNanosUnsafe(), exit)
   }
 
-  /** What another node has said of it. */
+  /** A question of another node. */
   arrived(message: Message, actor: { readonly path: string }, trace: Trace): TracedQuestion {
-    return new TracedQuestion(message, actor, trace.traceId === "" ? untraced : Tracer.externalSpan(trace))
+    return new TracedQuestion(message, actor, trace.traceId === "" ? untraced : spanOf(trace))
+  }
+
+  /** What was told at another node, within a span there. */
+  told(message: Message, trace: Trace): Told {
+    return new Told(message, spanOf(trace))
   }
 }
+
+/** Of a span of another node: how many stand above it there, and it itself. */
+const Depth = Context.Reference<number>("@troupe/actor/observed/Depth", { defaultValue: () => 1 })
+
+const spanOf = ({ depth, ...names }: Trace): Tracer.ExternalSpan =>
+  Tracer.externalSpan({ ...names, annotations: Context.make(Depth, depth) })
 
 /** What is told within a span: the message with it, where the chain is traced. */
 export const told = (message: unknown, span: Tracer.AnySpan): unknown =>
-  span.sampled && !isDeep(span) ? new Told(message as Message, span) : message
+  span.sampled && depthOf(span) < mostBelow ? new Told(message as Message, span) : message
 
-const isDeep = (span: Tracer.AnySpan): boolean => {
-  let above: Tracer.AnySpan | undefined = span
-  for (let count = 1; count < mostBelow; count++) {
-    above = above._tag === "Span" ? Option.getOrUndefined(above.parent) : undefined
-    if (above === undefined) return false
+/** How many stand above it, at any node, and it itself: so many as there may be are not counted on. */
+const depthOf = (span: Tracer.AnySpan): number => {
+  let above = span
+  for (let depth = 1; depth < mostBelow; depth++) {
+    if (above._tag === "ExternalSpan") return depth - 1 + Context.get(above.annotations, Depth)
+    const parent = Option.getOrUndefined(above.parent)
+    if (parent === undefined) return depth
+    above = parent
   }
-  return true
+  return mostBelow
 }
 
-/** For another node. */
-export const traceOf = ({ sampled, spanId, traceId }: Tracer.AnySpan): Trace =>
-  sampled ? { traceId, spanId } : { traceId: "", spanId: "" }
+/** Of what is asked in that span, for another node. */
+export const traceOf = (span: Tracer.AnySpan): Trace => {
+  const { sampled, spanId, traceId } = span
+  return sampled ? { traceId, spanId, depth: depthOf(span) } : { traceId: "", spanId: "", depth: 0 }
+}
+
+/** Of what is told here, for another node: nothing outside of a chain that is traced. */
+export const traceHere = (): Trace | undefined => {
+  const span = spanHere()
+  if (span?.sampled !== true) return undefined
+  const trace = traceOf(span)
+  return trace.depth < mostBelow ? trace : undefined
+}
 
 export const handOn = (question: unknown): void => {
   if (question instanceof TracedQuestion) question.isHandedOn = true

@@ -1,27 +1,23 @@
 /** The part of a system that other nodes' systems speak with. */
-import { Codec, type LinkEvent, type NodeId, type Send } from "@troupe/transport"
-import { Effect, Exit } from "effect"
+import type { Codec, LinkEvent, NodeId, Send } from "@troupe/transport"
+import type { Exit } from "effect"
 import {
   type ActorRef,
   ActorStopped,
-  type AskError,
-  type AskOptions,
   type HandlerFailed,
   MailboxFull,
   Misunderstood,
-  type Reason,
-  Unreachable
+  type Reason
 } from "../../ActorRef.ts"
 import type { Messages } from "../../Messages.ts"
 import { answerOf } from "./answers.ts"
+import { Asking } from "./Asking.ts"
 import type { Cell } from "./Cell.ts"
-import { answersOf, messageOf } from "./codecs.ts"
-import { patienceOf, Question } from "./envelopes.ts"
+import { messageOf } from "./codecs.ts"
+import { Question } from "./envelopes.ts"
 import { lifeOf, Order, type Packet, packets } from "./packets.ts"
-import { Open, RemoteQuestion } from "./Open.ts"
 import { beginWriting, endWriting, read, understood } from "./reading.ts"
 import { RemoteRef } from "./RemoteRef.ts"
-import { traceOf } from "../observed/Spans.ts"
 import {
   type Body,
   type Frame,
@@ -31,7 +27,6 @@ import {
   pathOf,
   refusals,
   type Target,
-  type Trace,
   type Understanding,
   unsendable
 } from "./frames.ts"
@@ -53,7 +48,7 @@ export class Remote {
   private lastNumber = 0
   private unwritten: unknown = undefined
   /** Questions of actors here. */
-  private readonly asked = new Open()
+  readonly asking: Asking
   /** How many questions of each node are open. */
   private readonly open = new Map<NodeId.NodeId, { count: number }>()
   readonly watches: Watches
@@ -73,6 +68,7 @@ export class Remote {
     this.life = life
     this.mark = lifeOf(life)
     this.order = new Order(this.mark)
+    this.asking = new Asking(this)
     this.watches = new Watches(this)
   }
 
@@ -92,8 +88,8 @@ export class Remote {
       return messages?.name === name ? understood(this, messageOf(messages), rest) : kept(rest)
     },
     answer: (rest, id, kind) => {
-      const question = this.asked.get(id)
-      return question === undefined ? kept(rest) : understood(this, codecOf(question, kind), rest)
+      const codec = this.asking.codecOf(id, kind)
+      return codec === undefined ? kept(rest) : understood(this, codec, rest)
     }
   }
 
@@ -105,26 +101,6 @@ export class Remote {
   /** To who has asked, in the life in which that was. */
   reply(to: NodeId.NodeId, life: number, frame: Frame): unknown {
     return this.post(to, { number: 0, life, frame })
-  }
-
-  /** Tells actors of one kind the same: it is written once. Throws what cannot be sent. */
-  tellAll(refs: ReadonlyArray<RemoteRef>, message: unknown): void {
-    const [first] = refs
-    if (first === undefined) return
-    if (refs.length === 1) return first.tell(message)
-    const bytes = this.written(first, message)
-    for (const ref of refs) ref.put(message, { bytes })
-  }
-
-  private written({ messages, path }: RemoteRef, message: unknown): Uint8Array {
-    const before = beginWriting(this)
-    try {
-      return Codec.encode(messageOf(messages), message)
-    } catch (error) {
-      throw unsendable(path, (message as { readonly _tag: string })._tag, error)
-    } finally {
-      endWriting(before)
-    }
   }
 
   private post(to: NodeId.NodeId, packet: Packet): unknown {
@@ -163,62 +139,7 @@ export class Remote {
     return this.system.find(path)
   }
 
-  // ------------------------------------------------------------------------------------------------------------ asking
-
-  ask(ref: RemoteRef, message: { readonly _tag: string }, options?: AskOptions): Effect.Effect<any, any> {
-    const spans = this.system.observation?.spans
-    if (spans === undefined) return this.put(ref, message, options)
-    return spans.client(ref.messages.name, ref.path, message, (span) => this.put(ref, message, options, traceOf(span)))
-  }
-
-  private put(
-    ref: RemoteRef,
-    message: { readonly _tag: string },
-    options: AskOptions | undefined,
-    trace?: Trace
-  ): Effect.Effect<any, any> {
-    return Effect.callback((resume) => {
-      const millis = patienceOf(options)
-      if (this.asked.size >= this.limit) {
-        return resume(Effect.fail(new MailboxFull({ actor: ref.path, capacity: this.limit })))
-      }
-      const question = new RemoteQuestion(message, ref, this.asked)
-      question.resume = resume
-      const error = this.pose(question, millis, trace)
-      if (error !== undefined) {
-        this.asked.delete(question.id)
-        return resume(Effect.fail(unsendable(ref.path, message._tag, error)))
-      }
-      if (millis < Infinity && !question.isOver) this.system.patience(millis).add(question)
-      return Effect.sync(() => question.end(Exit.interrupt()))
-    })
-  }
-
-  /** Returns why it could not be written. */
-  private pose({ id, message, ref }: RemoteQuestion, millis: number, trace: Trace | undefined): unknown {
-    const { messages, node, target } = ref
-    const body = { codec: messageOf(messages), message }
-    const most = Number.isFinite(millis) ? Math.ceil(millis) : 0
-    const frame: Frame = { kind: "Ask", id, millis: most, target, name: messages.name, body }
-    try {
-      return this.send(node, trace === undefined ? frame : { ...frame, trace })
-    } catch (error) {
-      return error
-    }
-  }
-
-  private answered(id: number, kind: "Reply" | "Failure" | "Refusal", body: Body): void {
-    const question = this.asked.get(id)
-    if (question === undefined) return
-    let answer: unknown
-    try {
-      answer = read(this, codecOf(question, kind), body)
-    } catch (error) {
-      const reason = `its answer: ${String(error)}`
-      return question.end(Exit.fail(new Misunderstood({ actor: question.ref.path, reason })))
-    }
-    question.end(kind === "Reply" ? Exit.succeed(answer) : Exit.fail(answer as AskError))
-  }
+  // ------------------------------------------------------------------------------------------------------- other nodes
 
   /** Calls `listener` when a node is taken for dead. Returns how to end that. */
   onDown(listener: (node: NodeId.NodeId) => void): () => void {
@@ -228,21 +149,14 @@ export class Remote {
 
   /** Whom a transport does not know does not answer; who is back may be another life. */
   heard(event: LinkEvent): void {
-    if (event._tag === "Dropped" && event.reason === "unknown-node") this.unanswered(event.peer)
+    if (event._tag === "Dropped" && event.reason === "unknown-node") this.asking.unanswered(event.peer)
     else if (event._tag === "Up") this.watches.again(event.peer)
-  }
-
-  private unanswered(node: NodeId.NodeId): void {
-    for (const question of this.asked.all()) {
-      const { ref } = question
-      if (ref.node === node) question.end(Exit.fail(new Unreachable({ actor: ref.path, node })))
-    }
   }
 
   /** Nobody at that node is heard of any more. */
   down(node: NodeId.NodeId): void {
     for (const listener of this.downListeners) listener(node)
-    this.unanswered(node)
+    this.asking.unanswered(node)
     this.watches.down(node)
   }
 
@@ -259,13 +173,13 @@ export class Remote {
     const { frame, life } = packet
     switch (frame.kind) {
       case "Tell":
-        return this.onTell(frame.target, frame.name, frame.body)
+        return this.onTell(frame)
       case "Ask":
         return this.onAsk(from, life, frame)
       case "Reply":
       case "Failure":
       case "Refusal":
-        return this.answered(frame.id, frame.kind, frame.body)
+        return this.asking.answered(frame.id, frame.kind, frame.body)
       case "Watch":
         return this.watches.onWatch(from, life, frame.id, frame.target)
       case "Unwatch":
@@ -281,11 +195,13 @@ export class Remote {
     }
   }
 
-  private onTell(target: Target, name: string, body: Body): void {
+  private onTell({ body, name, target, trace }: Extract<Frame, { readonly kind: "Tell" }>): void {
     const cell = this.find(target)
     if (cell === undefined) return this.system.deadLetters.add({ path: pathOf(target) }, undefined, "stopped")
     try {
-      cell.tell(this.understood(cell, name, body))
+      const message = this.understood(cell, name, body)
+      const spans = trace === undefined ? undefined : this.system.observation?.spans
+      cell.tell(spans === undefined ? message : spans.told(message, trace!))
     } catch {
       this.system.deadLetters.add(cell, undefined, cell.isFull ? "mailbox full" : "not understood")
     }
@@ -345,12 +261,6 @@ export class Remote {
     const refusal = unsendable(cell.path, tag, unwritten)
     this.reply(to, life, { kind: "Refusal", id, body: { codec: refusals, message: refusal } })
   }
-}
-
-const codecOf = ({ message, ref }: RemoteQuestion, kind: "Reply" | "Failure" | "Refusal"): Codec.Codec<any> => {
-  if (kind === "Refusal") return refusals
-  const { failure, reply } = answersOf(ref.messages, message._tag)
-  return kind === "Reply" ? reply : failure
 }
 
 declare const Refusable: ActorStopped | HandlerFailed | MailboxFull | Misunderstood

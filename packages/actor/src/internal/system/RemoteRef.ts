@@ -3,7 +3,8 @@ import { Effect } from "effect"
 import type { ActorRef, AskOptions, MessageTooLarge, Misunderstood } from "../../ActorRef.ts"
 import type { Messages } from "../../Messages.ts"
 import { messageOf } from "./codecs.ts"
-import { type Body, type Target, unsendable } from "./frames.ts"
+import { traceHere } from "../observed/Spans.ts"
+import { type Body, type Frame, type Target, unsendable } from "./frames.ts"
 import type { Remote } from "./Remote.ts"
 
 /** An actor of another node, or of an earlier life of one. */
@@ -33,8 +34,10 @@ export class RemoteRef implements ActorRef<any> {
 
   /** `body`: what the message is, written already or not. */
   put(message: unknown, body: Body): void {
-    const { messages, target } = this
-    const unwritten = this.remote.send(this.node, { kind: "Tell", target, name: messages.name, body })
+    const { messages, remote, target } = this
+    const frame: Frame = { kind: "Tell", target, name: messages.name, body }
+    const trace = remote.system.observation?.spans === undefined ? undefined : traceHere()
+    const unwritten = remote.send(this.node, trace === undefined ? frame : { ...frame, trace })
     if (unwritten !== undefined) throw unsendable(this.path, (message as { readonly _tag: string })._tag, unwritten)
   }
 
@@ -46,6 +49,6 @@ export class RemoteRef implements ActorRef<any> {
   }
 
   ask(message: any, options?: AskOptions): Effect.Effect<any, any> {
-    return this.remote.ask(this, message, options)
+    return this.remote.asking.ask(this, message, options)
   }
 }

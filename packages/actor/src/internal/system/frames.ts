@@ -18,17 +18,26 @@ export interface Target {
   readonly path: string
 }
 
-/** Of a chain of questions: in which span this one is asked. Both are empty where the chain is not traced. */
+/** In which span something is told or asked. Of a question both names are empty where its chain is not traced. */
 export interface Trace {
   readonly traceId: string
   readonly spanId: string
+  /** So many spans stand above each other by now. */
+  readonly depth: number
 }
 
 export const pathOf = ({ path, serial }: Target): string => (serial === 0 ? path : `$${serial.toString(36)}`)
 
 export type Frame =
   /** `name`: of what the teller takes it to understand. */
-  | { readonly kind: "Tell"; readonly target: Target; readonly name: string; readonly body: Body }
+  | {
+      readonly kind: "Tell"
+      readonly target: Target
+      readonly name: string
+      readonly body: Body
+      /** Where it is told within a span that is traced. */
+      readonly trace?: Trace
+    }
   | {
       readonly kind: "Ask"
       readonly id: number
@@ -89,7 +98,7 @@ export const Refusal = Schema.Union([
 ])
 export const refusals = Codec.binary(Refusal as unknown as Codec.MessageSchema<typeof Refusal.Type>)
 
-/** `Ask` stands at two places: the second has a trace before the body. */
+/** `Tell` and `Ask` stand at two places: the second has a trace before the body. */
 const kinds = [
   "Tell",
   "Ask",
@@ -102,10 +111,17 @@ const kinds = [
   "Ask",
   "Found",
   "Link",
-  "Unlink"
+  "Unlink",
+  "Tell"
 ] as const
 const tracedAsk = 8
+const tracedTell = 12
 const places = Object.fromEntries(kinds.map((kind) => [kind, kinds.indexOf(kind)])) as Record<Frame["kind"], number>
+
+const placeOf = (frame: Frame): number => {
+  if (frame.kind === "Tell" && frame.trace !== undefined) return tracedTell
+  return frame.kind === "Ask" && frame.trace !== undefined ? tracedAsk : places[frame.kind]
+}
 
 const writeTarget = ({ life, path, serial }: Target, into: Writer): void => {
   into.natural(serial)
@@ -118,6 +134,19 @@ const readTarget = (reader: Reader): Target => {
   return serial === 0 ? { serial, life: 0, path: readText(reader) } : { serial, life: reader.natural(), path: "" }
 }
 
+const writeTrace = ({ depth, spanId, traceId }: Trace, into: Writer): void => {
+  writeText(traceId, into)
+  writeText(spanId, into)
+  if (traceId !== "") into.natural(depth)
+}
+
+const readTrace = (reader: Reader): Trace => {
+  // No two are the same: they would drive names that come again out of those that are known.
+  const [traceId, spanId] = [reader.text(reader.size()), reader.text(reader.size())]
+  if ((traceId === "") !== (spanId === "")) throw new RangeError("a trace has two names, or none")
+  return { traceId, spanId, depth: traceId === "" ? 0 : reader.natural() }
+}
+
 const writeBody = (body: Body, into: Writer): void => {
   if ("codec" in body) body.codec.write(body.message, into)
   else if ("bytes" in body) into.bytes(body.bytes)
@@ -127,10 +156,13 @@ const writeBody = (body: Body, into: Writer): void => {
 /** The rest, for later. It is copied: the bytes may be others' then. */
 export const kept = ({ at, bytes, end }: Reader): Body => ({ bytes: Codec.bytes.read(bytes, at, end) })
 
-const readTell = (reader: Reader, { message }: Understanding): Frame => {
+const readTell = (reader: Reader, isTraced: boolean, { message }: Understanding): Frame => {
   const target = readTarget(reader)
   const name = readText(reader)
-  return { kind: "Tell", target, name, body: message(reader, target, name) }
+  if (!isTraced) return { kind: "Tell", target, name, body: message(reader, target, name) }
+  const trace = readTrace(reader)
+  if (trace.traceId === "") throw new RangeError("what is told in a trace has its names")
+  return { kind: "Tell", target, name, trace, body: message(reader, target, name) }
 }
 
 const readAsk = (reader: Reader, isTraced: boolean, { message }: Understanding): Frame => {
@@ -139,28 +171,26 @@ const readAsk = (reader: Reader, isTraced: boolean, { message }: Understanding):
   const target = readTarget(reader)
   const name = readText(reader)
   if (!isTraced) return { kind: "Ask", id, millis, target, name, body: message(reader, target, name) }
-  const trace = { traceId: readText(reader), spanId: readText(reader) }
+  const trace = readTrace(reader)
   return { kind: "Ask", id, millis, target, name, trace, body: message(reader, target, name) }
 }
 
 export const frames = (understanding: Understanding = { message: kept, answer: kept }): Codec.Codec<Frame> => ({
   name: "actors",
   write: (frame, into) => {
-    into.natural(frame.kind === "Ask" && frame.trace !== undefined ? tracedAsk : places[frame.kind])
+    into.natural(placeOf(frame))
     switch (frame.kind) {
       case "Tell":
         writeTarget(frame.target, into)
         writeText(frame.name, into)
+        if (frame.trace !== undefined) writeTrace(frame.trace, into)
         return writeBody(frame.body, into)
       case "Ask":
         into.natural(frame.id)
         into.natural(frame.millis)
         writeTarget(frame.target, into)
         writeText(frame.name, into)
-        if (frame.trace !== undefined) {
-          writeText(frame.trace.traceId, into)
-          writeText(frame.trace.spanId, into)
-        }
+        if (frame.trace !== undefined) writeTrace(frame.trace, into)
         return writeBody(frame.body, into)
       case "Reply":
       case "Failure":
@@ -189,7 +219,7 @@ export const frames = (understanding: Understanding = { message: kept, answer: k
     const kind = kinds[number]
     switch (kind) {
       case "Tell":
-        return readTell(reader, understanding)
+        return readTell(reader, number === tracedTell, understanding)
       case "Ask":
         return readAsk(reader, number === tracedAsk, understanding)
       case "Reply":
