@@ -103,6 +103,7 @@ export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable"
   }
 }
 
+/** What can become of any question, besides its answer. */
 export type AskError =
   | AskTimeout
   | ActorStopped
@@ -111,6 +112,32 @@ export type AskError =
   | MessageTooLarge
   | Misunderstood
   | Unreachable
+
+const askErrors = [
+  AskTimeout,
+  ActorStopped,
+  HandlerFailed,
+  MailboxFull,
+  MessageTooLarge,
+  Misunderstood,
+  Unreachable
+] as const
+
+/**
+ * Tells these from the question's own failures. A handler that asks another actor passes those on, and fails at these.
+ *
+ * @example
+ * import { type ActorRef, isAskError, Messages } from "@troupe/actor"
+ * import { Effect, Schema } from "effect"
+ *
+ * class OutOfStock extends Schema.TaggedError<OutOfStock>()("OutOfStock", { left: Schema.Int }) {}
+ *
+ * const Shelf = Messages.make("shelf", { Take: Messages.ask({}, { reply: Schema.Int, failure: OutOfStock }) })
+ *
+ * export const take = (shelf: ActorRef<typeof Shelf.definition>): Effect.Effect<number, OutOfStock> =>
+ *   Effect.catchIf(shelf.ask({ _tag: "Take" }), isAskError, Effect.die)
+ */
+export const isAskError = (error: unknown): error is AskError => askErrors.some((each) => error instanceof each)
 
 /** Why an actor is no more. */
 export type Reason =

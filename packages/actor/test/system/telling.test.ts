@@ -1,7 +1,7 @@
 /** Telling, asking and stopping. */
 import { describe, expect, it } from "@effect/vitest"
-import { ActorSystem, Behavior, Messages } from "@troupe/actor"
-import { Effect, Exit, Fiber, Schema } from "effect"
+import { ActorSystem, Behavior, isAskError, Messages } from "@troupe/actor"
+import { Cause, Effect, Exit, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Account, behaviors, deadLetters, Overdrawn, plain, settled, within } from "./accounts.ts"
 
@@ -25,6 +25,20 @@ describe.each(Object.entries(behaviors))("an actor with %s handlers", (_, behavi
         const failure = yield* Effect.flip(account.ask({ _tag: "Withdraw", amount: 5 }))
         expect(failure).toEqual(new Overdrawn({ short: 2 }))
         expect(yield* account.ask({ _tag: "Balance" })).toBe(3)
+      })
+    )
+  )
+
+  it.effect("has the question's own failure told from what can become of any question", () =>
+    within(
+      Effect.gen(function* () {
+        const account = yield* ActorSystem.spawn(behavior)
+        const withdraw: Effect.Effect<number, Overdrawn> = account
+          .ask({ _tag: "Withdraw", amount: 5 })
+          .pipe(Effect.catchIf(isAskError, Effect.die))
+        expect(yield* Effect.flip(withdraw)).toEqual(new Overdrawn({ short: 5 }))
+        yield* (yield* ActorSystem.ActorSystem).stop(account)
+        expect(Cause.squash(yield* Effect.sandbox(withdraw).pipe(Effect.flip))).toMatchObject({ _tag: "ActorStopped" })
       })
     )
   )
