@@ -18,6 +18,8 @@ interface Watching {
   readonly told: (reason: Reason) => void
   /** Of a link: whom the other one is linked to. */
   readonly by: Target | undefined
+  /** How many times it was said again, in turn, and not answered. */
+  unanswered: number
 }
 
 interface Watched {
@@ -44,6 +46,8 @@ export class Watches {
   /** How many are watched on each node. */
   private readonly counts = new Map<NodeId.NodeId, number>()
   private readonly watchers = new Map<NodeId.NodeId, Watchers>()
+  /** Nodes that were taken for dead, and have answered no watch since. */
+  private readonly silent = new Set<NodeId.NodeId>()
   /** The latest, by serial numbers. */
   private readonly failures = new Map<number, string>()
   private sleeper: Fiber.Fiber<void> | undefined = undefined
@@ -61,7 +65,7 @@ export class Watches {
     by?: Target
   ): (how?: "Unwatch" | "Unlink") => void {
     const id = ++this.lastId
-    const watching = { node, target, told, by }
+    const watching = { node, target, told, by, unanswered: 0 }
     this.watching.set(id, watching)
     this.counts.set(node, this.countOf(node) + 1)
     this.say(id, watching)
@@ -79,14 +83,20 @@ export class Watches {
     return this.counts.get(node) ?? 0
   }
 
-  /** Who was found at the path that is watched. */
+  /** Who is watched, as it was found. */
   found(id: number, target: Target): void {
     const watching = this.watching.get(id)
-    if (watching !== undefined) watching.target = target
+    if (watching === undefined) return
+    watching.target = target
+    watching.unanswered = 0
+    this.silent.delete(watching.node)
   }
 
   ended(id: number, failure: string): void {
-    this.forget(id)?.told(failure === "" ? { _tag: "Stopped" } : { _tag: "Failed", cause: Cause.fail(failure) })
+    const watching = this.forget(id)
+    if (watching === undefined) return
+    this.silent.delete(watching.node)
+    watching.told(failure === "" ? { _tag: "Stopped" } : { _tag: "Failed", cause: Cause.fail(failure) })
   }
 
   private forget(id: number): Watching | undefined {
@@ -107,11 +117,23 @@ export class Watches {
         clock.sleep(Duration.millis(againMillis)),
         Effect.sync(() => {
           this.sleeper = undefined
+          this.giveUp()
           this.again()
           this.sleepOn()
         })
       )
     )
+  }
+
+  /** A node that was named before a watch began is not named again: it has had time to answer. */
+  private giveUp(): void {
+    if (this.silent.size === 0) return
+    for (const [id, watching] of [...this.watching]) {
+      const { node, told } = watching
+      if (!this.silent.has(node) || ++watching.unanswered < 2) continue
+      this.forget(id)
+      told({ _tag: "Unreachable", node })
+    }
   }
 
   /** Says once more who is watched, at all nodes or at one. */
@@ -133,7 +155,7 @@ export class Watches {
         failure: this.failureOf(target, by !== undefined)
       })
     }
-    if (target.serial === 0) this.remote.reply(from, life, { kind: "Found", id, target: this.remote.export(cell) })
+    this.remote.reply(from, life, { kind: "Found", id, target: this.remote.export(cell) })
     if (watched.has(id)) return
     const { limit } = this.remote
     if (watched.size >= limit || (by !== undefined && this.countOf(from) >= limit)) {
@@ -196,6 +218,7 @@ export class Watches {
 
   /** The node may live, and is then to forget who watches there. */
   down(node: NodeId.NodeId): void {
+    this.silent.add(node)
     for (const [id, { node: other, told }] of [...this.watching]) {
       if (other !== node) continue
       this.forget(id)
