@@ -62,8 +62,18 @@ const checkFiles = ({ files, source }: Packed): Problems => {
     ...[...strange, ...files.filter((file) => file.endsWith(".tsbuildinfo"))].map(
       (file) => `${file} should not be packed.`
     ),
-    ...stale.map((file) => `${file} has no source any more. Delete ${source.path}/dist.`)
+    ...stale.map((file) => `${file} has no source any more. Delete ${source.path}/dist.`),
+    ...files
+      .filter((file) => /^dist\/(?!.*internal\/).*\.d\.ts$/.test(file) && files.includes(sourceOf(file)))
+      .filter((file) => losesDoc(source, file))
+      .map((file) => `${file} has lost the doc of its module. Leave a line free below it in ${sourceOf(file)}.`)
   ]
+}
+
+/** The compiler takes a module's doc for that of its first import, and drops it where types don't need that one. */
+const losesDoc = ({ path }: Package, file: string): boolean => {
+  const [source, types] = [sourceOf(file), file].map((each) => readFileSync(join(root, path, each), "utf8"))
+  return source!.startsWith("/**") && !types!.startsWith("/**")
 }
 
 /** `dist/examples` is built from `examples`, all else in `dist` from `src`. */
@@ -71,7 +81,7 @@ const sourceOf = (file: string): string =>
   file
     .replace(/^dist\/(?=examples\/)/, "")
     .replace(/^dist\//, "src/")
-    .replace(/\.js$/, ".ts")
+    .replace(/\.(js|d\.ts)$/, ".ts")
 
 /** Lays out what `npm install` of the package would: itself, what it depends on, and its peers. */
 const install = async (packed: Packed, all: ReadonlyArray<Packed>, directory: string): Promise<Problems> => {

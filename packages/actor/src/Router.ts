@@ -21,6 +21,7 @@
  *
  * console.log(await Effect.runPromise(program.pipe(Effect.provide(ActorSystem.layer())))) // [ 1, 4, 9 ]
  */
+
 import { Context, Exit, HashRing, PrimaryKey } from "effect"
 import { type ActorRef, MailboxFull } from "./ActorRef.ts"
 import { type Behavior, capacity, make as behave, type Later, type Self, type Table } from "./Behavior.ts"

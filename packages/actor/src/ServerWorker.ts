@@ -5,6 +5,7 @@
  * way. References to actors don't: a thread has no system of actors. Spans that a handler begins stand below the one of its
  * message, and are exported by the `Tracer` that `run` is provided with, in the thread.
  */
+
 import { Codec } from "@troupe/transport"
 import { Cause, Effect, Exit, type Fiber, Option, Tracer } from "effect"
 import { type WorkerError, WorkerRunner } from "effect/workers"

@@ -25,6 +25,7 @@
  * Source: M. P. Herlihy, J. M. Wing, "Linearizability: A Correctness Condition for Concurrent Objects", TOPLAS 12(3),
  * 1990.
  */
+
 import * as Explain from "./Explain.ts"
 import type { History, Operation } from "./History.ts"
 import { Limit } from "./internal/Limit.ts"

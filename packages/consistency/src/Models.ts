@@ -8,6 +8,7 @@
  * console.log(model?.title) // Causal convergence
  * console.log(Models.implies("linearizable", "causal")) // true
  */
+
 import * as Cache from "./Cache.ts"
 import * as Causal from "./Causal.ts"
 import * as Eventual from "./Eventual.ts"

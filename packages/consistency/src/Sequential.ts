@@ -24,6 +24,7 @@
  * Source: L. Lamport, "How to Make a Multiprocessor Computer That Correctly Executes Multiprocess Programs", IEEE
  * Transactions on Computers C-28(9), 1979.
  */
+
 import * as Explain from "./Explain.ts"
 import type { History, Operation } from "./History.ts"
 import { Limit } from "./internal/Limit.ts"

@@ -9,6 +9,7 @@
  *
  * Source: A. S. Tanenbaum, M. van Steen, "Distributed Systems: Principles and Paradigms", 2002, on strict consistency.
  */
+
 import * as Explain from "./Explain.ts"
 import type { History } from "./History.ts"
 import { Limit } from "./internal/Limit.ts"

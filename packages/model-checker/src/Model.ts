@@ -27,6 +27,7 @@
  * console.log(report.properties[0]!.verdict) // violated
  * console.log(report.properties[0]!.counterexample!.steps.length) // 5
  */
+
 import { plainSpace } from "./internal/PlainSpace.ts"
 import type { Reductions, Space } from "./internal/Space.ts"
 import type { Property } from "./Property.ts"

@@ -24,6 +24,7 @@
  * const report = await Effect.runPromise(Parallel.check(source, { workers: 2 }))
  * console.log(report.uniqueStates) // 50816
  */
+
 import { availableParallelism } from "node:os"
 import { Worker } from "node:worker_threads"
 import { Clock, Effect, Schema } from "effect"

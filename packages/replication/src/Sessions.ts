@@ -34,6 +34,7 @@
  * })
  * await Effect.runPromise(Effect.provide(program, Single.layer(KeyValue.KeyValue, { self: "n1" })))
  */
+
 import { VersionVector } from "@troupe/clocks"
 import type { Codec } from "@troupe/transport"
 import { Duration, Effect, Option, Schema } from "effect"

@@ -2,6 +2,7 @@
  * One copy, in memory: what the others are measured against and tested beside. A request is executed and applied at once,
  * so it is linearizable, and gone with its node.
  */
+
 import { VersionVector } from "@troupe/clocks"
 import type { NodeId } from "@troupe/transport"
 import { Clock, Effect, Layer, Random, Stream } from "effect"

@@ -1,6 +1,7 @@
 /**
  * A growing run of bytes that codecs append to, so that a message is written once, where it leaves from.
  */
+
 const encoder = new TextEncoder()
 
 /** What Node's buffers can do and a browser's byte arrays can't: write text without a view of the rest. */

@@ -21,6 +21,7 @@
  *   console.log(`kept: ${name}`)
  * }
  */
+
 import { Effect, Exit, Schema, Scope } from "effect"
 import * as Channel from "./Channel.ts"
 import { localRules } from "./internal/localRules.ts"

@@ -1,6 +1,7 @@
 /**
  * The causal types: a dot store beside a causal context. What is common to all of them.
  */
+
 import { Schema, SchemaTransformation } from "effect"
 import type { Crdt } from "../Crdt.ts"
 import * as CausalContext from "./CausalContext.ts"

@@ -25,6 +25,7 @@
  * const cart = carts.update(carts.empty, "n1", "mine", (set, replica) => OrSet.add(set, replica, "tea"))
  * console.log(carts.value(cart)) // Map(1) { 'mine' => Set(1) { 'tea' } }
  */
+
 import { HashMap, Schema } from "effect"
 import type { Contributed, ReplicaId } from "../Crdt.ts"
 import * as Causal from "./Causal.ts"
