@@ -69,7 +69,10 @@ export interface Self<in out D extends Definition> {
 
 /** Of the handler of a question. */
 export interface Asked<in out D extends Definition, in Reply, in Failure> extends Self<D> {
-  /** For an answer that is given later, once. */
+  /**
+   * For an answer that is given later, once. Who asked is told so when this actor cannot give it any more: `ActorStopped`
+   * when it ends; `HandlerFailed` when it starts from its first state, or fails at the question after all.
+   */
   readonly defer: () => Answer<Reply, Failure>
 }
 
@@ -166,6 +169,8 @@ export interface Behavior<in out D extends Definition, out R = never> extends Sh
   readonly drained?: (state: any) => Effect.Effect<void>
   /** Of a state that it cannot go on with, whatever its supervision says. */
   readonly isSpoilt?: (state: any) => boolean
+  /** Of an event-sourced one: when all that it has decided on is on disk, or never will be. */
+  readonly whenWritten?: (state: any, then: () => void) => void
   readonly "~R": R | undefined
 }
 

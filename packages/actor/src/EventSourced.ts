@@ -40,8 +40,17 @@
  */
 import { type Log, Storage, type StorageError } from "@troupe/storage"
 import type { Codec } from "@troupe/transport"
-import { Cause, Effect, Schema, type Scope } from "effect"
-import { type Asked, type Behavior, effect, type Later, type Self } from "./Behavior.ts"
+import { Cause, Effect, Exit, Schema, type Scope } from "effect"
+import { ActorStopped, HandlerFailed } from "./ActorRef.ts"
+import {
+  type Answered as BehaviorAnswered,
+  type Asked,
+  type Behavior,
+  effect,
+  type Later,
+  type Mailbox,
+  type Self
+} from "./Behavior.ts"
 import { textOf } from "./internal/defects.ts"
 import { Journal } from "./internal/Journal.ts"
 import { whole } from "./internal/system/options.ts"
@@ -88,6 +97,13 @@ export interface Given<D extends Definition, State, Event> {
   readonly init: () => State
   readonly apply: (state: State, event: Event) => State
   readonly on: Handlers<D, State, Event>
+  /** Each time that it starts, when it has read its log: for timers, watches, children, and what it tells itself. */
+  readonly onStart?: (state: State, self: Self<D>) => void
+  readonly mailbox?: Mailbox<D>
+  /** With `all-for-one`, what becomes of a child that fails becomes of all its siblings too. Default: `one-for-one`. */
+  readonly children?: "one-for-one" | "all-for-one"
+  /** What is done last, however it ends, with its last state: ahead of its log where its disk has failed. Not where it has never begun. */
+  readonly onStop?: (state: State) => void
   /** With it, a log above so many bytes (64 MiB) is replaced by the state. */
   readonly snapshot?: { readonly state: Codec.MessageSchema<State>; readonly above?: number }
 }
@@ -202,12 +218,7 @@ export const make = <D extends Definition, State, Event>(
       if (after !== undefined) whenDurable(living, after)
       if (!isAsk(messages.definition[tag] as Ask)) return ready(living, living)
       if ("later" in decided) return ready(living, { state: living, later: decided.later })
-      const answer = self.defer()
-      whenDurable(living, () => {
-        if ("reply" in decided) answer.reply(decided.reply)
-        else answer.fail(decided.failure)
-      })
-      return ready(living, { state: living, later: answer })
+      return ready(living, answered(living, decided, self as unknown as Cell))
     }
   }
   /** All of them, or none, in one record: one that cannot be written or applied leaves nothing of the others. */
@@ -222,14 +233,51 @@ export const make = <D extends Definition, State, Event>(
   const init = (self: Self<D>) => recover(given, durable, self as unknown as Cell)
   // Some of its state never came to the disk.
   const isSpoilt = ({ journal }: Living<State>): boolean => journal.hasFailed
-  return { ...effect(messages, { init, on: on as never }), isSpoilt, given }
+  const whenWritten = (living: Living<State>, then: () => void): void =>
+    living.journal.hasFailed ? then() : whenDurable(living, then, then)
+  const { children, mailbox, onStop } = given
+  const behavior = effect(messages, {
+    ...{ init, on: on as never },
+    ...(mailbox === undefined ? {} : { mailbox }),
+    ...(children === undefined ? {} : { children }),
+    ...(onStop === undefined ? {} : { onStop: ({ state }: Living<State>) => onStop(state) })
+  })
+  return { ...behavior, isSpoilt, whenWritten, given }
 }
 
-/** At once, if nothing waits for the disk. */
-const whenDurable = ({ journal }: Living<any>, then: () => void): void => {
-  const action = { _tag: "Emit", event: then } as const
-  if (!journal.holds(action)) then()
+/** What waits for the disk: `after`, or an answer. */
+interface Waiting {
+  readonly done: () => void
+  /** Where the disk writes nothing more. */
+  readonly failed: ((failure: StorageError) => void) | undefined
 }
+
+/** Now, if nothing waits for the disk. */
+const whenDurable = ({ journal }: Living<any>, done: () => void, failed?: Waiting["failed"]): void => {
+  if (!journal.holds({ _tag: "Emit", event: { done, failed } satisfies Waiting })) done()
+}
+
+/** It is given also when the actor ends meanwhile, or begins anew: all that it has decided on is written before. */
+const answered = (
+  living: Living<any>,
+  decided: { readonly reply: unknown } | { readonly failure: unknown },
+  cell: Cell
+): BehaviorAnswered<Living<any>, unknown, unknown> => {
+  const { question } = cell
+  const event: Waiting = {
+    done: () => question?.end("reply" in decided ? Exit.succeed(decided.reply) : Exit.fail(decided.failure)),
+    failed: (failure) => question?.end(Exit.fail(unwritten(cell, question.message._tag, failure)))
+  }
+  if (!living.journal.holds({ _tag: "Emit", event })) return { ...decided, state: living }
+  cell.question = undefined
+  return { state: living, later }
+}
+
+const later = {} as Later
+
+/** What it asked for may be on the disk, or not. */
+const unwritten = ({ ending, path: actor }: Cell, question: string, cause: StorageError) =>
+  ending === undefined ? new HandlerFailed({ actor, question, cause }) : new ActorStopped({ actor })
 
 /** The step is over; where too much waits for the disk, the next one waits, too. */
 const ready = <A>({ journal, state }: Living<any>, result: A): Effect.Effect<A> => {
@@ -264,7 +312,7 @@ const saying = <State>(durable: Durable<State, Record>, { first, name }: Log): D
 }
 
 const recover = <State, Event>(
-  { init, log: name, snapshot }: Given<any, State, Event>,
+  { init, log: name, onStart, snapshot }: Given<any, State, Event>,
   durable: Durable<State, Record>,
   cell: Cell
 ): Effect.Effect<Living<State>, StorageError, Storage | Scope.Scope> =>
@@ -275,16 +323,22 @@ const recover = <State, Event>(
     journal.restored()
     const context = yield* Effect.context<never>()
     journal.fork = (effect) => void Effect.runForkWith(context)(effect)
-    journal.onFailure = (failure) => cell.fault(Cause.fail(failure))
+    journal.onFailure = (failure) => {
+      cell.fault(Cause.fail(failure))
+      for (const action of journal.abandon()) (action as { readonly event: Waiting }).event.failed?.(failure)
+      // A handler may wait for room.
+      journal.onDurable()
+    }
     journal.onDurable = () => {
       for (let action = journal.take(); action !== undefined; action = journal.take()) {
         try {
-          ;(action as { readonly event: () => void }).event()
+          ;(action as { readonly event: Waiting }).event.done()
         } catch (defect) {
           // Others wait for the disk, too.
           cell.fault(Cause.die(defect))
         }
       }
     }
+    onStart?.(state, cell as unknown as Self<any>)
     return { state, journal }
   })

@@ -57,7 +57,6 @@ import { type Duration, Effect, Random, Schema, type Scope } from "effect"
 import type { ActorRef } from "./ActorRef.ts"
 import * as ActorSystem from "./ActorSystem.ts"
 import type { Behavior } from "./Behavior.ts"
-import type { Given } from "./EventSourced.ts"
 import { Journal } from "./internal/Journal.ts"
 import { durable, type Kept, Outbox, record } from "./internal/reliable/Outbox.ts"
 import { behaviorOf } from "./internal/reliable/Receiving.ts"
@@ -156,7 +155,7 @@ export const receiver = <D extends Definition>(
  */
 export const eventSourced = <D extends Definition, State, Event>(
   messages: Messages<D>,
-  { sessions = 1024, ...given }: Given<D, State, Event> & { readonly sessions?: number }
+  { sessions = 1024, ...given }: remembering.Given<D, State, Event> & { readonly sessions?: number }
 ): Behavior<D, Storage> =>
   remembering.make(messages, given, whole({ of: `"${given.log}"`, option: "sessions", given: sessions }))
 

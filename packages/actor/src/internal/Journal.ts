@@ -138,6 +138,14 @@ export class Journal<State, Persisted> {
     return next.action
   }
 
+  /** What waits for a disk that writes nothing more, and is not done. */
+  abandon(): ReadonlyArray<Action<any, any, any, any>> {
+    const abandoned = this.held.slice(this.heldFrom)
+    this.held = []
+    this.heldFrom = 0
+    return abandoned.map(({ action }) => action)
+  }
+
   /** So much waits for the disk that no more should be asked for. */
   get isFull(): boolean {
     return this.held.length - this.heldFrom >= heldMax

@@ -232,3 +232,32 @@ describe("bindings", () => {
     )
   )
 })
+
+it.live("what it had put off is answered from where it was; when it ends elsewhere, who waits is told so", () => {
+  const answers: Array<Behavior.Answer<number, never>> = []
+  const putOff = (state: Kept, _: unknown, self: Behavior.Asked<typeof Keeper.definition, number, never>) => {
+    const later = self.defer()
+    answers.push(later)
+    return { state, later }
+  }
+  const table = { ...keeping.table, WhenOpen: { handle: putOff, isAsk: true } }
+  const movable = Migration.movable("putting off", { behavior: { ...keeping, table }, state: Kept })
+  return world(
+    ({ on }) =>
+      Effect.gen(function* () {
+        const ref = yield* on("n1", spawn(movable))
+        const ask = Effect.forkChild(Effect.result(ref.ask({ _tag: "WhenOpen" }, { timeout: "1 hour" })), {
+          startImmediately: true
+        })
+        const [first, second] = [yield* ask, yield* ask]
+        yield* on("n1", move(ref, { to: "n2", kind: "strong" }))
+        answers[0]!.reply(7)
+        expect(yield* Fiber.join(first)).toMatchObject({ success: 7 })
+        expect(second.pollUnsafe()).toBeUndefined()
+        ref.tell({ _tag: "End" })
+        yield* Effect.sleep("1 second")
+        expect(second.pollUnsafe()).toMatchObject({ value: { failure: { _tag: "ActorStopped" } } })
+      }),
+    { layer: () => Migration.layer([movable]) }
+  )
+})

@@ -95,14 +95,16 @@ const judge = (id: string, way: Way, taken: number, exit: Exit.Exit<string, unkn
     return taken === 1 && ["now", "later", "stops"].includes(way) ? undefined : `${id}, ${way}, was answered`
   }
   const error = Cause.squash(exit.cause) as { readonly _tag: string; readonly id?: string }
+  // It was put off when the actor ended, or began anew.
+  const isOpen = way === "later" || way === "never"
   switch (error._tag) {
     case "AskTimeout":
     case "Unreachable":
       return undefined
     case "ActorStopped":
-      return taken === 0 ? undefined : `${id} was taken, and its asker told that the actor has stopped`
+      return taken === 0 || isOpen ? undefined : `${id} was taken, and its asker told that the actor has stopped`
     case "HandlerFailed":
-      return taken === 1 && way === "fails" ? undefined : `${id}, ${way}, failed`
+      return taken === 1 && (way === "fails" || isOpen) ? undefined : `${id}, ${way}, failed`
     case "Refused":
       return error.id === id && taken === 1 && way === "refuses"
         ? undefined

@@ -3,6 +3,7 @@ import type { Codec } from "@troupe/transport"
 import { Exit, Schema } from "effect"
 import { HandlerFailed } from "../../ActorRef.ts"
 import type { Cell, Message } from "../system/Cell.ts"
+import * as Deferred from "../system/Deferred.ts"
 import { Envelope, Mark, Poison, Question, Terminated } from "../system/envelopes.ts"
 import type { Receive, Still, Timer } from "../system/Moving.ts"
 import * as Facilities from "../system/Facilities.ts"
@@ -34,6 +35,7 @@ const messagesOf = (messages: ReadonlyArray<unknown>): ReadonlyArray<Message> =>
 export const goBack = (cell: Cell, image: Image): void => {
   const { messages, stash } = Moving.still(cell)
   const kept = [...messages, ...stash].filter((each) => isKept(cell, each))
+  Deferred.refuseAll(cell, cell.rarely(), (question) => rolledBack(cell, question))
   cell.state = image.state
   take(cell, image)
   for (const envelope of kept) cell.box.push(envelope)
@@ -43,13 +45,13 @@ export const goBack = (cell: Cell, image: Image): void => {
 /** What is not of its past: an end that somebody waits for, and the word that another one has ended. */
 const isKept = (cell: Cell, waiting: unknown): boolean => {
   if (waiting instanceof Question) {
-    const { _tag: question } = waiting.message
-    waiting.end(
-      Exit.fail(new HandlerFailed({ actor: cell.path, question, cause: new RolledBack({ member: cell.path }) }))
-    )
+    waiting.end(Exit.fail(rolledBack(cell, waiting)))
   } else if (waiting instanceof Mark) waiting.reached()
   return waiting instanceof Poison || waiting instanceof Terminated
 }
+
+const rolledBack = ({ path }: Cell, { message }: Question): HandlerFailed =>
+  new HandlerFailed({ actor: path, question: message._tag, cause: new RolledBack({ member: path }) })
 
 /** Its messages and timers, in place of those that it has. */
 export const take = (cell: Cell, { messages, receive, stash, timers }: Image): void => {

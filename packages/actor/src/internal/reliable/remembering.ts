@@ -6,7 +6,7 @@ import type { Storage } from "@troupe/storage"
 import type { Codec } from "@troupe/transport"
 import { Schema } from "effect"
 import * as EventSourced from "../../EventSourced.ts"
-import type { Behavior, Self } from "../../Behavior.ts"
+import type { Behavior, Mailbox, Self } from "../../Behavior.ts"
 import * as Messages from "../../Messages.ts"
 import { serial, SessionForgotten } from "./wire.ts"
 
@@ -87,9 +87,17 @@ const handlersOf = <State, E>(
   }
 }
 
+/** What is delivered in its order must be taken in it: there are no priorities. */
+export interface Given<D extends Messages.Definition, State, E> extends Omit<
+  EventSourced.Given<D, State, E>,
+  "mailbox"
+> {
+  readonly mailbox?: Omit<Mailbox<D>, "priority">
+}
+
 export const make = <D extends Messages.Definition, State, E>(
   messages: Messages.Messages<D>,
-  { apply, event, init, on, snapshot, upcast, ...rest }: EventSourced.Given<D, State, E>,
+  { apply, event, init, on, onStart, onStop, snapshot, upcast, ...rest }: Given<D, State, E>,
   sessions: number
 ): Behavior<D, Storage> => {
   const definition = {
@@ -105,6 +113,8 @@ export const make = <D extends Messages.Definition, State, E>(
     init: (): Remembered<State> => ({ state: init(), life: 0, next: new Map() }),
     apply: applied(apply, sessions),
     on: handlersOf<State, E>(messages.definition, on as never) as never,
+    ...(onStart === undefined ? {} : { onStart: ({ state }: Remembered<State>, self) => onStart(state, self) }),
+    ...(onStop === undefined ? {} : { onStop: ({ state }: Remembered<State>) => onStop(state) }),
     ...(upcast === undefined ? {} : { upcast: upcastOf(upcast) }),
     ...(snapshot === undefined ? {} : { snapshot: snapshotOf(snapshot) })
   })

@@ -6,6 +6,7 @@
 import { type Cause, type Duration, Effect, Exit, type Fiber } from "effect"
 import { type ActorRef, ActorStopped, type AskOptions, MailboxFull, type Reason } from "../../ActorRef.ts"
 import { bare } from "../observed/Told.ts"
+import * as Deferred from "./Deferred.ts"
 import * as Effects from "./Effects.ts"
 import * as Facilities from "./Facilities.ts"
 import * as Failing from "./Failing.ts"
@@ -365,7 +366,7 @@ export class Cell implements ActorRef<any> {
   }
 
   defer(): Answer<any, any> {
-    return Facilities.defer(this)
+    return Deferred.defer(this)
   }
 
   setTimer(timer: string, after: Duration.Input, message: unknown): void {

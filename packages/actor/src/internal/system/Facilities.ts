@@ -2,14 +2,15 @@
 import { Cause, type Duration, Effect, Exit, Option } from "effect"
 import type { NodeId } from "@troupe/transport"
 import { type ActorRef, AskTimeout, type Reason, Unreachable } from "../../ActorRef.ts"
-import type { Answer, Later } from "../../Behavior.ts"
+import type { Later } from "../../Behavior.ts"
 import { handOn, onBehalfOf } from "../observed/Spans.ts"
 import { bare } from "../observed/Told.ts"
 import { Timers } from "../Timers.ts"
 import { isRefusal } from "./answers.ts"
 import type { Cell, Message } from "./Cell.ts"
+import { whenOver } from "./Deferred.ts"
 import { type Question, Terminated, Tick } from "./envelopes.ts"
-import { AnsweredTwice, LinkBroken, StashFull } from "./failures.ts"
+import { LinkBroken, StashFull } from "./failures.ts"
 import * as Living from "./Living.ts"
 import { duration } from "./options.ts"
 import type { Receive as StillReceive, Timer as StillTimer } from "./Moving.ts"
@@ -150,14 +151,6 @@ const isAnswer = (exit: Exit.Exit<unknown, unknown>): boolean => {
   return Option.isSome(failure) && !isRefusal(failure.value) && !(failure.value instanceof AskTimeout)
 }
 
-const whenOver = (question: Question, then: () => void): void => {
-  const { onOver } = question
-  question.onOver = () => {
-    then()
-    onOver?.()
-  }
-}
-
 /** Who cannot take it answers so. */
 const hand = (cell: Cell, ref: ActorRef<any>, question: Question): void => {
   if (ref instanceof RemoteRef) return handFar(cell, ref, question)
@@ -191,21 +184,6 @@ export const unstash = (cell: Cell): void => {
   const { stash } = rare
   rare.stash = []
   cell.box.unshift(stash)
-}
-
-export const defer = (cell: Cell): Answer<any, any> => {
-  const { question } = cell
-  cell.question = undefined
-  let isAnswered = false
-  const answer = (exit: Exit.Exit<any, any>): void => {
-    if (isAnswered) throw new AnsweredTwice({ actor: cell.path, question: question?.message._tag ?? "message" })
-    isAnswered = true
-    question?.end(exit)
-  }
-  return {
-    reply: (reply: unknown) => answer(Exit.succeed(reply)),
-    fail: (failure: unknown) => answer(Exit.fail(failure))
-  } as unknown as Answer<any, any>
 }
 
 export const setTimer = (cell: Cell, timer: string, after: Duration.Input, message: unknown): void => {

@@ -3,6 +3,8 @@ import { Cause, Duration, Effect, Exit, Schedule } from "effect"
 import { HandlerFailed } from "../../ActorRef.ts"
 import type { Directive, Restart } from "../../Supervision.ts"
 import type { Cell } from "./Cell.ts"
+import * as Deferred from "./Deferred.ts"
+import { Question } from "./envelopes.ts"
 import { ChildFailed } from "./failures.ts"
 import * as Living from "./Living.ts"
 import { none, type Rare } from "./Rare.ts"
@@ -10,21 +12,25 @@ import { none, type Rare } from "./Rare.ts"
 const defaultSupervision: Restart = { _tag: "Restart" }
 
 export const fail = (cell: Cell, cause: Cause.Cause<unknown>): void => {
-  const { current, question } = cell
+  const { current } = cell
   unanswered(cell, cause)
-  const { _tag } = (question?.message ?? current ?? { _tag: "its start" }) as { readonly _tag?: string }
+  const at = current instanceof Question ? current.message : current
+  const { _tag } = (at ?? { _tag: "its start" }) as { readonly _tag?: string }
   cell.log(`"${cell.path}" failed${_tag === undefined ? "" : ` at ${_tag}`}`, cause)
   befall(cell, cause)
 }
 
-/** Who has asked what it was at is told so. */
+/** Who has asked what it was at is told so, also where it was to be answered later. */
 const unanswered = (cell: Cell, cause: Cause.Cause<unknown>): void => {
-  const { question } = cell
+  const { current, rare } = cell
+  const question = cell.question ?? (rare?.deferred?.has(current as Question) ? (current as Question) : undefined)
   if (question === undefined) return
   cell.question = undefined
-  const { _tag } = question.message
-  question.end(Exit.fail(new HandlerFailed({ actor: cell.path, question: _tag, cause: Cause.squash(cause) })))
+  question.end(Exit.fail(failedAt(cell, question, cause)))
 }
+
+const failedAt = ({ path }: Cell, { message }: Question, cause: Cause.Cause<unknown>): HandlerFailed =>
+  new HandlerFailed({ actor: path, question: message._tag, cause: Cause.squash(cause) })
 
 /** What becomes of it, and of those who share its fate. */
 const befall = (cell: Cell, cause: Cause.Cause<unknown>): void => {
@@ -107,6 +113,7 @@ const startAgain = (
 
 const reset = (cell: Cell, rare: Rare, cause: Cause.Cause<unknown>): void => {
   unanswered(cell, cause)
+  Deferred.refuseAll(cell, rare, (question) => failedAt(cell, question, cause))
   cell.current = undefined
   if (cell.state !== none) rare.last = cell.state
   cell.state = none

@@ -2,6 +2,7 @@
 import { Cause, Effect, Exit, type Fiber, Scope } from "effect"
 import { ActorStopped, type Reason } from "../../ActorRef.ts"
 import type { Cell } from "./Cell.ts"
+import * as Deferred from "./Deferred.ts"
 import { Poison } from "./envelopes.ts"
 import { none, type Rare } from "./Rare.ts"
 
@@ -123,6 +124,7 @@ const dropMessages = (cell: Cell): void => {
   if (rare !== undefined) rare.stash = []
   while (mailbox !== undefined && mailbox.size > 0) cell.dead(mailbox.shift(), "stopped")
   if (rare === undefined) return
+  Deferred.refuseAll(cell, rare, () => new ActorStopped({ actor: cell.path }))
   const { room } = rare
   rare.room = []
   for (const waiter of room) waiter()

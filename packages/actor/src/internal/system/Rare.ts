@@ -2,6 +2,7 @@ import type { Duration, Fiber, Pull, Scope } from "effect"
 import type { Reason } from "../../ActorRef.ts"
 import type { Timers } from "../Timers.ts"
 import type { Cell } from "./Cell.ts"
+import type { Question } from "./envelopes.ts"
 
 /** An actor whose end this one is told of. */
 export interface Watched {
@@ -28,6 +29,8 @@ export class Rare {
   /** With actors of other nodes, by who they are: how each ends. */
   farLinks: Map<string, (how: "Unwatch" | "Unlink") => void> | undefined = undefined
   stash: Array<unknown> = []
+  /** Questions that it answers later, and that somebody waits for. */
+  deferred: Set<Question> | undefined = undefined
   timers: Timers | undefined = undefined
   readonly ticks = new Map<
     string,

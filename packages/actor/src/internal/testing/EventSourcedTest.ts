@@ -4,7 +4,7 @@ import type { Codec } from "@troupe/transport"
 import { Cause, Effect, Fiber, Option, Schema, type Scope } from "effect"
 import { type ActorRef, ActorStopped, type AskError } from "../../ActorRef.ts"
 import { ActorSystem } from "../../ActorSystem.ts"
-import { type Behavior, provide } from "../../Behavior.ts"
+import { type Behavior, type Mailbox, provide } from "../../Behavior.ts"
 import { type EventSourced, type Given, make, NotReplayed, type Told, UnknownVersion } from "../../EventSourced.ts"
 import * as Messages from "../../Messages.ts"
 import type { Ask, Definition, FailureOf, MessageOf, ReplyOf } from "../../Messages.ts"
@@ -158,6 +158,7 @@ class Tested<D extends Definition, State, Event> {
     const on = Object.entries<any>({ ...given.on, ...own }).map(([tag, handle]) => [tag, this.noting(handle)])
     return make<any, State, Event>(Messages.make(messages.name, definition), {
       ...given,
+      ...(given.mailbox === undefined ? {} : { mailbox: ranking(given.mailbox) }),
       apply: (before, event) => (this.state = given.apply(before, event)),
       on: Object.fromEntries(on)
     })
@@ -293,6 +294,13 @@ class Tested<D extends Definition, State, Event> {
       return Effect.fail(new Altered({ log: this.given.log, what, value: shown(value), by, detail }))
     })
   }
+}
+
+/** What is asked here comes first: its own function knows nothing of that. */
+const ranking = ({ priority, ...mailbox }: Mailbox<any>): Mailbox<any> => {
+  if (priority === undefined) return mailbox
+  const isOurs = ({ _tag }: MessageOf<any>): boolean => _tag === look || _tag === happen
+  return { ...mailbox, priority: (message) => (isOurs(message) ? -Infinity : priority(message)) }
 }
 
 /** Why it did not start: what its disk or what is on it is to blame for, else a defect. */
