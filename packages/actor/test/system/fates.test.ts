@@ -228,6 +228,36 @@ it.effect(
     )
 )
 
+it.effect.each([[1], [3]])("of a handler that is cut short nothing stays, also where %i messages wait", ([messages]) =>
+  kit(
+    Effect.gen(function* () {
+      const given: Array<number> = []
+      const unable = Behavior.make(Messages.make("n", {}), {
+        init: () => {
+          throw new Error("no seed")
+        },
+        on: {}
+      })
+      const Parent = Messages.make("parent", { Spawn: Messages.tell({}) })
+      const parent = Behavior.effect(Parent, {
+        init: () => Effect.succeed(7),
+        on: {
+          Spawn: (state, _, self) =>
+            Effect.sync(() => {
+              self.spawn(unable, { supervision: Supervision.escalate })
+              return state + 1
+            })
+        },
+        onStop: (state) => void given.push(state)
+      })
+      const ref = yield* ActorSystem.spawn(parent, { supervision: Supervision.stop })
+      for (let i = 0; i < messages; i++) ref.tell({ _tag: "Spawn" })
+      yield* TestKit.settle
+      expect(given).toEqual([7])
+    })
+  )
+)
+
 describe("a family deeper than the stack", () => {
   const depth = 2_500
   const length = 1_500

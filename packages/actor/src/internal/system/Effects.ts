@@ -124,7 +124,10 @@ const runSeveral = (cell: Cell, mailbox: Mailbox, limit: number): number => {
     },
     body: () =>
       cell.isAsked ? Effect.catchCause(cell.effect!, (cause) => answered(cell, Exit.failCause(cause))) : cell.effect!,
-    step: (result) => settle(cell, result)
+    step: (result) => {
+      // What cuts a handler short may come of the handler itself.
+      if (cell.status === "busy") settle(cell, result)
+    }
   })
   let isOver = false
   Living.launch(cell, loop, (_, exit, isLate) => {
