@@ -85,6 +85,7 @@ import { Packet } from "./internal/migration/Link.ts"
 import type { Binding, Movable } from "./internal/migration/Movable.ts"
 import type { Refusal } from "./internal/migration/refusals.ts"
 import type { Kind } from "./internal/migration/words.ts"
+import { inSpan } from "./internal/observed/here.ts"
 import type { Cell } from "./internal/system/Cell.ts"
 import type { NameTaken } from "./internal/system/failures.ts"
 import * as Messages from "./Messages.ts"
@@ -212,8 +213,10 @@ export const layer = (
           graceMillis: Duration.toMillis(grace)
         },
         // What is lost here is said again.
-        (to, packet) =>
-          remote.refer(Service, to, { life: 0, serial: 0, path }).tell({ _tag: "Packet", packet } as never)
+        (to, packet) => {
+          const there = remote.refer(Service, to, { life: 0, serial: 0, path })
+          inSpan(undefined, () => there.tell({ _tag: "Packet", packet } as never))
+        }
       )
       receive = (packet) => agent.receive(packet)
       const undo = remote.onDown((node) => agent.down(node))

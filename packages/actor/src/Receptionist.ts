@@ -38,12 +38,15 @@ import { Context, type Duration, Effect, Layer, Queue, Random, Schema, Stream } 
 import type { ActorRef } from "./ActorRef.ts"
 import { ActorSystem } from "./ActorSystem.ts"
 import { type Behavior, make as behave, type Table } from "./Behavior.ts"
+import { inSpan } from "./internal/observed/here.ts"
 import { type Desk, deskOf } from "./internal/receptionist/Desk.ts"
 import { Registry } from "./internal/receptionist/Registry.ts"
 import { mostCharacters, mostEntries, mostPath, Talk } from "./internal/receptionist/talk.ts"
 import { Cell } from "./internal/system/Cell.ts"
 import type { NameTaken } from "./internal/system/failures.ts"
 import { duration } from "./internal/system/options.ts"
+import { RemoteRef } from "./internal/system/RemoteRef.ts"
+import { tellAll } from "./internal/system/spreading.ts"
 import { known } from "./internal/system/System.ts"
 import type { Definition, MessageOf, Messages } from "./Messages.ts"
 
@@ -115,19 +118,20 @@ const make = (intervalMillis: number) =>
     const service = yield* ActorSystem
     const { remote } = known.get(service)!
     const life = yield* Random.nextIntBetween(1, 2 ** 48)
-    const peer = (node: string) => remote!.refer(Talk, node, { life: 0, serial: 0, path })
+    const peer = (node: string) => new RemoteRef(remote!, Talk, node, { life: 0, serial: 0, path })
     const peers = new Map((remote?.nodes ?? []).map((node) => [node, peer(node)]))
     const registry: Registry = new Registry(
       life,
       remote,
-      (node, message) => {
+      (nodes, message) => {
         try {
-          peers.get(node)!.tell(message)
+          const refs = nodes.map((node) => peers.get(node)!)
+          inSpan(undefined, () => tellAll(refs, message))
         } catch {
           // It is too large for the transport. What is compared is not, and what is fetched is tried again.
         }
       },
-      () => ref.tell({ _tag: news } as never)
+      () => inSpan(undefined, () => ref.tell({ _tag: news } as never))
     )
     const subscribers = new Subscribers(registry)
     const ref = yield* service.spawn(receptionist(registry, subscribers, intervalMillis), {

@@ -17,8 +17,11 @@ import { type Arrived, identity } from "./Desk.ts"
 import { type Key, type Listed, Listings } from "./Listings.ts"
 import { type Change, type Entry, type Key as Names, mostAtOnce, mostEntries, type Said } from "./talk.ts"
 
-/** What is sent to the receptionist of another node. */
-export type Tell = (node: NodeId.NodeId, message: Said<"Compare" | "Changed" | "Fetch" | "Part">) => void
+/** What is sent to the receptionists of other nodes. */
+export type Tell = (
+  nodes: ReadonlyArray<NodeId.NodeId>,
+  message: Said<"Compare" | "Changed" | "Fetch" | "Part">
+) => void
 
 interface Own extends Listed {
   readonly cell: Cell
@@ -184,7 +187,7 @@ export class Registry {
     for (let at = 0; at < untold.length; at += mostAtOnce) {
       const before = this.version - untold.length + at
       const changes = untold.slice(at, at + mostAtOnce)
-      for (const peer of this.peers.keys()) this.tell(peer, { _tag: "Changed", node, life, before, changes })
+      this.tell([...this.peers.keys()], { _tag: "Changed", node, life, before, changes })
     }
   }
 
@@ -214,7 +217,7 @@ export class Registry {
     // What others have not been told is not held against them.
     this.flush()
     const { node, life, version } = this
-    this.tell(to, { _tag: "Compare", node, life, version, round: ++this.round, heardLife, heardRound, asks })
+    this.tell([to], { _tag: "Compare", node, life, version, round: ++this.round, heardLife, heardRound, asks })
   }
 
   onCompare({ asks, heardLife, heardRound, life, node, round, version }: Said<"Compare">): void {
@@ -262,7 +265,7 @@ export class Registry {
   // ------------------------------------------------------------------------------------------------ what others tell
 
   private fetch({ life, node: to }: Peer): void {
-    this.tell(to, { _tag: "Fetch", node: this.node, life })
+    this.tell([to], { _tag: "Fetch", node: this.node, life })
   }
 
   onFetch({ life, node: to }: Said<"Fetch">): void {
@@ -273,7 +276,7 @@ export class Registry {
     const parts = Math.max(1, Math.ceil(entries.length / mostAtOnce))
     for (let part = 0; part < parts; part++) {
       const some = entries.slice(part * mostAtOnce, (part + 1) * mostAtOnce)
-      this.tell(to, { _tag: "Part", node, life, version, part, parts, entries: some })
+      this.tell([to], { _tag: "Part", node, life, version, part, parts, entries: some })
     }
   }
 

@@ -10,6 +10,7 @@ import { Open, RemoteQuestion } from "./Open.ts"
 import { read } from "./reading.ts"
 import type { Remote } from "./Remote.ts"
 import type { RemoteRef } from "./RemoteRef.ts"
+import type { Written } from "./spreading.ts"
 
 type Message = { readonly _tag: string }
 
@@ -23,8 +24,8 @@ export class Asking {
     this.remote = remote
   }
 
-  /** `body`: what the message is, written already or not. */
-  ask(ref: RemoteRef, message: Message, options?: AskOptions, body?: Body): Effect.Effect<any, any> {
+  /** `body`: where others are asked the same. */
+  ask(ref: RemoteRef, message: Message, options?: AskOptions, body?: Written): Effect.Effect<any, any> {
     const spans = this.remote.system.observation?.spans
     if (spans === undefined) return this.put(ref, message, options, body)
     return spans.client(ref.messages.name, ref.path, message, (span) =>
@@ -36,7 +37,7 @@ export class Asking {
     ref: RemoteRef,
     message: Message,
     options: AskOptions | undefined,
-    body: Body | undefined,
+    body: Written | undefined,
     trace?: Trace
   ): Effect.Effect<any, any> {
     return Effect.callback((resume) => {
@@ -56,13 +57,18 @@ export class Asking {
   }
 
   /** Returns why it could not be written. */
-  private pose(question: RemoteQuestion, millis: number, given: Body | undefined, trace: Trace | undefined): unknown {
+  private pose(
+    question: RemoteQuestion,
+    millis: number,
+    given: Written | undefined,
+    trace: Trace | undefined
+  ): unknown {
     const { id, message, ref } = question
     const { messages, node, target } = ref
-    const body = given ?? { codec: messageOf(messages), message }
     const most = Number.isFinite(millis) ? Math.ceil(millis) : 0
-    const frame: Frame = { kind: "Ask", id, millis: most, target, name: messages.name, body }
     try {
+      const body = given === undefined ? { codec: messageOf(messages), message } : given(ref)
+      const frame: Frame = { kind: "Ask", id, millis: most, target, name: messages.name, body }
       return this.remote.send(node, trace === undefined ? frame : { ...frame, trace })
     } catch (error) {
       return error

@@ -18,6 +18,7 @@ import type { Rare } from "./Rare.ts"
 import { pathOf, type Target } from "./frames.ts"
 import type { Remote } from "./Remote.ts"
 import { RemoteRef } from "./RemoteRef.ts"
+import { type Written, writtenOnce } from "./spreading.ts"
 
 const later = {} as Later
 
@@ -108,16 +109,23 @@ export const forward = (cell: Cell, to: ReadonlyArray<ActorRef<any>>): Later => 
   const { current, question } = cell
   cell.question = undefined
   handOn(question)
-  if (question === undefined) for (const ref of to) pass(cell, ref, bare(current))
+  if (question === undefined) pass(cell, to, bare(current))
   else if (to.length === 1) hand(cell, to[0]!, question)
   else spread(cell, to, question)
   return later
 }
 
+const pass = (cell: Cell, to: ReadonlyArray<ActorRef<any>>, message: unknown): void => {
+  if (to.length === 1) return passTo(cell, to[0]!, message)
+  const body = writtenOnce(message)
+  for (const ref of to) passTo(cell, ref, message, body)
+}
+
 /** A message that cannot be passed on is no fault of who does. */
-const pass = (cell: Cell, ref: ActorRef<any>, message: unknown): void => {
+const passTo = (cell: Cell, ref: ActorRef<any>, message: unknown, body?: Written): void => {
   try {
-    ref.tell(message as never)
+    if (body !== undefined && ref instanceof RemoteRef) ref.tellWritten(message, body)
+    else ref.tell(message as never)
   } catch (error) {
     const isFull = (error as { readonly _tag?: string })._tag === "MailboxFull"
     cell.system.deadLetters.add(ref, message, isFull ? "mailbox full" : "not understood")
@@ -141,7 +149,8 @@ const spread = (cell: Cell, to: ReadonlyArray<ActorRef<any>>, question: Question
   whenOver(question, () => {
     if (!isAnswered) for (const each of asked) each.end(Exit.interrupt())
   })
-  for (const [at, each] of asked.entries()) hand(cell, to[at]!, each)
+  const body = writtenOnce(question.message)
+  for (const [at, each] of asked.entries()) hand(cell, to[at]!, each, body)
 }
 
 /** A reply, or a failure of the question's own. */
@@ -152,8 +161,8 @@ const isAnswer = (exit: Exit.Exit<unknown, unknown>): boolean => {
 }
 
 /** Who cannot take it answers so. */
-const hand = (cell: Cell, ref: ActorRef<any>, question: Question): void => {
-  if (ref instanceof RemoteRef) return handFar(cell, ref, question)
+const hand = (cell: Cell, ref: ActorRef<any>, question: Question, body?: Written): void => {
+  if (ref instanceof RemoteRef) return handFar(cell, ref, question, body)
   try {
     ref.tell(question as never)
   } catch (full) {
@@ -162,9 +171,9 @@ const hand = (cell: Cell, ref: ActorRef<any>, question: Question): void => {
 }
 
 /** It has as long there as it has left here. */
-const handFar = (cell: Cell, ref: RemoteRef, question: Question): void => {
+const handFar = (cell: Cell, ref: RemoteRef, question: Question, body?: Written): void => {
   const timeout = question.leftMillis(cell.system.monotonicMillis())
-  const asked = onBehalfOf(question, ref.ask(question.message, { timeout }))
+  const asked = onBehalfOf(question, ref.remote.asking.ask(ref, question.message, { timeout }, body))
   const fiber = cell.system.fork(Effect.map(Effect.exit(asked), (exit) => question.end(exit)))
   if (!question.isOver) whenOver(question, () => fiber.interruptUnsafe())
 }

@@ -6,6 +6,7 @@ import { messageOf } from "./codecs.ts"
 import { traceHere } from "../observed/Spans.ts"
 import { type Body, type Frame, type Target, unsendable } from "./frames.ts"
 import type { Remote } from "./Remote.ts"
+import type { Written } from "./spreading.ts"
 
 /** An actor of another node, or of an earlier life of one. */
 export class RemoteRef implements ActorRef<any> {
@@ -32,13 +33,27 @@ export class RemoteRef implements ActorRef<any> {
     this.put(message, { codec: messageOf(this.messages), message })
   }
 
-  /** `body`: what the message is, written already or not. */
-  put(message: unknown, body: Body): void {
+  /** The same, where others are told it too. */
+  tellWritten(message: unknown, written: Written): void {
+    let body: Body
+    try {
+      body = written(this)
+    } catch (error) {
+      throw this.unsendable(message, error)
+    }
+    this.put(message, body)
+  }
+
+  private put(message: unknown, body: Body): void {
     const { messages, remote, target } = this
     const frame: Frame = { kind: "Tell", target, name: messages.name, body }
     const trace = remote.system.observation?.spans === undefined ? undefined : traceHere()
     const unwritten = remote.send(this.node, trace === undefined ? frame : { ...frame, trace })
-    if (unwritten !== undefined) throw unsendable(this.path, (message as { readonly _tag: string })._tag, unwritten)
+    if (unwritten !== undefined) throw this.unsendable(message, unwritten)
+  }
+
+  private unsendable(message: unknown, error: unknown): MessageTooLarge | Misunderstood {
+    return unsendable(this.path, (message as { readonly _tag: string })._tag, error)
   }
 
   send(message: unknown): Effect.Effect<void, MessageTooLarge | Misunderstood> {
