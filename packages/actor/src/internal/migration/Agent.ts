@@ -10,14 +10,14 @@ import * as Living from "../system/Living.ts"
 import type { Remote } from "../system/Remote.ts"
 import type { System } from "../system/System.ts"
 import { Timers } from "../Timers.ts"
-import * as Arriving from "./arriving.ts"
 import * as Away from "./away.ts"
+import * as Hearing from "./hearing.ts"
 import { messageIn, rawOf } from "./images.ts"
 import * as Leaving from "./leaving.ts"
 import { type Cause as BreakCause, Link, type Packet, type Said } from "./Link.ts"
 import type { Movable } from "./Movable.ts"
 import { Questions } from "./Questions.ts"
-import { NotMovable, refusals } from "./refusals.ts"
+import { NotMovable } from "./refusals.ts"
 import { Requests } from "./Requests.ts"
 import { Resident } from "./Resident.ts"
 import { Ways } from "./Ways.ts"
@@ -128,7 +128,7 @@ export class Agent {
   say(to: NodeId.NodeId, word: Word): Said | undefined {
     if (this.isClosed) return undefined
     if (to !== this.node) return this.link(to).say(Codec.encode(words, word))
-    this.onWord(to, word)
+    Hearing.onWord(this, to, word)
     return new Set()
   }
 
@@ -143,107 +143,17 @@ export class Agent {
     } catch (defect) {
       return this.system.root.log(`"${from}" has said what is no word about actors that move`, Cause.die(defect))
     }
-    this.onWord(from, word)
-  }
-
-  private onWord(from: NodeId.NodeId, word: Word): void {
-    switch (word._tag) {
-      case "Offer":
-        return Arriving.onOffer(this, from, word)
-      case "Commit":
-        return Arriving.onCommit(this, this.residents.get(word.id), from, word)
-      case "Answer":
-        return this.questions.onAnswer(word)
-      case "Request":
-        return this.requests.onRequest(word)
-      case "Done":
-        return this.requests.settle(word.number, { node: word.node, target: word.target })
-      case "Failed":
-        return this.requests.settle(word.number, Codec.decode(refusals, word.refusal))
-      default: {
-        const resident = this.residents.get(word.id)
-        if (resident !== undefined) return this.onWordOf(from, word, resident)
-        if (word._tag === "Forward" || word._tag === "Where") this.say(from, { _tag: "Unknown", id: word.id })
-        else if (word._tag === "Abort") this.say(from, { _tag: "Free", id: word.id, epoch: word.epoch })
-      }
-    }
-  }
-
-  private onWordOf(
-    from: NodeId.NodeId,
-    word: Exclude<Word, { readonly _tag: "Offer" | "Commit" | "Answer" | "Request" | "Done" | "Failed" }>,
-    resident: Resident
-  ): void {
-    const { phase } = resident
-    switch (word._tag) {
-      case "Refused":
-        return Leaving.refused(this, resident, word.epoch, Codec.decode(refusals, word.refusal))
-      case "Abort":
-        this.say(from, { _tag: "Free", id: word.id, epoch: word.epoch })
-        if (phase._tag === "Arriving" && phase.epoch === word.epoch) Arriving.discard(this, resident, false)
-        return
-      case "Free":
-        return word.epoch === resident.epoch || word.epoch + 1 === resident.epoch
-          ? Leaving.free(resident, from)
-          : undefined
-      case "Alive":
-        if (phase._tag === "Arriving" && phase.from === from && phase.epoch < word.epoch) {
-          Arriving.discard(this, resident, false)
-        }
-        return Leaving.onAlive(this, resident, from, word.epoch, word.target)
-      case "Forward":
-        return this.onParcel(resident, from, word.parcel)
-      case "Opened":
-        return Away.opened(resident, word.way)
-      case "Moved":
-        if (phase._tag === "Leaving" && phase.asks && phase.to === from && !resident.isOlder(word.epoch, word.place)) {
-          return Leaving.abort(this, resident, "that node does not have it")
-        }
-        return Away.learn(this, resident, from, word.epoch, word.place)
-      case "Where":
-        return resident.isHere ? this.sayAlive(resident, from) : this.tellOf(resident, from)
-      case "Unknown":
-        return this.onUnknown(resident, from)
-      case "Ended":
-        return Leaving.onEnded(this, resident, reasonOf(word.failure))
-    }
-  }
-
-  private onUnknown(resident: Resident, from: NodeId.NodeId): void {
-    const { phase } = resident
-    if (phase._tag === "Leaving" && phase.to === from) Leaving.abort(this, resident, "that node knows nothing of it")
-    else if (phase._tag === "Away" && resident.place === from) Away.lose(this, resident)
+    Hearing.onWord(this, from, word)
   }
 
   private onBreak(node: NodeId.NodeId, cause: BreakCause): void {
     this.brokenAtMillis = this.system.monotonicMillis()
     this.requests.onBreak(node)
-    for (const resident of [...this.residents.values()]) {
-      const { phase } = resident
-      resident.told.delete(node)
-      if (cause !== "given up") Leaving.free(resident, node)
-      if (phase._tag === "Leaving" && phase.to === node) {
-        if (cause === "given up") {
-          phase.asks = true
-          if (!phase.isCommitted) Leaving.mindDoubt(this, resident, phase)
-        } else Leaving.abort(this, resident, "that node is down")
-      } else if (phase._tag === "Arriving" && phase.from === node) {
-        if (cause === "given up") Arriving.discard(this, resident, true)
-        else Arriving.takeOver(this, resident)
-      } else if (phase._tag === "Away" && resident.place === node) Away.lose(this, resident)
-      else if (phase._tag === "Away" || phase._tag === "Arriving") Away.skip(this, resident, node)
-    }
+    Hearing.onBreak(this, node, cause)
   }
 
   private onUp(node: NodeId.NodeId): void {
-    if (this.brokenAtMillis === -Infinity) return
-    for (const resident of [...this.residents.values()]) {
-      const { id, phase } = resident
-      const asks = phase._tag === "Leaving" ? phase.asks && phase.to === node : phase._tag === "Lost"
-      if (asks) this.say(node, { _tag: "Where", id })
-      else if (resident.isHere && resident.holders.has(node)) this.sayAlive(resident, node)
-      else if (resident.isHere && resident.places.has(node)) this.tellOf(resident, node)
-    }
+    if (this.brokenAtMillis !== -Infinity) Hearing.onUp(this, node)
   }
 
   // ----------------------------------------------------------------------------------------------- actors that are here
@@ -397,6 +307,3 @@ export class Agent {
 
 const failureOf = (reason: Reason): string =>
   reason._tag === "Failed" ? String(Cause.squash(reason.cause)) || "it failed" : ""
-
-const reasonOf = (failure: string): Reason =>
-  failure === "" ? Living.stopped : { _tag: "Failed", cause: Cause.fail(failure) }
