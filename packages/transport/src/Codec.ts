@@ -14,7 +14,9 @@
  * console.log(Codec.decode(codec, bytes)) // { term: 3, granted: true }
  */
 import { Schema } from "effect"
-import { compile, enable, foreign, writes } from "./internal/binary/compile.ts"
+import { compile, foreign } from "./internal/binary/compile.ts"
+import { enable } from "./internal/binary/enable.ts"
+import { TooDeep } from "./internal/binary/recursion.ts"
 import { Reader } from "./Reader.ts"
 import { Writer } from "./Writer.ts"
 
@@ -94,10 +96,16 @@ export const binary = <Message>(schema: MessageSchema<Message>): Codec<Message> 
     name: "binary",
     write: (message, into) => {
       const start = into.length
-      into.uint32(mark)
-      if (writes(part, message, into)) return
+      let error: unknown
+      try {
+        into.uint32(mark)
+        if (part.write(message, into)) return
+      } catch (thrown) {
+        // What a schema is given of others, its checks and transformations, may throw.
+        error = thrown
+      }
       into.length = start
-      throw refusalOf(schema, message)
+      throw error instanceof TooDeep ? error : refusalOf(schema, message)
     },
     read: (bytes, start, end) => {
       const reader = new Reader(bytes, start, end)

@@ -1,11 +1,35 @@
 /** `Codec.binary` holds to its schema: what it takes, what it gives back, and what it makes of bytes that are none. */
 import { Codec, Reader, Writer } from "@troupe/transport"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Option, Schema, SchemaIssue, SchemaTransformation } from "effect"
+import {
+  BigDecimal,
+  Chunk,
+  DateTime,
+  Duration,
+  Effect,
+  Equal,
+  Exit,
+  HashMap,
+  Option,
+  Result,
+  Schema,
+  SchemaIssue,
+  SchemaTransformation
+} from "effect"
 import { compile } from "../src/internal/binary/compile.ts"
+import { mostDepth, TooDeep } from "../src/internal/binary/recursion.ts"
+import type { Part } from "../src/internal/binary/Part.ts"
 import { random } from "./support.ts"
 
 class Point extends Schema.Class<Point>("Point")({ x: Schema.Int, y: Schema.Int }) {}
+
+class Point3 extends Point.extend<Point3>("Point3")({ z: Schema.FiniteFromString }) {
+  get sum(): number {
+    return this.x + this.y + this.z
+  }
+}
+class Named extends Schema.TaggedClass<Named>()("Named", { name: Schema.String, at: Schema.optionalKey(Point) }) {}
+const Diagonal = Point.check(Schema.makeFilter(({ x, y }) => x === y))
 
 class Full extends Schema.TaggedError<Full>()("Full", { capacity: Schema.Int }) {}
 class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
@@ -54,6 +78,36 @@ const Tree = Schema.Struct({
   children: Schema.Array(Schema.suspend((): Schema.Codec<Tree> => Tree))
 })
 
+class Folder extends Schema.Class<Folder>("Folder")({
+  name: Schema.String,
+  folders: Schema.Array(Schema.suspend((): Schema.Codec<Folder> => Folder))
+}) {}
+
+interface Sum {
+  readonly _tag: "Sum"
+  readonly of: ReadonlyArray<Term>
+}
+type Term = Sum | { readonly _tag: "Value"; readonly value: number }
+const Term: Schema.Codec<Term, any> = Schema.Union([
+  Schema.suspend((): Schema.Codec<Sum, any> => Sum),
+  Schema.TaggedStruct("Value", { value: Schema.NumberFromString })
+])
+const Sum = Schema.TaggedStruct("Sum", { of: Schema.Array(Schema.suspend(() => Term)) })
+
+interface Chain {
+  readonly text: string
+  readonly next?: Chain | undefined
+}
+const Chain = Schema.Struct({
+  text: Schema.Trim,
+  next: Schema.optional(Schema.suspend((): Schema.Codec<Chain, any> => Chain))
+})
+
+const seven = Effect.succeed(7)
+
+/** Half of a character. */
+const half = "\ud800"
+
 const schemas: Readonly<Record<string, Codec.MessageSchema<any>>> = {
   string: Schema.String,
   number: Schema.Number,
@@ -89,6 +143,16 @@ const schemas: Readonly<Record<string, Codec.MessageSchema<any>>> = {
   "struct, a date": Schema.Struct({ at: Schema.Date, maybe: Schema.optionalKey(Schema.Date) }),
   "struct, checked": Schema.Struct({ a: Schema.Int, b: Schema.Int }).check(Schema.makeFilter(({ a, b }) => a <= b)),
   "of a class": Point,
+  "of an extended class": Point3,
+  "of a tagged class": Named,
+  "of a checked class": Diagonal,
+  "of instances of a class": Schema.toType(Point3),
+  "a class or none": Schema.NullOr(Point),
+  "classes, by their tags": Schema.Union([Named, Full]),
+  "classes, one after the other": Schema.Union([Point3, Point]),
+  "of a class that holds itself": Folder,
+  "of two that hold each other": Term,
+  "one that holds itself at last": Chain,
   "of texts": Schema.Record(Schema.String, Schema.Int),
   "of some texts": Schema.Record(Schema.TemplateLiteral(["k", Schema.Int]), Schema.Int),
   place: PlaceSchema,
@@ -107,6 +171,34 @@ const schemas: Readonly<Record<string, Codec.MessageSchema<any>>> = {
   untagged: Schema.Union([Schema.Struct({ x: Schema.Int }), Schema.Struct({ y: Schema.Int })]),
   "exactly one": Schema.Union([Schema.Int, Schema.Boolean], { mode: "oneOf" }),
   "text to number": Schema.NumberFromString,
+  "text to number, optional": Schema.Struct({ a: Schema.optionalKey(Schema.NumberFromString) }),
+  "text to a date": Schema.DateFromString,
+  "text, trimmed": Schema.Trim,
+  "text to text to number": Schema.String.pipe(Schema.decodeTo(Schema.Trim), Schema.decodeTo(Schema.FiniteFromString)),
+  "with another key": Schema.Struct({ a: Schema.Int, b: Schema.String }).pipe(Schema.encodeKeys({ b: "c" })),
+  "a default that is not sent": Schema.Struct({
+    a: Schema.Int.pipe(Schema.withDecodingDefaultKey(seven, { encodingStrategy: "omit" })),
+    b: Schema.optionalKey(Schema.String)
+  }),
+  "a default for undefined": Schema.Struct({ a: Schema.Int.pipe(Schema.withDecodingDefault(seven)) }),
+  "a default of a text": Schema.Struct({
+    a: Schema.FiniteFromString.pipe(Schema.withDecodingDefaultTypeKey(seven))
+  }),
+  "texts to numbers": Schema.Tuple([Schema.NumberFromString, Schema.Trim]),
+  nothing: Schema.Void,
+  "struct, nothing": Schema.Struct({ a: Schema.Void }),
+  enum: Schema.Enum({ A: "a", One: 1 }),
+  template: Schema.TemplateLiteral(["k", Schema.Int]),
+  "of checked texts": Schema.Record(Schema.String.check(Schema.isMinLength(2)), Schema.Int),
+  map: Schema.ReadonlyMap(Schema.String, Schema.NumberFromString),
+  set: Schema.ReadonlySet(Schema.String),
+  "hash map": Schema.HashMap(Schema.String, Schema.Int),
+  chunk: Schema.Chunk(Schema.String),
+  result: Schema.Result(Schema.Int, Schema.String),
+  exit: Schema.Exit(Schema.Int, Full, Schema.String),
+  duration: Schema.Duration,
+  "date and time": Schema.DateTimeUtc,
+  url: Schema.URL,
   option: Schema.Option(Schema.Int),
   "option of an option": Schema.Option(Schema.Option(Schema.Int))
 }
@@ -206,7 +298,43 @@ const values: ReadonlyArray<unknown> = [
     Option.some("text"),
     Option.some(Option.none()),
     Option.some(Option.some(3))
-  ]
+  ],
+  ...[new Point3({ x: 1, y: 2, z: 0.5 }), new Point({ x: 3, y: 3 }), new Named({ name: half })],
+  ...[new Named({ name: "", at: new Point({ x: 1, y: 1 }) }), Object.assign(new Named({ name: "n" }), { name: 1 })],
+  ...[
+    new Folder({ name: half, folders: [] }),
+    new Folder({ name: "", folders: [new Folder({ name: "a", folders: [] }), new Folder({ name: "b", folders: [] })] }),
+    { _tag: "Value", value: -1.5 },
+    {
+      _tag: "Sum",
+      of: [
+        { _tag: "Value", value: 1 },
+        { _tag: "Sum", of: [] }
+      ]
+    },
+    { _tag: "Sum", of: [{ _tag: "Value" }] },
+    { text: half },
+    { text: "a", next: undefined },
+    { text: "a", next: { text: "b", next: { text: half } } },
+    { text: " a" }
+  ],
+  ...[{ a: 1, b: half }, { b: half }, "k-1", "k", " 1 "],
+  ...[
+    new Map(),
+    new Map([[half, 1]]),
+    new Map([
+      ["a", 1],
+      ["", 0.5]
+    ]),
+    new Map([[1, 1]])
+  ],
+  ...[new Set(), new Set([half, ""]), new Set([1])],
+  ...[HashMap.make([half, 1], ["b", 2]), Chunk.make(half, "a"), Chunk.empty()],
+  ...[Result.succeed(1), Result.fail(half), Result.succeed("1")],
+  ...[Exit.succeed(1), Exit.fail(new Full({ capacity: 1 })), Exit.die(half), Exit.interrupt(3), Exit.fail(1)],
+  ...[Duration.seconds(1), Duration.infinity, Duration.nanos(5n), DateTime.makeUnsafe(5)],
+  ...[new URL("http://a.b/?c"), [1, "a"]],
+  ...[{ xy: 1 }, { xy: 1, x: "no key" }, { [half]: 1, [`${half}b`]: 2 }]
 ]
 
 /** What its schema makes of a value, there and back. */
@@ -269,8 +397,8 @@ describe.each(Object.entries(schemas))("the binary codec of a schema: %s", (name
     expect(plain.least).toBe(made.least)
     for (const value of values) {
       const [one, other] = [new Writer(8), new Writer(8)]
-      const isTaken = made.write(value, one)
-      expect(plain.write(value, other)).toBe(isTaken)
+      const isTaken = writes(made, value, one)
+      expect(writes(plain, value, other)).toBe(isTaken)
       if (!isTaken) continue
       const bytes = one.take()
       expect([...other.take()]).toEqual([...bytes])
@@ -281,13 +409,118 @@ describe.each(Object.entries(schemas))("the binary codec of a schema: %s", (name
   })
 })
 
+const writes = (part: Part, value: unknown, into: Writer): boolean => {
+  try {
+    return part.write(value, into)
+  } catch {
+    return false
+  }
+}
+
+describe("what holds itself", () => {
+  const Link = Schema.Struct({ next: Schema.Option(Schema.suspend((): Schema.Codec<Link> => Link)) })
+  interface Link {
+    readonly next: Option.Option<Link>
+  }
+  const codec = Codec.binary(Link)
+  const links = (count: number): Link => ({ next: count === 0 ? Option.none() : Option.some(links(count - 1)) })
+
+  const refusal = (run: () => unknown): unknown => {
+    try {
+      return run()
+    } catch (error) {
+      return error
+    }
+  }
+
+  it("is written and read down to a bound, below which it is refused either way", () => {
+    const deepest = Codec.encode(codec, links(mostDepth))
+    expect(Codec.encode(codec, Codec.decode(codec, deepest))).toStrictEqual(deepest)
+    expect(refusal(() => Codec.encode(codec, links(mostDepth + 1)))).toBeInstanceOf(TooDeep)
+    const deeper = Uint8Array.of(...deepest.subarray(0, -1), 1, 0)
+    expect(refusal(() => Codec.decode(codec, deeper))).toBeInstanceOf(TooDeep)
+    const deep = new Uint8Array(1_000_000).fill(1)
+    deep.set(deepest.subarray(0, 4))
+    expect(refusal(() => Codec.decode(codec, deep))).toBeInstanceOf(TooDeep)
+    // The bound is of each message: none of those before is counted.
+    expect(Codec.encode(codec, links(mostDepth))).toStrictEqual(deepest)
+  })
+
+  it("is refused where a value holds itself", () => {
+    const children: Array<Tree> = []
+    children.push({ value: 1, children })
+    expect(refusal(() => Codec.encode(Codec.binary(Tree), { value: 0, children }))).toBeInstanceOf(TooDeep)
+    const folder = new Folder({ name: "a", folders: [] })
+    ;(folder.folders as Array<Folder>).push(folder)
+    expect(refusal(() => Codec.encode(Codec.binary(Folder), folder))).toBeInstanceOf(TooDeep)
+  })
+
+  it("leaves of the stack enough, also with classes and unions between", () => {
+    const terms = (count: number): Term =>
+      count === 0 ? { _tag: "Value", value: 1 } : { _tag: "Sum", of: [terms(count - 1)] }
+    const ofTerms = Codec.binary(Term)
+    expect(Codec.decode(ofTerms, Codec.encode(ofTerms, terms(mostDepth / 2)))).toStrictEqual(terms(mostDepth / 2))
+    expect(refusal(() => Codec.encode(ofTerms, terms(mostDepth)))).toBeInstanceOf(TooDeep)
+    let folder = new Folder({ name: "last", folders: [] })
+    for (let i = 0; i < mostDepth; i++) folder = new Folder({ name: "", folders: [folder] })
+    const ofFolders = Codec.binary(Folder)
+    expect(Codec.decode(ofFolders, Codec.encode(ofFolders, folder))).toStrictEqual(folder)
+  })
+
+  it("has another layout when what it holds has", () => {
+    const holding = (of: Codec.MessageSchema<any>): Codec.MessageSchema<any> => {
+      const self: Codec.MessageSchema<any> = Schema.Struct({
+        of,
+        // Tuples like this are left to another codec.
+        odd: Schema.Tuple([Schema.optionalKey(Schema.suspend(() => self))]),
+        all: Schema.Array(Schema.suspend(() => of))
+      })
+      return self
+    }
+    const layouts = [Schema.Int, Schema.String, Schema.Struct({})].map((of) => compile(holding(of).ast)!.layout)
+    expect(new Set(layouts).size).toBe(3)
+  })
+})
+
+describe("half of a character", () => {
+  it.each([
+    ["in a class", new Named({ name: half }), Named],
+    ["in what holds itself", new Folder({ name: "", folders: [new Folder({ name: half, folders: [] })] }), Folder],
+    [
+      "in a text of several steps",
+      half,
+      Schema.String.pipe(Schema.decodeTo(Schema.Trim), Schema.decodeTo(Schema.Trim))
+    ],
+    [
+      "in a map",
+      new Map([[half, new Set([half])]]),
+      Schema.ReadonlyMap(Schema.String, Schema.ReadonlySet(Schema.String))
+    ],
+    ["in a failure", Exit.fail(half), Schema.Exit(Schema.Void, Schema.String, Schema.Defect())],
+    ["in any value", { [half]: [half] }, Schema.Unknown]
+  ])("stays what it is, %s", (_, value, schema) => {
+    const codec = Codec.binary(schema as Codec.MessageSchema<unknown>)
+    expect(Codec.decode(codec, Codec.encode(codec, value))).toStrictEqual(value)
+  })
+})
+
 describe("the binary codec", () => {
   it("tells the layouts of schemas apart", () => {
-    const layouts = Object.values(schemas).map(({ ast }) => compile(ast)?.layout)
-    const known = layouts.filter((layout) => layout !== undefined && !layout.includes("?"))
-    // Those that differ in their checks alone have one layout.
-    const same = ["finite", "int", "byte", "int32", "not empty", "short array", "one tagged"]
-    expect(new Set(known).size).toBeGreaterThanOrEqual(known.length - same.length - 2)
+    const byLayout = new Map<string, Array<string>>()
+    for (const [name, { ast }] of Object.entries(schemas)) {
+      const layout = compile(ast)?.layout ?? "?"
+      if (!layout.includes("?")) byLayout.set(layout, [...(byLayout.get(layout) ?? []), name])
+    }
+    // What is the same on its way differs in its checks alone, or in what is made of it.
+    const texts = ["not empty", "ones", "text to number", "text to a date", "text, trimmed", "text to text to number"]
+    expect([...byLayout.values()].filter(({ length }) => length > 1)).toEqual([
+      ["string", ...texts, "template", "url"],
+      ["number", "finite", "int", "byte", "int32"],
+      ["array", "short array"],
+      ["of a class", "of a checked class"],
+      ["of texts", "of some texts", "of checked texts"],
+      ["place", "place, checked"]
+    ])
     const [a, b] = [Schema.Struct({ a: Schema.Int }), Schema.Struct({ a: Schema.optionalKey(Schema.Int) })]
     expect(() => Codec.decode(Codec.binary(b), Codec.encode(Codec.binary(a), { a: 1 }))).toThrow("of another schema")
   })
@@ -301,7 +534,7 @@ describe("the binary codec", () => {
   })
 
   it("leaves to others what it does not know for sure", () => {
-    for (const schema of [Schema.Array(Schema.Null), schemas["exactly one"]!, Schema.BigInt, Schema.Struct({})]) {
+    for (const schema of [Schema.Array(Schema.Null), schemas["exactly one"]!, Schema.Unknown, Schema.Struct({})]) {
       expect(compile(schema.ast)).toBe(undefined)
     }
   })
@@ -332,6 +565,15 @@ describe("the binary codec", () => {
       one: { kind: "a" }
     })
     expect(() => Codec.encode(codec, {} as never)).toThrow(Error)
+  })
+
+  it("knows dates with their zones, and decimals", () => {
+    const schema = Schema.Tuple([Schema.DateTimeZoned, Schema.BigDecimal])
+    const value = [DateTime.makeZonedUnsafe(5, { timeZone: "Europe/Berlin" }), BigDecimal.make(15n, 1)] as const
+    expect(compile(schema.ast)!.layout).toBe("[string,string]")
+    expect(Equal.equals(Codec.decode(Codec.binary(schema), Codec.encode(Codec.binary(schema), value)), value)).toBe(
+      true
+    )
   })
 
   it("does not read what its schema does not make", () => {

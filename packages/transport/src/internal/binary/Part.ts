@@ -1,5 +1,5 @@
 /** How the values of one schema stand in bytes: those that need no schema of their own to say so. */
-import { DateTime, Predicate } from "effect"
+import { DateTime, Predicate, type SchemaAST } from "effect"
 import type { Reader } from "../../Reader.ts"
 import type { Writer } from "../../Writer.ts"
 
@@ -14,6 +14,12 @@ export interface Part {
   readonly read: (from: Reader) => any
 }
 
+/** How the values of a schema stand that another is made of. */
+export type Inner = (of: SchemaAST.AST) => Part
+
+/** In the place of a value, of a key that is not there. */
+export const missing = Symbol("missing")
+
 export class Malformed extends RangeError {}
 
 /** Of one value, which takes no bytes. */
@@ -26,6 +32,9 @@ export const constant = (value: unknown): Part => ({
 
 const textOf = (value: unknown): string =>
   typeof value === "string" ? JSON.stringify(value) : `${typeof value} ${String(value)}`
+
+/** How many a place that is a byte can tell apart. */
+export const mostPlaces = 256
 
 /** Of one of a few values: its place among them. */
 export const oneOf = (values: ReadonlyArray<unknown>): Part => {
@@ -214,4 +223,36 @@ export const date: Part = {
   least: 1,
   write: (value, into) => Predicate.isDate(value) && integer.write(value.getTime(), into),
   read: (from) => DateTime.toDateUtc(DateTime.makeUnsafe(readNumber(from)))
+}
+
+export const dateTimeUtc: Part = {
+  layout: "dateTimeUtc",
+  least: 1,
+  write: (value, into) =>
+    DateTime.isDateTime(value) && DateTime.isUtc(value) && integer.write(value.epochMilliseconds, into),
+  read: (from) => DateTime.makeUnsafe(integer.read(from))
+}
+
+export const bigint: Part = {
+  layout: "bigint",
+  least: 1,
+  write: (value, into) => typeof value === "bigint" && string.write(value.toString(16), into),
+  read: (from) => {
+    const text = readText(from)
+    if (!/^-?[0-9a-f]+$/.test(text)) throw new Malformed("that is no bigint")
+    return text.startsWith("-") ? -BigInt(`0x${text.slice(1)}`) : BigInt(`0x${text}`)
+  }
+}
+
+/** Of what takes anything and comes to nothing. */
+export const unit: Part = { layout: "void", least: 0, write: () => true, read: () => undefined }
+
+/** Of what has no values. */
+export const never: Part = {
+  layout: "never",
+  least: 0,
+  write: () => false,
+  read: () => {
+    throw new Malformed("there is no such value")
+  }
 }

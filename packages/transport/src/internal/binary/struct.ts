@@ -1,13 +1,13 @@
 /** Objects of known keys. Where the platform lets code be made, each kind of them has functions of its own. */
 import type { Reader } from "../../Reader.ts"
 import type { Writer } from "../../Writer.ts"
-import { flag, type Part } from "./Part.ts"
+import { flag, missing, type Part } from "./Part.ts"
 
 export interface Field {
   readonly key: string
   readonly part: Part
-  /** The key may be missing. */
-  readonly isOptional: boolean
+  /** Whether the key may be missing: what is written says so, or the part knows, which is given `missing` then. */
+  readonly presence: "always" | "optional" | "of the part"
   /** `undefined` is of its schema: a key that is missing is another thing. */
   readonly hasUndefined: boolean
 }
@@ -17,18 +17,18 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 /** First what is always there. */
 const ordered = (fields: ReadonlyArray<Field>): ReadonlyArray<Field> => [
-  ...fields.filter(({ isOptional }) => !isOptional),
-  ...fields.filter(({ isOptional }) => isOptional)
+  ...fields.filter(({ presence }) => presence === "always"),
+  ...fields.filter(({ presence }) => presence !== "always")
 ]
 
 export const struct = (given: ReadonlyArray<Field>, generates: boolean): Part => {
   const fields = ordered(given)
   const layouts = fields.map(
-    ({ isOptional, key, part }) => `${JSON.stringify(key)}${isOptional ? "?" : ""}:${part.layout}`
+    ({ key, part, presence }) => `${JSON.stringify(key)}${presence === "optional" ? "?" : ""}:${part.layout}`
   )
   return {
     layout: `{${layouts.join(",")}}`,
-    least: fields.reduce((sum, { isOptional, part }) => sum + (isOptional ? 1 : part.least), 0),
+    least: fields.reduce((sum, { part, presence }) => sum + (presence === "optional" ? 1 : part.least), 0),
     ...(generates ? generated(fields) : interpreted(fields))
   }
 }
@@ -39,17 +39,20 @@ const interpreted = (fields: ReadonlyArray<Field>): Ways => ({
   write: (value: unknown, into: Writer) => isObject(value) && fields.every((field) => writeField(field, value, into)),
   read: (from: Reader) => {
     const value: Record<string, unknown> = {}
-    for (const { isOptional, key, part } of fields) {
-      if (!isOptional || flag(from)) value[key] = part.read(from)
+    for (const { key, part, presence } of fields) {
+      if (presence === "optional" && !flag(from)) continue
+      const found: unknown = part.read(from)
+      if (found !== missing) value[key] = found
     }
     return value
   }
 })
 
 const writeField = (field: Field, value: Record<string, unknown>, into: Writer): boolean => {
-  const { hasUndefined, isOptional, key, part } = field
+  const { hasUndefined, key, part, presence } = field
   const found = value[key]
-  if (isOptional) {
+  if (presence === "of the part") return part.write(key in value ? found : missing, into)
+  if (presence === "optional") {
     const isThere = found !== undefined || key in value
     into.byte(isThere ? 1 : 0)
     if (!isThere) return true
@@ -60,21 +63,27 @@ const writeField = (field: Field, value: Record<string, unknown>, into: Writer):
 /** The same, as one expression for all fields. */
 const generated = (fields: ReadonlyArray<Field>): Ways => {
   const keys = fields.map(({ key }) => JSON.stringify(key))
-  const writes = fields.map(({ hasUndefined, isOptional }, i) => {
+  const writes = fields.map(({ hasUndefined, presence }, i) => {
     const [key, write] = [keys[i]!, `parts[${i}].write(value[${keys[i]!}], into)`]
-    if (isOptional)
+    if (presence === "of the part") return `parts[${i}].write(${key} in value ? value[${key}] : missing, into)`
+    if (presence === "optional")
       return `(value[${key}] !== undefined || ${key} in value ? (into.byte(1), ${write}) : (into.byte(0), true))`
     return hasUndefined ? `${key} in value && ${write}` : write
   })
-  const always = fields.filter(({ isOptional }) => !isOptional).length
+  const always = fields.filter(({ presence }) => presence === "always").length
   const reads = keys.slice(0, always).map((key, i) => `${key}: parts[${i}].read(from)`)
-  const rest = keys.slice(always).map((key, i) => `if (flag(from)) value[${key}] = parts[${always + i}].read(from)`)
+  const rest = fields.slice(always).map(({ presence }, i) => {
+    const [key, read] = [keys[always + i]!, `parts[${always + i}].read(from)`]
+    if (presence === "optional") return `if (flag(from)) value[${key}] = ${read}`
+    return `const found${i} = ${read}; if (found${i} !== missing) value[${key}] = found${i}`
+  })
   const named = (source: string): string => source.replaceAll(/parts\[(\d+)\]/g, "p$1")
   const names = fields.map((_, i) => `p${i}`)
   const make = new Function(
     "parts",
     "isObject",
     "flag",
+    "missing",
     named(`const [${names.join(", ")}] = parts
 return {
   write: (value, into) => isObject(value) && ${["true", ...writes].join(" && ")},
@@ -88,6 +97,7 @@ return {
   return make(
     fields.map(({ part }) => part),
     isObject,
-    flag
+    flag,
+    missing
   ) as Ways
 }
