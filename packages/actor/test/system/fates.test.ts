@@ -228,7 +228,7 @@ it.effect(
     )
 )
 
-it.effect.each([[1], [3]])("of a handler that is cut short nothing stays, also where %i messages wait", ([messages]) =>
+it.effect.each([1, 3])("of a handler that is cut short nothing stays, also where %i messages wait", (messages) =>
   kit(
     Effect.gen(function* () {
       const given: Array<number> = []
