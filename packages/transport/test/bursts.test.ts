@@ -2,8 +2,9 @@
 import { Channel, Codec } from "@troupe/transport"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as Frames from "../src/internal/frames.ts"
 import { Log } from "./support.ts"
-import { pair, tls } from "./tcpSupport.ts"
+import { declare, frame, node, ofType, pair, rawPeer, tls } from "./tcpSupport.ts"
 
 const Bytes = Channel.fromCodec<Uint8Array>("bytes", Codec.bytes)
 const ignore = (): void => {}
@@ -74,6 +75,34 @@ describe("a burst over TCP", () => {
       expect(left[0]).toBeGreaterThan(0)
       expect(left).toEqual([left[0], left[0], left[0], left[0]])
       expect(got.items.map(([i]) => i)).toEqual([0, 1, 2, 3, 0, 1, 2, 3])
+    })
+  )
+
+  it.live("the first answer to a message that has come in two pieces, the second with another message, does not", () =>
+    Effect.gen(function* () {
+      const n1 = yield* node("n1", ["n2"])
+      const left: Array<number> = []
+      const back = yield* n1.open(Bytes, (from) => {
+        const before = n1.counters.bytesSent
+        back(from, Uint8Array.of(1))
+        left.push(n1.counters.bytesSent - before)
+      })
+      const n2 = yield* rawPeer(n1.address.port)
+      const answers = (count: number) => n2.frames.until((frames) => ofType(frames, Frames.Type.data).length === count)
+      const message = frame(Frames.Type.data, [0, 0, 1, 2, 3])
+      n2.write(declare(0, "bytes", "bytes"))
+      n2.write(message)
+      yield* answers(1)
+      n2.write(message)
+      yield* answers(2)
+      const received = n1.counters.bytesReceived
+      n2.write(message.subarray(0, 6))
+      while (n1.counters.bytesReceived === received) yield* Effect.sleep(1)
+      n2.write(Buffer.concat([message.subarray(6), message]))
+      yield* answers(4)
+      const [, alone, inPieces, last] = left
+      expect(alone).toBeGreaterThan(0)
+      expect([inPieces, last]).toEqual([0, 0])
     })
   )
 
