@@ -1,8 +1,8 @@
 /** What cannot move, and why. */
 import { describe, expect, it } from "@effect/vitest"
-import { ActorSystem, Behavior, Messages, Migration, Server } from "@troupe/actor"
+import { type ActorRef, ActorSystem, Behavior, Messages, Migration, Server } from "@troupe/actor"
 import { Effect, Fiber, Schema } from "effect"
-import { keeper, keeping, type Ref, type World, world } from "./support.ts"
+import { Kept, Keeper, keeper, keeping, type Ref, type World, world } from "./support.ts"
 
 const { move, spawn } = Migration
 
@@ -88,6 +88,37 @@ describe("what cannot move goes on where it is", () => {
         without: ["n3"],
         layer: (node) => Migration.layer([node === "n2" ? other : keeper], { timeout: "1 second" })
       }
+    )
+  })
+
+  it.live("but what comes meanwhile, and is none of the messages there, is refused there, and holds up nothing", () => {
+    const Small = Messages.make("keeper", {
+      ...Keeper.definition,
+      Add: Messages.tell({ amount: Schema.Int.check(Schema.isLessThan(10)) }),
+      Twice: Messages.ask({ amount: Schema.Int.check(Schema.isLessThan(10)) }, { reply: Schema.Int })
+    })
+    const Twice = Messages.make("keeper", {
+      ...Keeper.definition,
+      Twice: Messages.ask({ amount: Schema.Int }, { reply: Schema.Int })
+    })
+    const movable = (messages: typeof Twice) => {
+      const on = { ...keeping.table, Twice: { isAsk: true, handle: (state: unknown) => ({ state, reply: 2 }) } }
+      return Migration.movable("keeper", { behavior: { ...keeping, messages, table: on } as never, state: Kept })
+    }
+    const layer = (node: string) => Migration.layer([movable(node === "n2" ? (Small as never) : Twice)])
+    return world(
+      ({ on, system }) =>
+        Effect.gen(function* () {
+          const ref = (yield* on("n1", spawn(movable(Twice)))) as unknown as ActorRef<typeof Twice.definition>
+          const moving = on("n1", move(ref, { to: "n2", kind: "strong" }))
+          const there = yield* Effect.forkChild(moving, { startImmediately: true })
+          for (const amount of [50, 1]) ref.tell({ _tag: "Add", amount })
+          const twice = yield* Effect.flip(ref.ask({ _tag: "Twice", amount: 50 }))
+          expect(twice).toMatchObject({ _tag: "Misunderstood" })
+          expect(yield* (yield* Fiber.join(there)).ask({ _tag: "Sum" })).toBe(1)
+          expect(system("n2").counters().deadLetters).toBe(2)
+        }),
+      { layer }
     )
   })
 

@@ -124,12 +124,22 @@ export class Agent {
     return this.links.get(node)?.isDown === true
   }
 
-  /** Nothing, if it does not go out. */
+  /** The same for what there may be any number of, and who has it said is told: nothing also where too much waits. */
+  trySay(to: NodeId.NodeId, word: Word): Said | undefined {
+    return to === this.node || this.link(to).hasRoom ? this.say(to, word) : undefined
+  }
+
+  /** Nothing, if that node is taken for dead. Who waits for it would wait for ever if it were not said for want of room. */
   say(to: NodeId.NodeId, word: Word): Said | undefined {
     if (this.isClosed) return undefined
     if (to !== this.node) return this.link(to).say(Codec.encode(words, word))
     Hearing.onWord(this, to, word)
     return new Set()
+  }
+
+  /** Why something was not said there. */
+  silence(node: NodeId.NodeId): string {
+    return this.isDown(node) ? `node "${node}" is down` : `too much waits to be said to "${node}"`
   }
 
   unsay(to: NodeId.NodeId, said: Said): boolean {
@@ -238,24 +248,24 @@ export class Agent {
       case "Listing":
         return cell.deliver(new Enlistment(cell, entry.key, entry.isListed))
       case "Message":
-      case "Question":
-        return this.take(cell, entry)
+      case "Question": {
+        const message = this.opened(cell, entry, () => undefined)
+        if (message !== undefined) this.tell(cell, message)
+      }
     }
   }
 
-  private take(cell: Cell, entry: Extract<Entry, { readonly _tag: "Message" | "Question" }>): void {
+  /** What an entry is to an actor that lives here: nothing if it is none of what is understood here. */
+  opened(cell: Cell, entry: Entry, messageOfTimer: (timer: string) => unknown): unknown {
     const { messages } = cell.behavior
+    const answer = this.questions.answering(messages)
     try {
-      const message = messageIn(this.remote, messages, entry)
-      this.tell(
-        cell,
-        rawOf(entry, message, cell, () => undefined, this.questions.answering(messages))
-      )
+      return rawOf(entry, messageIn(this.remote, messages, entry), cell, messageOfTimer, answer)
     } catch (error) {
       this.system.deadLetters.add(cell, undefined, "not understood")
-      if (entry._tag !== "Question") return
       const failure = new Misunderstood({ actor: cell.path, reason: String(error) })
-      this.questions.answering(messages)(entry.node, entry.number, "", Exit.fail(failure))
+      if (entry._tag === "Question") answer(entry.node, entry.number, "", Exit.fail(failure))
+      return undefined
     }
   }
 

@@ -4,7 +4,7 @@ import * as Living from "../system/Living.ts"
 import * as Moving from "../system/Moving.ts"
 import type { Agent } from "./Agent.ts"
 import * as Away from "./away.ts"
-import { type Arrival, arrivalOf, messageIn, rawOf } from "./images.ts"
+import { type Arrival, arrivalOf } from "./images.ts"
 import { missing } from "./Movable.ts"
 import { ImageMismatch, MigrationFailed, MissingBindings, type Refusal, refusals, UnknownBehavior } from "./refusals.ts"
 import { Resident } from "./Resident.ts"
@@ -113,12 +113,10 @@ const comeAlive = (
   const cell = body(agent, resident, arrival)
   agent.desk.arrive(cell, { actor: resident.id, epoch }, arrival.keys)
   if (!isCommitted) startOver(agent, resident)
-  const answer = agent.questions.answering(resident.movable.behavior.messages)
   const ticks = cell.rare?.ticks
   for (const entry of entries) {
-    const message = messageIn(agent.remote, resident.movable.behavior.messages, entry)
-    const raw = rawOf(entry, message, cell, (timer) => ticks?.get(timer)?.message, answer)
-    if (raw !== undefined) Moving.admit(cell, raw)
+    const message = agent.opened(cell, entry, (timer) => ticks?.get(timer)?.message)
+    if (message !== undefined) Moving.admit(cell, message)
   }
   resident.passed.clear()
   for (const parcel of parcels) agent.onParcel(resident, parcel.origin, parcel)
