@@ -55,8 +55,8 @@ const window = 256
 /** Of those that were not acknowledged in time, so many go out again. */
 const again = 32
 const acknowledgeMillis = 10
-/** Pieces that wait. */
-const capacity = 65_536
+/** With so many pieces that wait, what may be refused is. */
+export const capacity = 65_536
 
 const lifeOf = (session: string): string => session.slice(0, session.indexOf("/"))
 
@@ -88,9 +88,14 @@ export class Link {
     return this.theirs !== ""
   }
 
+  /** Whether what may be refused is taken. */
+  get hasRoom(): boolean {
+    return this.queue.length < capacity
+  }
+
   /** What is going to be said, as long as nothing breaks. */
   say(word: Uint8Array): Said | undefined {
-    if (this.isDown || this.queue.length >= capacity) return undefined
+    if (this.isDown) return undefined
     const isFirst = this.queue.length === 0
     const said = new Set<Piece>()
     const { largest } = this

@@ -79,8 +79,8 @@ export class Requests {
     const actor = resident?.cell?.path ?? resident?.id ?? "it"
     if (next !== undefined) {
       if (hops >= mostHops) return reply(new MigrationFailed({ actor, to, reason: "nobody knows where it is" }))
-      if (this.agent.say(next, { ...request, hops: hops + 1 }) !== undefined) return
-      return reply(new MigrationFailed({ actor, to, reason: `node "${next}" is down` }))
+      if (this.agent.trySay(next, { ...request, hops: hops + 1 }) !== undefined) return
+      return reply(new MigrationFailed({ actor, to, reason: this.agent.silence(next) }))
     }
     if (resident === undefined) {
       const reason = "there is none at that address, or none that `Migration.spawn` made"

@@ -1,12 +1,13 @@
 /** A place where an actor has been: what comes there goes on to where it is. */
 import { Codec, type NodeId } from "@troupe/transport"
 import { Cause, Exit } from "effect"
-import { Misunderstood, type Reason, Unreachable } from "../../ActorRef.ts"
+import { MailboxFull, Misunderstood, type Reason, Unreachable } from "../../ActorRef.ts"
 import { messageOf } from "../system/codecs.ts"
 import { Envelope, Poison, Question } from "../system/envelopes.ts"
 import * as Moving from "../system/Moving.ts"
 import type { Agent } from "./Agent.ts"
 import { Asked, entryOf } from "./images.ts"
+import { capacity } from "./Link.ts"
 import { MigrationFailed } from "./refusals.ts"
 import type { Resident } from "./Resident.ts"
 import { type Entry, type Parcel, parcels } from "./words.ts"
@@ -54,7 +55,10 @@ export const entry = (agent: Agent, resident: Resident, message: unknown): Reado
 export const tell = (agent: Agent, resident: Resident, message: unknown): void => {
   const { phase } = resident
   if (phase._tag === "Away") {
-    for (const each of entry(agent, resident, message)) send(agent, resident, each)
+    for (const each of entry(agent, resident, message)) {
+      if (send(agent, resident, each) || !(message instanceof Question)) continue
+      message.end(Exit.fail(new MailboxFull({ actor: resident.cell!.path, capacity })))
+    }
     if (message instanceof Asked) message.detach()
   } else if (phase._tag === "Arriving" || phase._tag === "Lost") {
     if (phase.tells.length < resident.cell!.behavior.capacity) phase.tells.push(message)
@@ -71,27 +75,37 @@ const lost = (agent: Agent, resident: Resident, message: unknown, reason: "stopp
   agent.system.deadLetters.add(actor, message instanceof Question ? message.message : message, reason)
 }
 
-export const send = (agent: Agent, resident: Resident, entry: Entry, hops = 0, way = resident.way): void => {
+/** `what`: innermost. Returns whether it goes out. */
+export const send = (
+  agent: Agent,
+  resident: Resident,
+  entry: Entry,
+  hops = 0,
+  way = resident.way,
+  what: Entry = entry
+): boolean => {
   const { id, place } = resident
-  const parcel = { origin: agent.node, way, hops, entry }
-  if (agent.say(place, { _tag: "Forward", id, parcel }) === undefined) {
-    agent.system.deadLetters.add(resident.cell ?? { path: id }, undefined, "mailbox full")
-  }
+  const word = { _tag: "Forward", id, parcel: { origin: agent.node, way, hops, entry } } as const
+  const isTold = what._tag === "Message" || what._tag === "Question"
+  const said = isTold ? agent.trySay(place, word) : agent.say(place, word)
+  if (said === undefined) agent.system.deadLetters.add(resident.cell ?? { path: id }, undefined, "mailbox full")
+  return said !== undefined
 }
 
 /** Sends on what another place has sent. */
 export const relay = (agent: Agent, resident: Resident, parcel: Parcel): void => {
   const hops = parcel.hops + 1
   if (hops > mostHops) return agent.system.deadLetters.add({ path: resident.id }, undefined, "stopped")
-  pass(resident, parcel)
-  send(agent, resident, { _tag: "Relayed", parcel: Codec.encode(parcels, parcel) }, hops)
+  const what = pass(resident, parcel)
+  send(agent, resident, { _tag: "Relayed", parcel: Codec.encode(parcels, parcel) }, hops, resident.way, what)
 }
 
-/** Of each origin: up to which of its ways all that came before has gone through here. */
-const pass = (resident: Resident, { entry, origin, way }: Parcel): void => {
+/** Of each origin: up to which of its ways all that came before has gone through here. Returns what is innermost. */
+const pass = (resident: Resident, { entry, origin, way }: Parcel): Entry => {
   if (entry._tag === "Relayed") return pass(resident, Codec.decode(parcels, entry.parcel))
   const opened = entry._tag === "Mark" ? way + 1 : entry._tag === "Skip" ? way : 0
   if (opened > (resident.passed.get(origin) ?? 0)) resident.passed.set(origin, opened)
+  return entry
 }
 
 /** What came from another place for it. */

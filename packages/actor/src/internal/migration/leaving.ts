@@ -90,8 +90,8 @@ const offer = (agent: Agent, resident: Resident, to: NodeId.NodeId, kind: Kind, 
     ways!.begin(agent.node, resident.way)
     const word = { _tag: "Offer", id, epoch, behavior: movable.name, kind, image } as const
     const keys = agent.desk.keysOf(cell)
-    const said = agent.say(to, { ...word, ways: ways!.all, places: [...places], keys })
-    if (said === undefined) return goOn(agent, resident, phase, failed(resident, to, "that node is down"))
+    const said = agent.trySay(to, { ...word, ways: ways!.all, places: [...places], keys })
+    if (said === undefined) return goOn(agent, resident, phase, failed(resident, to, agent.silence(to)))
     agent.after(`offer ${id}`, agent.options.timeoutMillis, () => timedOut(agent, resident, phase, said))
   } catch (error) {
     const mismatch = { behavior: resident.movable.name, node: agent.node, reason: String(error) }
