@@ -14,6 +14,8 @@ import { RolledBack } from "./failures.ts"
 export interface Image {
   readonly state: unknown
   readonly messages: ReadonlyArray<Message>
+  /** So many of them were put ahead of all others. */
+  readonly ahead?: number | undefined
   readonly stash: ReadonlyArray<Message>
   readonly timers: ReadonlyArray<Timer>
   readonly receive: Receive | undefined
@@ -23,6 +25,7 @@ export interface Image {
 export const imageOf = (cell: Cell, still: Still): Image => ({
   state: cell.state,
   messages: messagesOf(still.messages),
+  ahead: messagesOf(still.messages.slice(0, still.ahead)).length,
   stash: messagesOf(still.stash),
   timers: still.timers.map((timer) => (timer.waits ? { ...timer, waits: false, leftMillis: 0 } : timer)),
   receive: still.receive
@@ -54,14 +57,14 @@ const rolledBack = ({ path }: Cell, { message }: Question): HandlerFailed =>
   new HandlerFailed({ actor: path, question: message._tag, cause: new RolledBack({ member: path }) })
 
 /** Its messages and timers, in place of those that it has. */
-export const take = (cell: Cell, { messages, receive, stash, timers }: Image): void => {
+export const take = (cell: Cell, { ahead = 0, messages, receive, stash, timers }: Image): void => {
   const rare = cell.rarely()
   rare.timers?.clearAll()
   rare.ticks.clear()
   rare.receive = undefined
   rare.generation = timers.reduce((most, { generation }) => Math.max(most, generation), rare.generation)
   rare.stash = [...stash]
-  for (const message of messages) cell.box.push(message)
+  Moving.takeUp(cell, { ahead, messages })
   Facilities.goOn(cell, timers, receive)
 }
 
@@ -89,6 +92,7 @@ export const formOf = (
   const Written = Schema.Struct({
     state,
     messages: Schema.Array(message),
+    ahead: Schema.optional(Schema.Int),
     stash: Schema.Array(message),
     timers: Schema.Array(Schema.Struct({ ...TimerShape, message })),
     receive: Schema.optional(Schema.Struct({ afterMillis: Schema.Number, idleMillis: Schema.Number, message }))

@@ -66,12 +66,14 @@ export const imageOf = (
   const messages = isStrong
     ? still.messages
     : [...stash, ...still.messages.filter((message) => !(message instanceof Tick))]
+  const ahead = isStrong ? entries(messages.slice(0, still.ahead)) : []
   return {
     state: Codec.encode(movable.state, cell.state),
     values: movable.bindings.flatMap(({ codec, key }) =>
       codec === undefined ? [] : [{ key: key.key, bytes: Codec.encode(codec, Context.getUnsafe(context, key)) }]
     ),
-    messages: entries(messages),
+    messages: [...ahead, ...entries(isStrong ? messages.slice(still.ahead) : messages)],
+    ahead: ahead.length,
     stash: isStrong ? entries(stash) : [],
     timers: isStrong
       ? timers.map(({ leftMillis, message, ...timer }) => ({
@@ -168,7 +170,8 @@ export const arrivalOf = (
     still: (cell) => {
       const raw = (all: typeof waiting) =>
         all.map(([entry, message]) => rawOf(entry, message, cell, messageOfTimer, answer))
-      return { messages: raw(waiting), stash: raw(stash), timers, generation: image.generation, receive }
+      const { ahead, generation } = image
+      return { messages: raw(waiting), ahead, stash: raw(stash), timers, generation, receive }
     }
   }
 }

@@ -57,6 +57,8 @@ export const Image = Schema.Struct({
   state: Schema.Uint8Array,
   values: Schema.Array(Schema.Struct({ key: Schema.String, bytes: Schema.Uint8Array })),
   messages: Schema.Array(Entry),
+  /** So many of them were put ahead of all others. */
+  ahead: Schema.Int,
   stash: Schema.Array(Entry),
   timers: Schema.Array(Timer),
   generation: Schema.Int,

@@ -11,6 +11,14 @@ export interface Mailbox {
   unshift(messages: ReadonlyArray<unknown>): void
   /** Takes out what has waited longest and was told by others, if there is any. */
   dropOldest(): unknown
+  /** What waits, the oldest first. Another mailbox is to take it up. */
+  readonly all: Waits
+}
+
+/** The first so many were put ahead of all others, where that is not the order of all. */
+export interface Waits {
+  readonly messages: ReadonlyArray<unknown>
+  readonly ahead: number
 }
 
 /** Messages, and in the last slot the chunk that follows: so what waits is never copied. */
@@ -87,6 +95,19 @@ export class Fifo implements Mailbox {
     this.unshift(ahead)
     return oldest
   }
+
+  get all(): Waits {
+    const messages: Array<unknown> = []
+    let chunk = this.first
+    for (let left = this.size, at = this.head; left > 0; left--, at++) {
+      if (at === chunk.length - 1) {
+        chunk = chunk[at] as Chunk
+        at = 0
+      }
+      messages.push(chunk[at])
+    }
+    return { messages, ahead: 0 }
+  }
 }
 
 interface Waiting extends Ranked {
@@ -157,6 +178,14 @@ export class Heap implements Mailbox {
   private sortByAge(): void {
     this.oldest = this.heap.filter(({ isTaken, message }) => !isTaken && !isSignal(message))
     this.oldest.sort((a, b) => b.sequence - a.sequence)
+  }
+
+  get all(): Waits {
+    const waiting = this.heap.filter(({ isTaken }) => !isTaken).sort((a, b) => a.sequence - b.sequence)
+    return {
+      messages: waiting.map(({ message }) => message),
+      ahead: waiting.filter(({ sequence }) => sequence < 0).length
+    }
   }
 
   /** What is deep down in the heap does not come up by itself. */

@@ -6,11 +6,11 @@ import type { Cell } from "./Cell.ts"
 import type { Envelope } from "./envelopes.ts"
 import * as Facilities from "./Facilities.ts"
 import * as Living from "./Living.ts"
+import type { Waits } from "./Mailbox.ts"
 import type { Away } from "./Rare.ts"
 
 /** What is put aside while it stands still. */
-export interface Still {
-  readonly messages: ReadonlyArray<unknown>
+export interface Still extends Waits {
   readonly stash: ReadonlyArray<unknown>
   readonly timers: ReadonlyArray<Timer>
   readonly generation: number
@@ -54,14 +54,14 @@ export const still = (cell: Cell): Still => {
     ...{ ...tick, timer },
     leftMillis: timer === Facilities.receiveTimer ? undefined : timers?.leftMillis(timer)
   }))
-  const messages = drain(cell)
+  const { ahead, messages } = takeOut(cell)
   timers?.clearAll()
   rare.ticks.clear()
   rare.receive = undefined
   rare.stash = []
   const now = cell.system.monotonicMillis()
   return {
-    ...{ messages, stash: stash.map(bare), timers: left, generation },
+    ...{ messages, ahead, stash: stash.map(bare), timers: left, generation },
     receive: receive && {
       ...{ afterMillis: receive.afterMillis, message: receive.message },
       idleMillis: Math.max(0, now - receive.sinceMillis)
@@ -70,11 +70,14 @@ export const still = (cell: Cell): Still => {
 }
 
 /** What waits for it, which is nothing then. */
-export const drain = (cell: Cell): ReadonlyArray<unknown> => {
-  const messages: Array<unknown> = []
+export const drain = (cell: Cell): ReadonlyArray<unknown> => takeOut(cell).messages
+
+/** In the order of its coming: so it is the same where it is taken up, ranked anew. */
+const takeOut = (cell: Cell): Waits => {
   const { mailbox } = cell
-  while (mailbox !== undefined && mailbox.size > 0) messages.push(bare(mailbox.shift()))
-  return messages
+  cell.mailbox = undefined
+  const { ahead, messages } = mailbox === undefined ? { ahead: 0, messages: [] } : mailbox.all
+  return { ahead, messages: messages.map(bare) }
 }
 
 /** It goes on with what was put aside, and then with what has come since. */
@@ -85,10 +88,10 @@ export const thaw = (cell: Cell, still: Still): void => {
   cell.goOn()
 }
 
-export const restore = (cell: Cell, { generation, messages, receive, stash, timers }: Still): void => {
+export const restore = (cell: Cell, { generation, receive, stash, timers, ...waits }: Still): void => {
   const rare = cell.rarely()
   const since = drain(cell)
-  for (const message of messages) cell.box.push(message)
+  takeUp(cell, waits)
   for (const message of since) cell.box.push(message)
   rare.stash = [...stash]
   rare.generation = generation
@@ -96,6 +99,12 @@ export const restore = (cell: Cell, { generation, messages, receive, stash, time
 }
 
 /** Past the bound: it was taken once. */
+export const takeUp = (cell: Cell, { ahead, messages }: Waits): void => {
+  if (ahead > 0) cell.box.unshift(messages.slice(0, ahead))
+  for (const message of messages.slice(ahead)) cell.box.push(message)
+}
+
+/** Past the bound, too. */
 export const admit = (cell: Cell, message: unknown): void => cell.deliver(message as Envelope)
 
 /** From now on it is elsewhere: what is for it goes to `away`. What it had open here is closed. */
