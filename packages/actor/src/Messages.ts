@@ -61,13 +61,23 @@ export type FailureOf<D extends Definition, Tag extends keyof D> =
 
 export const tell = <const F extends Fields>(fields: F): Tell<F> => ({ fields })
 
-export const ask = <const F extends Fields, Reply, Failure = never>(
+/** Two signatures: in one, the failure that is left out would be inferred from the definition that this becomes a part of. */
+export const ask: {
+  <const F extends Fields, Reply>(
+    fields: F,
+    answers: { readonly reply: Codec.MessageSchema<Reply>; readonly failure?: never }
+  ): Ask<F, Reply, never>
+  <const F extends Fields, Reply, Failure>(
+    fields: F,
+    answers: { readonly reply: Codec.MessageSchema<Reply>; readonly failure: Codec.MessageSchema<Failure> }
+  ): Ask<F, Reply, Failure>
+} = <F extends Fields, Reply>(
   fields: F,
-  answers: { readonly reply: Codec.MessageSchema<Reply>; readonly failure?: Codec.MessageSchema<Failure> }
-): Ask<F, Reply, Failure> => ({
+  answers: { readonly reply: Codec.MessageSchema<Reply>; readonly failure?: Codec.MessageSchema<any> }
+): Ask<F, Reply, never> => ({
   fields,
   reply: answers.reply,
-  failure: answers.failure ?? (Schema.Never as Codec.MessageSchema<never> as Codec.MessageSchema<Failure>)
+  failure: (answers.failure ?? Schema.Never) as Codec.MessageSchema<never>
 })
 
 /** Names what an actor understands, as nodes name it to each other. */

@@ -1,6 +1,6 @@
 /** What is inferred of a behaviour: it is enough that this compiles. */
 import { expect, it } from "@effect/vitest"
-import { ActorSystem, Behavior, Messages } from "@troupe/actor"
+import { type ActorRef, ActorSystem, type AskError, Behavior, Messages } from "@troupe/actor"
 import { Context, Effect, Schema } from "effect"
 
 const Counter = Messages.make("counter", {
@@ -34,7 +34,7 @@ const stateless = Behavior.make(Counter, {
   }
 })
 
-/** Handlers of what is no message. */
+/** Handlers of what is no message, and a failure that the question has not. */
 export const mistaken = [
   Behavior.make(Counter, {
     init: () => 0,
@@ -49,8 +49,25 @@ export const mistaken = [
       // @ts-expect-error
       Sub: (sum: number) => Effect.succeed(sum)
     }
+  }),
+  Behavior.effect(Counter, {
+    init: () => Effect.succeed(0),
+    on: {
+      Add: (sum) => Effect.succeed(sum),
+      // @ts-expect-error
+      Sum: () => Effect.fail("a failure that nobody agreed on")
+    }
   })
 ]
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+
+/** A question without a failure of its own fails only as any question can. */
+export const failures: [Same<Messages.FailureOf<typeof Counter.definition, "Sum">, never>, Same<Failing, AskError>] = [
+  true,
+  true
+]
+type Failing = Effect.Error<ReturnType<ActorRef<typeof Counter.definition>["ask"]>>
 
 const sumOf = <R>(behavior: Behavior.Behavior<typeof Counter.definition, R>) =>
   Effect.gen(function* () {
