@@ -7,10 +7,7 @@
  */
 import { type ActorRef, EventSourced } from "@troupe/actor"
 import type { NodeId } from "@troupe/transport"
-import { History, inOrder, Post, RoomFull } from "./Words.ts"
-
-/** By nodes, how many of their posts: all from the first to this one. */
-export type Have = Readonly<Record<NodeId.NodeId, number>>
+import { type Have, History, inOrder, Post, RoomFull } from "./Words.ts"
 
 export interface State {
   /** In the order in which all show them. */
@@ -27,6 +24,11 @@ export const add = ({ have, posts }: State, post: Post): State => {
 
 const countOf = (have: Have, node: NodeId.NodeId): number => (Object.hasOwn(have, node) ? have[node]! : 0)
 
+export const withPosts = (have: Have, posts: ReadonlyArray<Post>): Have => ({
+  ...have,
+  ...Object.fromEntries(posts.map((post) => [post.node, post.number]))
+})
+
 /** What somebody lacks who has so much, as much as goes into one message. */
 export const missing = ({ have, posts }: State, there: Have): ReadonlyArray<Post> =>
   Object.keys(have).every((node) => countOf(there, node) >= have[node]!)
@@ -34,7 +36,7 @@ export const missing = ({ have, posts }: State, there: Have): ReadonlyArray<Post
     : posts.filter(({ node, number }) => number > countOf(there, node)).slice(0, batch)
 
 /** Of posts that came, those that are new here, and not ahead of others that are to come before. */
-export const fresh = ({ have }: State, posts: ReadonlyArray<Post>): ReadonlyArray<Post> => {
+export const fresh = (have: Have, posts: ReadonlyArray<Post>): ReadonlyArray<Post> => {
   const counts: Record<NodeId.NodeId, number> = { ...have }
   return posts.filter(({ node, number }) => {
     const isNext = number === countOf(counts, node) + 1
@@ -53,8 +55,8 @@ export interface Options {
   readonly room: string
   readonly node: NodeId.NodeId
   readonly others: ReadonlyMap<NodeId.NodeId, ActorRef<typeof History.definition>>
-  /** Is told what is on disk from now on. */
-  readonly kept: (posts: ReadonlyArray<Post>) => void
+  /** Is told of posts that are on disk now, and of all that are; of these also at the start. */
+  readonly kept: (posts: ReadonlyArray<Post>, have: Have) => void
 }
 
 export const history = ({
@@ -68,6 +70,7 @@ export const history = ({
     event: Post,
     init: () => empty,
     apply: add,
+    onStart: ({ have }) => kept([], have),
     on: {
       Add: ({ have, posts }, { text, user }) => {
         if (posts.length >= mostPosts) return { failure: new RoomFull({ room, posts: mostPosts }) }
@@ -76,7 +79,7 @@ export const history = ({
           events: [post],
           reply: post,
           after: () => {
-            kept([post])
+            kept([post], { ...have, [node]: post.number })
             for (const other of others.values()) other.tell({ _tag: "Copies", from: node, posts: [post] })
           }
         }
@@ -84,8 +87,12 @@ export const history = ({
 
       Read: ({ posts }, { last }) => ({ reply: last < 1 ? [] : posts.slice(-last) }),
 
-      Compare: ({ have }) => ({
+      Compare: (state, { shown }) => ({
         after: () => {
+          const { have } = state
+          // What came to the disk when that failed was not told.
+          const unshown = missing(state, shown)
+          if (unshown.length > 0) kept(unshown, have)
           for (const other of others.values()) other.tell({ _tag: "Have", from: node, have })
         }
       }),
@@ -97,13 +104,13 @@ export const history = ({
       },
 
       Copies: (state, { from, posts }) => {
-        const events = fresh(state, posts)
-        const have: Have = { ...state.have, ...Object.fromEntries(events.map((post) => [post.node, post.number])) }
+        const events = fresh(state.have, posts)
+        const have = withPosts(state.have, events)
         const isMore = posts.length === batch || posts.some((post) => post.number > countOf(have, post.node))
         return {
           events,
           after: () => {
-            if (events.length > 0) kept(events)
+            if (events.length > 0) kept(events, have)
             if (isMore) others.get(from)?.tell({ _tag: "Have", from: node, have })
           }
         }

@@ -8,9 +8,9 @@
 import { type ActorRef, ActorSystem, Behavior, Receptionist, Supervision } from "@troupe/actor"
 import type { Storage } from "@troupe/storage"
 import { NodeId, Transport } from "@troupe/transport"
-import { Effect, Schedule } from "effect"
-import { history } from "./History.ts"
-import { History, type Person, type Post, Room, RoomRefused, Session } from "./Words.ts"
+import { Cause, Effect, Schedule } from "effect"
+import { fresh, history, withPosts } from "./History.ts"
+import { type Have, History, type Person, type Post, Room, RoomRefused, Session, troubleOf } from "./Words.ts"
 
 type Self = Behavior.Self<typeof Room.definition>
 type SessionRef = ActorRef<typeof Session.definition>
@@ -20,6 +20,10 @@ interface State {
   readonly history: ActorRef<typeof History.definition>
   /** Who is in it, on all nodes. */
   readonly sessions: ReadonlyArray<SessionRef>
+  /** Posts that were there when its history was first read, or that those of this node were shown since. */
+  readonly shown: Have | undefined
+  /** Why what was said last could not be kept here, if it could not. */
+  readonly trouble: string | undefined
 }
 
 export interface Options {
@@ -28,8 +32,14 @@ export interface Options {
   readonly everyMillis: number
 }
 
-/** A disk that is full or fails may be well again. */
-const patiently = Supervision.restart({ limit: 1000, backoff: Schedule.spaced("1 second") })
+/** A disk that is full or fails may be well again: it is tried once a second. Meanwhile users are told what is wrong. */
+const patiently = (self: Self) => {
+  const again = Supervision.restart({ limit: 1000, backoff: Schedule.spaced("1 second") })
+  return Supervision.decide((cause) => {
+    self.ref.tell({ _tag: "Failed", why: troubleOf(Cause.squash(cause)) })
+    return again
+  })
+}
 
 /** The histories of the room on the other nodes. */
 const othersOf = (name: string) =>
@@ -56,18 +66,20 @@ export const room = ({
         const { self: node } = yield* Transport
         const { subscribeActor } = yield* Receptionist.Receptionist
         const others = yield* othersOf(name)
-        const kept = (posts: ReadonlyArray<Post>) => self.ref.tell({ _tag: "Kept", posts })
+        const kept = (posts: ReadonlyArray<Post>, have: Have) => self.ref.tell({ _tag: "Kept", posts, have })
         const behavior = yield* Behavior.provide(history({ room: name, node, others, kept }))
         subscribeActor(inRoom, self.ref, (sessions) => ({ _tag: "Present", sessions }))
         self.setInterval("tick", everyMillis, { _tag: "Tick" })
-        const log = self.spawn(behavior, { name: "history", supervision: patiently })
-        return { node, history: log, sessions: [] } satisfies State as State
+        const log = self.spawn(behavior, { name: "history", supervision: patiently(self) })
+        return { node, history: log, sessions: [], shown: undefined, trouble: undefined } satisfies State as State
       }),
     on: {
       Enter: (state, { session }) =>
         Effect.gen(function* () {
           const { register } = yield* Receptionist.Receptionist
           yield* Effect.mapError(register(inRoom, session), ({ reason }) => new RoomRefused({ reason }))
+          const { trouble } = state
+          if (trouble !== undefined) session.tell({ _tag: "Unkept", room: name, why: trouble })
           return { state, reply: state.history }
         }),
 
@@ -94,15 +106,31 @@ export const room = ({
       Who: (state) => Effect.succeed({ state, reply: peopleOf(state) }),
 
       /** Told by its history. */
-      Kept: (state, { posts }) =>
+      Kept: (state, { have, posts: kept }) =>
         Effect.sync(() => {
-          for (const session of state.sessions.filter(isHere)) session.tell({ _tag: "Said", room: name, posts })
-          return state
+          const { shown } = state
+          const posts = shown === undefined ? kept : fresh(shown, kept)
+          if (posts.length > 0) {
+            if (state.trouble !== undefined) tellAll(state, { _tag: "Unkept", room: name, why: undefined })
+            tellAll(state, { _tag: "Said", room: name, posts })
+          }
+          return {
+            ...state,
+            shown: shown === undefined ? have : withPosts(shown, posts),
+            trouble: posts.length > 0 ? undefined : state.trouble
+          }
+        }),
+
+      Failed: (state, { why }) =>
+        Effect.sync(() => {
+          if (state.trouble !== why) tellAll(state, { _tag: "Unkept", room: name, why })
+          return { ...state, trouble: why }
         }),
 
       Tick: (state) =>
         Effect.sync(() => {
-          state.history.tell({ _tag: "Compare" })
+          const { history, shown } = state
+          if (shown !== undefined) history.tell({ _tag: "Compare", shown })
           return state
         })
     }
@@ -115,6 +143,11 @@ export const room = ({
 const users = "users/"
 
 const isHere = ({ path }: SessionRef): boolean => path.startsWith(users)
+
+/** Those of this node. */
+const tellAll = ({ sessions }: State, message: Parameters<SessionRef["tell"]>[0]): void => {
+  for (const session of sessions.filter(isHere)) session.tell(message)
+}
 
 /** By node, and by name. Of another node a path is `node:path`. */
 const peopleOf = ({ node, sessions }: State): ReadonlyArray<Person> =>

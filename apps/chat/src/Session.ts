@@ -4,14 +4,27 @@
  * It is an actor, so that lines are taken one after the other, and what the room tells comes in between, never within. When
  * its connection ends it is stopped, and whoever watches it, such as its room, is told.
  */
-import { type ActorRef, ActorSystem, Behavior } from "@troupe/actor"
+import { type ActorRef, ActorSystem, type AskError, Behavior } from "@troupe/actor"
 import { Effect } from "effect"
-import { type History, isName, type Person, type Post, type Room, Rooms, type Screen, Session } from "./Words.ts"
+import {
+  type History,
+  isName,
+  type Person,
+  type Post,
+  type Room,
+  type RoomFull,
+  Rooms,
+  type Screen,
+  Session,
+  troubleOf
+} from "./Words.ts"
 
 interface Entered {
   readonly name: string
   readonly room: ActorRef<typeof Room.definition>
   readonly history: ActorRef<typeof History.definition>
+  /** Why what was said in it last could not be kept here, if it could not. */
+  readonly trouble: string | undefined
 }
 
 interface State {
@@ -38,6 +51,19 @@ const postLine = ({ node, text, time, user }: Post): string => `[${time} ${node}
 
 const personLine = ({ node, user }: Person): string => `${user}@${node}`
 
+/** What a history does not answer, while its disk does not do as it should. */
+const inTrouble = (
+  lines: Effect.Effect<ReadonlyArray<string>, RoomFull | AskError>,
+  what: string,
+  trouble: string | undefined
+) => {
+  const tell = (why: string) => Effect.succeed([`! That ${what}: ${why}`])
+  return lines.pipe(
+    Effect.catchTag("HandlerFailed", ({ cause }) => tell(troubleOf(cause))),
+    Effect.catchTag("AskTimeout", (late) => tell(trouble ?? late.message))
+  )
+}
+
 export const session = (
   user: string,
   screen: Screen
@@ -56,7 +82,7 @@ export const session = (
       leave(state, self)
       const history = yield* room.ask({ _tag: "Enter", session: self.ref })
       show([`* You are in ${name}. /help tells what you can do.`])
-      const next = { entered: { name, room, history } }
+      const next = { entered: { name, room, history, trouble: undefined } }
       return yield* who(next)
     })
 
@@ -77,24 +103,28 @@ export const session = (
     )
 
   const read = (state: State, words: string) =>
-    inRoom(state, ({ history, name }) => {
+    inRoom(state, ({ history, name, trouble }) => {
       const last = words === "" ? 20 : Number(words)
       if (!Number.isSafeInteger(last) || last < 1) return Effect.succeed([`! /history takes a number, not "${words}"`])
-      return Effect.map(history.ask({ _tag: "Read", last }), (posts) => [
+      const posts = Effect.map(history.ask({ _tag: "Read", last }), (posts) => [
         ...posts.map(postLine),
         `* ${posts.length} posts of ${name}`
       ])
+      return inTrouble(posts, "cannot be read", trouble)
     })
 
   /** Its room shows it, once it is on disk. */
   const say = (state: State, text: string) =>
-    inRoom(state, ({ history }) =>
-      text.length > longest
-        ? Effect.succeed([`! A post has up to ${longest} characters`])
-        : Effect.as(history.ask({ _tag: "Add", user, text }), [])
-    )
+    inRoom(state, ({ history, trouble }) => {
+      if (text.length > longest) return Effect.succeed([`! A post has up to ${longest} characters`])
+      return inTrouble(Effect.as(history.ask({ _tag: "Add", user, text }), []), "may be lost", trouble)
+    })
 
-  const obey = (state: State, line: string, self: Self) => {
+  const obey = (
+    state: State,
+    line: string,
+    self: Self
+  ): Effect.Effect<State, { readonly message: string }, ActorSystem.ActorSystem> => {
     const [, command, words = ""] = /^\/(\S+)\s*(.*)$/.exec(line) ?? []
     switch (command) {
       case undefined:
@@ -141,6 +171,15 @@ export const session = (
             ...gone.map((person) => `* ${personLine(person)} is gone`)
           ])
           return state
+        }),
+
+      Unkept: (state, { room, why }) =>
+        Effect.sync(() => {
+          const { entered } = state
+          if (entered?.name !== room) return state
+          if (why === undefined) show([`* What is said in ${room} is kept again`])
+          else show([`! What was said in ${room} could not be kept here: ${why}. It goes on when that is done`])
+          return { entered: { ...entered, trouble: why } }
         })
     },
     onStop: () => screen.end()

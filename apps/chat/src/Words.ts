@@ -5,6 +5,7 @@
  * again, so that it does no harm when one is lost, and a node that comes back learns all that it missed.
  */
 import { ActorSystem, Messages } from "@troupe/actor"
+import { StorageFailed, StorageFull } from "@troupe/storage"
 import { NodeId } from "@troupe/transport"
 import { Order, Schema } from "effect"
 
@@ -30,6 +31,10 @@ export type Post = typeof Post.Type
 /** The order in which all nodes show them: an answer comes after what it answers. */
 export const inOrder: Order.Order<Post> = (a, b) => Order.Number(a.time, b.time) || NodeId.Order(a.node, b.node)
 
+/** By nodes, how many of their posts in a room: all from the first to this one. */
+export const Have = Schema.Record(Schema.String, Schema.Int)
+export type Have = typeof Have.Type
+
 /** A user in a room. */
 export const Person = Schema.Struct({ user: Schema.String, node: NodeId.NodeId })
 export type Person = typeof Person.Type
@@ -42,7 +47,9 @@ export const Session = Messages.make("session", {
   /** In its room, and on disk here. */
   Said: Messages.tell({ room: Schema.String, posts: Schema.Array(Post) }),
   /** Who came into its room and who went, as far as is known here. */
-  Moved: Messages.tell({ room: Schema.String, came: Schema.Array(Person), gone: Schema.Array(Person) })
+  Moved: Messages.tell({ room: Schema.String, came: Schema.Array(Person), gone: Schema.Array(Person) }),
+  /** What was said in its room could not be kept here; without a reason, it can again. */
+  Unkept: Messages.tell({ room: Schema.String, why: Schema.UndefinedOr(Schema.String) })
 })
 
 /** Where a session shows its lines. It is of this process, and never leaves it. */
@@ -71,6 +78,13 @@ export const Users = Messages.make("users", {
   Gone: Messages.tell({ user: Schema.String })
 })
 
+/** What is wrong with a disk, and what to do. */
+export const troubleOf = (failure: unknown): string => {
+  if (failure instanceof StorageFull) return `the disk of this node is full (${failure.detail}). Make room on it`
+  if (failure instanceof StorageFailed) return `the disk of this node fails (${failure.detail}). Mend it`
+  return failure instanceof Error ? failure.message.replace(/\.$/, "") : String(failure)
+}
+
 // --------------------------------------------------------------------------------------------------------------- a room
 
 /** A room has as many posts as it can have. */
@@ -89,10 +103,10 @@ export const History = Messages.make("history", {
   Add: Messages.ask({ user: Schema.String, text: Schema.String }, { reply: Post, failure: RoomFull }),
   /** The last ones, in order. */
   Read: Messages.ask({ last: Schema.Int }, { reply: Schema.Array(Post) }),
-  /** It is time to compare with the others. */
-  Compare: Messages.tell({}),
+  /** It is time to compare with the others, and with what its room has shown. */
+  Compare: Messages.tell({ shown: Have }),
   /** That node has as many posts of each node. */
-  Have: Messages.tell({ from: NodeId.NodeId, have: Schema.Record(Schema.String, Schema.Int) }),
+  Have: Messages.tell({ from: NodeId.NodeId, have: Have }),
   /** Posts that this node may lack, those of each node in the order of their numbers. */
   Copies: Messages.tell({ from: NodeId.NodeId, posts: Schema.Array(Post) })
 })
@@ -110,8 +124,10 @@ export const Room = Messages.make("room", {
   Who: Messages.ask({}, { reply: Schema.Array(Person) }),
   /** Who is in it, on all nodes. */
   Present: Messages.tell({ sessions: Schema.Array(ActorSystem.Ref(Session)) }),
-  /** On disk here from now on. */
-  Kept: Messages.tell({ posts: Schema.Array(Post) }),
+  /** Posts that are on disk here by now, and all that are. */
+  Kept: Messages.tell({ posts: Schema.Array(Post), have: Have }),
+  /** Its history has failed, and begins again. */
+  Failed: Messages.tell({ why: Schema.String }),
   Tick: Messages.tell({})
 })
 

@@ -6,11 +6,13 @@ describe("what was shown to anybody is in all histories when the faults are over
   it.each([
     ["crash", 8],
     ["partition", 4],
-    ["chaos", 8]
+    ["chaos", 8],
+    ["disks", 2],
+    ["disks and chaos", 4]
   ])("%s, %d seeds", async (preset, seeds) => {
     let posts = 0
     for (let seed = 1; seed <= seeds; seed++) {
-      const outcome = await run({ seed, faults: worlds[preset]! })
+      const outcome = await run(seed, worlds[preset]!)
       expect({ seed, violations: outcome.violations }).toEqual({ seed, violations: [] })
       expect(outcome.worstMillis).toBeLessThan(boundMillis)
       posts += outcome.posts

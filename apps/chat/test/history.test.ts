@@ -27,9 +27,9 @@ describe("posts", () => {
 
   it("that came before, or are ahead of one that is to come, are not taken", () => {
     const state = of([post(1, "n1", 1)])
-    expect(History.fresh(state, posts)).toEqual([post(1, "n2", 1), post(2, "n1", 2)])
-    expect(History.fresh(state, [post(3, "n1", 3)])).toEqual([])
-    expect(History.fresh(state, [post(2, "n1", 2), post(2, "n1", 2), post(3, "n1", 3)]).length).toBe(2)
+    expect(History.fresh(state.have, posts)).toEqual([post(1, "n2", 1), post(2, "n1", 2)])
+    expect(History.fresh(state.have, [post(3, "n1", 3)])).toEqual([])
+    expect(History.fresh(state.have, [post(2, "n1", 2), post(2, "n1", 2), post(3, "n1", 3)]).length).toBe(2)
   })
 
   it("that somebody lacks are those past what it has of each node, and no more than one message takes", () => {

@@ -20,11 +20,22 @@ const silentMillis = calmMillis + 200
 
 const timing = { interval: 200, deadline: 1_000 }
 
-/** What goes wrong: with more crashes than the presets have. */
-export const worlds: Readonly<Record<string, Faults.Faults>> = {
-  crash: { ...Faults.crash, crashesPerMinute: 40, downMillisMax: 3_000 },
-  partition: Faults.partition,
-  chaos: { ...Faults.chaos, crashesPerMinute: 20 }
+/** What goes wrong in a world. */
+export interface World {
+  readonly faults: Faults.Faults
+  /** Disks fail, or are full, now and then; one write or sync in a hundred fails also when all else is over. */
+  readonly disksFail?: boolean
+}
+
+const chaos = { ...Faults.chaos, crashesPerMinute: 20 }
+
+/** With more crashes than the presets have. */
+export const worlds: Readonly<Record<string, World>> = {
+  crash: { faults: { ...Faults.crash, crashesPerMinute: 40, downMillisMax: 3_000 } },
+  partition: { faults: Faults.partition },
+  chaos: { faults: chaos },
+  disks: { faults: Faults.none, disksFail: true },
+  "disks and chaos": { faults: chaos, disksFail: true }
 }
 
 /** For all to agree after the last fault, and to notice a death: a deadline that false suspicions have moved out, and a round. */
@@ -45,12 +56,17 @@ const everybodyOf = (some: ReadonlyArray<string>): string =>
 /** The end of what `/history` tells. */
 const isEnd = (line: string): boolean => line.endsWith(" posts of garden")
 
+/** What was asked for is not to be had, or may not be. */
+const isRefused = (line: string): boolean => line.startsWith("! ")
+
 const timeOf = (line: string): number => Number(/^\[(\d+) /.exec(line)?.[1] ?? 0)
 
 /** What a node's user was told last. */
 interface Told {
   readonly who: string
   readonly history: ReadonlyArray<string>
+  /** Posts that were there when it came, or that it was shown then. */
+  readonly shown: ReadonlySet<string>
 }
 
 export type Service = Context.Service.Shape<typeof Chat.Chat>
@@ -70,8 +86,11 @@ export const start = (node: string, disks: SimulatedDisk.Disks) =>
 export const visit = (chat: Service, name: string, seen = new Set<string>()) =>
   Effect.gen(function* () {
     const lines: Array<string> = []
+    /** Unasked. */
+    const shown = new Set<string>()
     const show = (more: ReadonlyArray<string>): void => {
       lines.push(...more)
+      if (!more.some(isEnd)) for (const line of more) shown.add(line)
       for (const line of more) if (timeOf(line) > 0) seen.add(line)
     }
     const session = yield* chat.connect(name, { show, end: () => {} })
@@ -82,7 +101,7 @@ export const visit = (chat: Service, name: string, seen = new Set<string>()) =>
         return found === undefined ? Effect.andThen(Effect.sleep("5 millis"), until(is, from)) : Effect.succeed(found)
       })
     type("/join garden")
-    return { lines, type, until }
+    return { lines, shown, type, until }
   })
 
 class Run {
@@ -94,9 +113,10 @@ class Run {
   private readonly lives = new Map<string, number>()
   private millis: () => number = () => 0
 
-  constructor(seed: number) {
+  constructor(seed: number, disksFail: boolean) {
     // Slow, so that crashes come in between.
-    this.disks = SimulatedDisk.make({ seed, syncMillisMin: 10, syncMillisMax: 60 })
+    const slow = { syncMillisMin: 10, syncMillisMax: 60 }
+    this.disks = SimulatedDisk.make({ seed, ...slow, failureProbability: disksFail ? 0.01 : 0 })
   }
 
   /** A life of a node. */
@@ -116,8 +136,9 @@ class Run {
       for (let count = 1; this.millis() < silentMillis; count++) {
         const latest = Math.max(0, ...lines.map(timeOf))
         type(`${life}.${count}`)
-        const line = yield* until((each) => each.endsWith(` ${name}: ${life}.${count}`))
-        this.hold("a post is after all those that its user had seen", timeOf(line) > latest)
+        const from = lines.length
+        const line = yield* until((each) => each.endsWith(` ${name}: ${life}.${count}`) || isRefused(each), from)
+        if (!isRefused(line)) this.hold("a post is after all those that its user had seen", timeOf(line) > latest)
         const shown = lines.filter((each) => timeOf(each) > 0)
         this.hold("a post is shown once", new Set(shown).size === shown.length)
         yield* Effect.sleep(Duration.millis(yield* Random.nextIntBetween(1, 500)))
@@ -129,25 +150,51 @@ class Run {
   /** Asks what its node knows, again and again, when all is over. */
   private watch(chat: Service, node: string) {
     return Effect.gen({ self: this }, function* () {
-      const { lines, type, until } = yield* visit(chat, `watcher-${node}`, this.seen)
+      const { lines, shown, type, until } = yield* visit(chat, `watcher-${node}`, this.seen)
+      let hasPast = false
       for (;;) {
         yield* Effect.sleep("100 millis")
-        if (this.millis() < silentMillis) continue
+        if (this.millis() < silentMillis && hasPast) continue
         const from = lines.length
         type("/who")
         type("/history 10000")
         const who = yield* until((line) => line.startsWith("* In "), from)
-        const end = yield* until(isEnd, from)
+        const end = yield* until((line) => isEnd(line) || isRefused(line), from)
+        if (isRefused(end)) continue
         const answer = lines.slice(from)
-        this.told.set(node, { who, history: answer.slice(answer.indexOf(who) + 1, answer.indexOf(end)) })
+        const history = answer.slice(answer.indexOf(who) + 1, answer.indexOf(end))
+        if (!hasPast) for (const line of history) shown.add(line)
+        hasPast = true
+        if (this.millis() >= silentMillis) this.told.set(node, { who, history, shown })
       }
     })
   }
 
+  /** Now and then a disk takes nothing more, for a moment or for longer. */
+  private readonly fail = (node: string) =>
+    Effect.gen({ self: this }, function* () {
+      const disk = this.disks.disk(node)
+      const sleep = (least: number, most: number) =>
+        Effect.flatMap(Random.nextIntBetween(least, most), (millis) =>
+          Effect.sleep(Duration.millis(Math.min(millis, calmMillis - this.millis())))
+        )
+      for (;;) {
+        yield* sleep(50, 2_000)
+        if (this.millis() >= calmMillis) return
+        const kind = yield* Random.nextIntBetween(0, 3)
+        if (kind === 0) disk.capacityBytes = disk.paths.reduce((bytes, path) => bytes + disk.sizeOf(path), 0)
+        else disk.failing = kind === 1 ? "writes" : "syncs"
+        yield* sleep(1, (yield* Random.nextBoolean) ? 50 : 2_000)
+        disk.capacityBytes = Infinity
+        disk.failing = "nothing"
+      }
+    })
+
   /** Waits for the end of the faults and what is to come about then. Returns how long that took. */
-  readonly test = ({ crash, world }: Simulation.Simulator, victim: string) =>
+  readonly test = ({ crash, world }: Simulation.Simulator, victim: string, disksFail: boolean) =>
     Effect.gen({ self: this }, function* () {
       this.millis = () => world.nowMillis
+      if (disksFail) yield* Effect.forEach(nodes, (node) => Effect.forkChild(this.fail(node)))
       while (!this.isAgreed) yield* Effect.sleep("50 millis")
       const agreed = this.millis() - calmMillis
       this.judge()
@@ -163,7 +210,12 @@ class Run {
     const all = nodes.map((node) => this.told.get(node))
     const everybody = everybodyOf(nodes)
     const [first] = all
-    return all.every((each) => each?.who === everybody && `${each.history}` === `${first?.history}`)
+    return all.every(
+      (each) =>
+        each?.who === everybody &&
+        `${each.history}` === `${first?.history}` &&
+        each.history.every((line) => each.shown.has(line))
+    )
   }
 
   /** Of histories that are the same. */
@@ -182,14 +234,8 @@ class Run {
   }
 }
 
-export const run = async ({
-  faults,
-  seed
-}: {
-  readonly seed: number
-  readonly faults: Partial<Faults.Faults>
-}): Promise<Outcome> => {
-  const here = new Run(seed)
+export const run = async (seed: number, { disksFail = false, faults }: World): Promise<Outcome> => {
+  const here = new Run(seed, disksFail)
   const result = await Effect.runPromise(
     Simulation.run({
       seed,
@@ -198,7 +244,7 @@ export const run = async ({
       planned: Duration.millis(plannedMillis),
       duration: Duration.millis(calmMillis + 3 * boundMillis),
       program: here.program,
-      test: (simulator) => here.test(simulator, nodes[seed % nodes.length]!)
+      test: (simulator) => here.test(simulator, nodes[seed % nodes.length]!, disksFail)
     })
   )
   for (const { detail = "", name } of result.violations) here.hold(`${name} ${detail}`, false)
