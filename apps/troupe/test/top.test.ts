@@ -1,14 +1,17 @@
 /** `troupe top`: what it shows of live systems, and that it leaves the terminal as it was. */
 import { EventEmitter } from "node:events"
 import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
+import { type AddressInfo, createServer as createNetServer, type Server as NetServer } from "node:net"
 import { ActorSystem, Behavior, Messages, Observed, Supervision } from "@troupe/actor"
 import * as Inspector from "@troupe/actor/Inspector"
-import { Context, Effect, Exit, Layer, Logger, Scope } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
+import { TestClock } from "effect/testing"
 import { afterEach, describe, expect, it } from "vitest"
 import { columnsOf, styleOf } from "../src/terminal/Screen.ts"
 import { live } from "../src/top/Live.ts"
+import { addressOf } from "../src/top/Source.ts"
 import { picture, rowsOf, type Seen } from "../src/top/View.ts"
+import { watch } from "../src/top/Watching.ts"
 import { ended, start, troupe } from "./command.ts"
 
 const Work = Messages.make("work", { Do: Messages.tell({}), Break: Messages.tell({}) })
@@ -202,23 +205,103 @@ describe("the picture of top", () => {
   })
 })
 
+/** A terminal that takes keys, and what it was given. */
+const terminalOf = (columns: number, rows: number) => {
+  const written: Array<string> = []
+  const modes: Array<boolean> = []
+  const stdin = Object.assign(new EventEmitter(), {
+    isTTY: true,
+    setRawMode: (mode: boolean) => void modes.push(mode),
+    ...{ resume: () => {}, pause: () => {} }
+  })
+  const stdout = Object.assign(new EventEmitter(), {
+    ...{ columns, rows },
+    write: (text: string) => void written.push(text)
+  })
+  /** The lines of the last picture. */
+  const shown = (): ReadonlyArray<string> =>
+    (written.at(-1) ?? "").replace("\u001b[H", "").replace("\u001b[J", "").replaceAll("\u001b[K", "").split("\r\n")
+  return { stdin: stdin as never, stdout: stdout as never, keys: stdin, size: stdout, written, modes, shown }
+}
+
+/** Somebody who lets others in, and says nothing. */
+const hanging = Effect.acquireRelease(
+  Effect.callback<NetServer>((resume) => {
+    const server = createNetServer().listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+  }),
+  (server) => Effect.sync(() => void server.close())
+)
+
+/** Other than by clocks. */
+const until = (is: () => boolean): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    is()
+      ? Effect.void
+      : Effect.andThen(
+          Effect.promise(() => new Promise(setImmediate)),
+          until(is)
+        )
+  )
+
 describe("the terminal of top", () => {
-  it("gets back what it was: its screen, its cursor, and keys that are lines", async () => {
-    const written: Array<string> = []
-    const modes: Array<boolean> = []
-    const input = Object.assign(new EventEmitter(), {
-      isTTY: true,
-      setRawMode: (mode: boolean) => void modes.push(mode),
-      ...{ resume: () => {}, pause: () => {} }
+  it("shows systems while another one takes its connection, and never answers", async () => {
+    const well = await system("shop")
+    const program = Effect.gen(function* () {
+      const { port } = (yield* hanging).address() as AddressInfo
+      const terminal = terminalOf(100, 12)
+      const addresses = yield* Effect.forEach([well, `127.0.0.1:${port}`], addressOf)
+      const watching = yield* Effect.forkScoped(watch(addresses, "mailbox", 1_000, terminal))
+      yield* until(() => terminal.written.length > 1)
+      expect(terminal.shown()[0]).toMatch(/^shop · .* 3 restarts$/)
+      expect(terminal.shown()[2]).toBe(`127.0.0.1:${port} has not answered yet.`)
+      const before = terminal.written.length
+      for (let second = 1; second <= 2; second++) {
+        yield* TestClock.adjust(1_000)
+        yield* until(() => terminal.written.length >= before + second)
+      }
+      yield* TestClock.adjust(1_000)
+      yield* until(() => terminal.shown().some((line) => line.includes("within 3 seconds")))
+      expect(terminal.shown()[0]).toMatch(/^shop · /)
+      expect(terminal.shown()[2]).toBe(`127.0.0.1:${port}: it has not answered within 3 seconds.`)
+      terminal.keys.emit("data", Buffer.from("q"))
+      yield* Fiber.join(watching)
     })
-    const output = Object.assign(new EventEmitter(), { write: (text: string) => void written.push(text) })
+    await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(TestClock.layer())))
+  })
+
+  it("is filled anew when its size changes", async () => {
+    const well = await system("shop")
+    const program = Effect.gen(function* () {
+      const terminal = terminalOf(120, 20)
+      const addresses = [yield* addressOf(well)]
+      yield* Effect.forkScoped(watch(addresses, "mailbox", 1_000, terminal))
+      yield* until(() => terminal.written.length > 1)
+      expect(terminal.shown().join("\n")).toContain("PROCESSED")
+      for (const [columns, rows] of [
+        [80, 10],
+        [30, 5],
+        [1, 1],
+        [200, 50]
+      ] as const) {
+        Object.assign(terminal.size, { columns, rows })
+        terminal.size.emit("resize")
+        expect(Math.max(...terminal.shown().map(columnsOf))).toBeLessThanOrEqual(columns)
+        expect(terminal.shown().length).toBeLessThanOrEqual(rows)
+      }
+      expect(terminal.shown().join("\n")).toContain("PROCESSED")
+    })
+    await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(TestClock.layer())))
+  })
+
+  it("gets back what it was: its screen, its cursor, and keys that are lines", async () => {
+    const { keys: input, modes, size: output, stdin, stdout, written } = terminalOf(80, 24)
     const keys: Array<string> = []
     let resized = 0
     await Effect.runPromise(
       Effect.scoped(
         Effect.gen(function* () {
           const onKey = (key: string): void => void keys.push(key)
-          const terminal = yield* live(input as never, output as never, onKey, () => void resized++)
+          const terminal = yield* live(stdin, stdout, onKey, () => void resized++)
           input.emit("data", Buffer.from("pq"))
           output.emit("resize")
           terminal.draw(["one", "two"])

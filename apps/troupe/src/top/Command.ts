@@ -1,14 +1,15 @@
 /** `troupe top`: live systems of actors, as `top` shows processes. */
 import * as Inspector from "@troupe/actor/Inspector"
-import { Console, Effect, Latch, type Scope } from "effect"
+import { Console, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 import { isBetween, json } from "../commands/arguments.ts"
-import { CannotRun, Usage } from "../Problem.ts"
+import { Usage } from "../Problem.ts"
 import { print, screen } from "../terminal/Screen.ts"
 import { demo } from "./demo.ts"
-import { live } from "./Live.ts"
-import { type Address, addressOf, look, textOf } from "./Source.ts"
+import { twice } from "./Looks.ts"
+import { addressOf } from "./Source.ts"
 import { picture, rowsOf, type Seen } from "./View.ts"
+import { watch } from "./Watching.ts"
 
 const flags = {
   connect: Flag.String("connect").pipe(
@@ -51,7 +52,7 @@ export const topCommand = Command.make(
       return yield* new Usage({ reason: "The output is no terminal. Give --once or --json." })
     }
     const addresses = given.demo ? [yield* demo] : yield* Effect.forEach(given.connect, addressOf)
-    if (isLive) return yield* watch(addresses, given.order, given.every * 1_000)
+    if (isLive) return yield* watch(addresses, given.order, given.every * 1_000, process)
     const all = yield* twice(addresses, given.order, given.every * 1_000)
     const rows = rowsOf(all, given.order).slice(0, given.rows)
     yield* given.json
@@ -74,90 +75,8 @@ export const topCommand = Command.make(
   ])
 )
 
-const nothing = (address: Address): Seen => ({
-  address: textOf(address),
-  ...{ now: undefined, before: undefined, problem: undefined }
-})
-
-const another = (address: Address, last: Seen, order: Inspector.Order, limit: number): Effect.Effect<Seen> =>
-  Effect.match(look(address, order, limit), {
-    onSuccess: (now): Seen => ({ ...last, now, before: last.now, problem: undefined }),
-    onFailure: ({ reason }): Seen => ({ ...last, problem: reason })
-  })
-
-/** Another look at each of them. */
-const again = (
-  addresses: ReadonlyArray<Address>,
-  all: ReadonlyArray<Seen>,
-  order: Inspector.Order,
-  limit: number
-): Effect.Effect<ReadonlyArray<Seen>> =>
-  Effect.forEach(addresses, (address, index) => another(address, all[index]!, order, limit), {
-    concurrency: "unbounded"
-  })
-
-/** A first look, which fails where nobody is seen. */
-const first = (
-  addresses: ReadonlyArray<Address>,
-  order: Inspector.Order,
-  limit: number
-): Effect.Effect<ReadonlyArray<Seen>, CannotRun> =>
-  Effect.flatMap(again(addresses, addresses.map(nothing), order, limit), (all) =>
-    all.some(({ now }) => now !== undefined)
-      ? Effect.succeed(all)
-      : new CannotRun({ reason: all.map(({ problem }) => problem).join(" ") })
-  )
-
-/** What happened between two looks is what one picture can tell. */
-const twice = (addresses: ReadonlyArray<Address>, order: Inspector.Order, everyMillis: number) =>
-  Effect.gen(function* () {
-    const all = yield* first(addresses, order, 1_000)
-    yield* Effect.sleep(everyMillis)
-    return yield* again(addresses, all, order, 1_000)
-  })
-
 const summary = ({ address, now, problem }: Seen) => {
   if (now === undefined) return { address, problem }
   const { actors: _, ...system } = now
   return { address, ...system, ...(problem === undefined ? {} : { problem }) }
 }
-
-const keys: Readonly<Record<string, Inspector.Order>> = { m: "mailbox", p: "processed", r: "restarts", b: "busy" }
-const help = "sort by: m mailbox   p processed/s   b busy   r restarts        q quits"
-
-const watch = (
-  addresses: ReadonlyArray<Address>,
-  given: Inspector.Order,
-  everyMillis: number
-): Effect.Effect<void, CannotRun, Scope.Scope> =>
-  Effect.gen(function* () {
-    let order = given
-    let all = yield* first(addresses, order, 1_000)
-    const quit = Latch.makeUnsafe(false)
-    const { style } = yield* screen
-    const draw = (): void => {
-      const { columns: width = 100, rows: height = 24 } = process.stdout
-      const lines = picture(all, order, { width, height: height - 2, canRedraw: true, style })
-      terminal.draw([...lines.slice(0, height - 2), "", style.dim(help.slice(0, width - 1))])
-    }
-    const typed = (key: string): void => {
-      if (key === "q" || key === "\u0003") quit.openUnsafe()
-      if (keys[key] === undefined) return
-      order = keys[key]
-      draw()
-    }
-    const terminal = yield* live(process.stdin, process.stdout, typed, () => draw())
-    draw()
-    // One that hangs keeps nobody from being looked at.
-    const looking = (address: Address, index: number) =>
-      Effect.gen(function* () {
-        yield* Effect.sleep(everyMillis)
-        const seen = yield* another(address, all[index]!, order, 1_000)
-        all = all.with(index, seen)
-        draw()
-      })
-    const watching = Effect.forEach(addresses, (address, index) => Effect.forever(looking(address, index)), {
-      concurrency: "unbounded"
-    })
-    yield* Effect.raceFirst(quit.await, watching)
-  })

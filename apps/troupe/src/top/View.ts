@@ -84,7 +84,7 @@ const headOf = (seen: Seen, width: number, style: Style): ReadonlyArray<string> 
     lines.push(style.bold(cut(title, width)), cut(what, width))
     if (!now.observed)
       lines.push(style.dim(cut("It is not Observed: what its actors have processed is not known.", width)))
-  }
+  } else if (problem === undefined) lines.push(style.dim(cut(`${seen.address} has not answered yet.`, width)))
   return problem === undefined ? lines : [...lines, style.red(cut(plain(problem), width))]
 }
 
