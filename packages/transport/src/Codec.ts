@@ -88,7 +88,25 @@ export const json = <Message>(schema: MessageSchema<Message>): Codec<Message> =>
   }
 }
 
-/** Positional fields without names. Both ends need the same schema: another layout is refused, never misread. */
+export { TooDeep }
+
+/** Bytes that were written by `binary` for values of another layout: with other fields, or in another order. */
+export class OtherSchema extends Schema.TaggedError<OtherSchema>()("OtherSchema", {
+  /** The marks of the two layouts. */
+  here: Schema.Int,
+  there: Schema.Int
+}) {
+  override get message(): string {
+    const [here, there] = [this.here, this.there].map((mark) => mark.toString(16).padStart(8, "0"))
+    return `it is of another schema, of layout ${there} instead of ${here}. Give both ends the same version of the schema, or a channel to each`
+  }
+}
+
+/**
+ * Positional fields without names. Both ends need the same schema: another layout is refused (`OtherSchema`), never misread.
+ * What differs in checks alone, or in what is made of the same parts (a class and its fields), has the same layout. Values of
+ * schemas that hold themselves may be 512 levels deep (`TooDeep`).
+ */
 export const binary = <Message>(schema: MessageSchema<Message>): Codec<Message> => {
   const part = compile(schema.ast) ?? foreign(schema.ast)
   const mark = hashOf(part.layout)
@@ -109,7 +127,8 @@ export const binary = <Message>(schema: MessageSchema<Message>): Codec<Message> 
     },
     read: (bytes, start, end) => {
       const reader = new Reader(bytes, start, end)
-      if (reader.uint32() !== mark) throw new RangeError("it is of another schema")
+      const there = reader.uint32()
+      if (there !== mark) throw new OtherSchema({ here: mark, there })
       const message: Message = part.read(reader)
       reader.finish()
       return message
