@@ -1,8 +1,9 @@
 /** Spans of what is told: where a chain is traced it goes on with that, and nowhere else. */
 import { describe, expect, it } from "@effect/vitest"
-import { ActorSystem, Behavior, Server } from "@troupe/actor"
+import { ActorSystem, Behavior, Reliable, Server } from "@troupe/actor"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import { Acks } from "../../src/internal/reliable/wire.ts"
 import { asker, clerks, Desk, keeper, note, settled, traced, wayTo, write } from "./clerks.ts"
 import { causeOf, ends, tree, watched } from "./recorded.ts"
 
@@ -99,6 +100,36 @@ describe("what is told in a chain that is traced", () => {
           "0 > consumer desk Note at bob",
           "4 > consumer desk Note at ann"
         ])
+      })
+    )
+  )
+
+  it.effect("by a reliable sender, out of order, is taken in the span of each; what is said of that is in none", () =>
+    traced((spans) =>
+      Effect.gen(function* () {
+        const ann = yield* ActorSystem.spawn(keeper(), { name: "ann" })
+        const inbox = yield* ActorSystem.spawn(Reliable.receiver(Desk, ann), { name: "inbox" })
+        const told: Array<number> = []
+        const sender = yield* ActorSystem.spawn(
+          Behavior.make(Acks, {
+            init: () => null,
+            on: {
+              Done: (state, { done }) => (told.push(done), state),
+              Took: (state) => state,
+              Refused: (state) => state
+            }
+          })
+        )
+        yield* inbox.ask({ _tag: "Open", session: 1, life: 0, first: 1, sender })
+        spans.length = 0
+        for (const number of [2, 1]) {
+          const deliver = { _tag: "Deliver", session: 1, first: 1, number, body: note(String(number)) } as const
+          yield* Effect.withSpan(inbox.send(deliver), String(number))
+        }
+        yield* settled
+        expect(told).toEqual([1, 3])
+        const ways = ["1", "2"].flatMap((name) => [name, `${name} > inbox`, `${name} > inbox > ann`])
+        expect(spans.map((span) => wayTo(span)).toSorted()).toEqual(ways)
       })
     )
   )

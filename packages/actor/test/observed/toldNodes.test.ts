@@ -1,6 +1,6 @@
 /** Spans of what is told to actors of other nodes. */
 import { describe, expect, it } from "@effect/vitest"
-import { type ActorRef, ActorSystem, Behavior, Observed, Receptionist, Router, Topic } from "@troupe/actor"
+import { type ActorRef, ActorSystem, Behavior, Observed, Receptionist, Reliable, Router, Topic } from "@troupe/actor"
 import { Codec, Memory } from "@troupe/transport"
 import { Context, Effect, Layer, Random, type Scope, type Tracer } from "effect"
 import { frames, type Frame } from "../../src/internal/system/frames.ts"
@@ -103,6 +103,27 @@ describe("what is told in a chain that is traced, to another node,", () => {
           "registering",
           ...["routing", "routing > router", "routing > router > ann", "routing > router > bob"]
         ])
+      })
+    )
+  )
+
+  it.effect("by a reliable sender stands below the span in which it was sent, whenever it goes out", () =>
+    two((n1, n2, spans) =>
+      Effect.gen(function* () {
+        const ann = yield* systemOf(n2).spawn(keeper(), { name: "ann" })
+        // The second is sent when the first is acknowledged.
+        yield* systemOf(n2).spawn(Reliable.receiver(Desk, ann, { window: 1 }), { name: "inbox" })
+        const to = yield* systemOf(n1).at(Reliable.inbox(Desk), "inbox", "n2")
+        const sender = yield* Effect.provide(Reliable.sender(Desk, { to }), n1)
+        yield* settled
+        yield* Effect.withSpan(sender.send(note("1")), "first")
+        yield* sender.send(note("2"))
+        yield* Effect.withSpan(sender.send(note("3")), "third")
+        for (let i = 0; i < 3; i++) yield* settled
+        expect(sender.unacknowledged()).toBe(0)
+        const ways = ["first", "third"].flatMap((name) => [name, `${name} > inbox`, `${name} > inbox > ann`])
+        const told = spans.map((span) => wayTo(span, spans)).filter((way) => !way.startsWith("n2:inbox"))
+        expect(told.toSorted()).toEqual(ways)
       })
     )
   )

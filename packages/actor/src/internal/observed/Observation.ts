@@ -80,6 +80,7 @@ export class Observation {
     const inTime = times ? timed(system, kind, name, tag, handle) : handle
     if (spans === undefined) return counted(inTime)
     const traced = kind === "plain" ? tracedPlain : tracedEffect
-    return traced(spans, `${name} ${tag}`, inTime) as Handle
+    // What is a library's own has a mark in front that none could write.
+    return traced(spans, `${name} ${tag.replace("\0", "")}`, inTime) as Handle
   }
 }

@@ -4,7 +4,7 @@
  * Numbers below `first` are done with, those from `next` on are not given yet; those below `sent` went out in this session
  * of the receiver's, and those from `stored` on are not on disk yet.
  */
-import { Schema } from "effect"
+import { Schema, type Tracer } from "effect"
 import type { Durable } from "../../Protocol.ts"
 
 export interface Kept {
@@ -12,6 +12,8 @@ export interface Kept {
   readonly body: unknown
   /** Of a durable sender: how it stands in the log. */
   readonly json: string
+  /** In which it was sent: it stands below that whenever it goes out. */
+  readonly span?: Tracer.AnySpan | undefined
 }
 
 export class Outbox {

@@ -3,6 +3,9 @@ import { Effect, Exit } from "effect"
 import { type ActorRef, MailboxFull } from "../../ActorRef.ts"
 import { type Answer, type Behavior, make } from "../../Behavior.ts"
 import type { MessageOf, Messages } from "../../Messages.ts"
+import { inSpan, spanHere } from "../observed/here.ts"
+import { told } from "../observed/Spans.ts"
+import { bare, Told } from "../observed/Told.ts"
 import type { Cell } from "../system/Cell.ts"
 import { messageOf } from "../system/codecs.ts"
 import { Mark } from "../system/envelopes.ts"
@@ -28,6 +31,7 @@ interface Session {
   done: number
   /** The consumer was given all below. */
   taken: number
+  /** Messages, each with the span in which it came where there is one. */
   readonly early: Map<number, unknown>
   /** The sender was told that it may send up to here. */
   limit: number
@@ -166,7 +170,8 @@ class Receiving {
     const message = this.understood(session, number, body)
     if (message === undefined) return
     const hadGap = session.early.size > 0
-    session.early.set(number, message)
+    const span = spanHere()
+    session.early.set(number, span === undefined ? message : told(message, span))
     this.pump(session)
     if (!hadGap && session.early.size > 0) this.tellDone(session)
   }
@@ -209,13 +214,15 @@ class Receiving {
     if (!this.remembers) this.mark(session)
   }
 
-  private hand(session: Session, number: number, message: unknown): void {
+  private hand(session: Session, number: number, taken: unknown): void {
     const { cell, consumer } = this
-    if (!this.remembers) return consumer.tell(message)
+    const message = bare(taken)
+    const span = taken instanceof Told ? taken.span : undefined
+    if (!this.remembers) return inSpan(span, () => consumer.tell(message))
     const done = (next: number, isGap: boolean): void => {
-      if (cell.ending === undefined) cell.tell({ _tag: handled, session, next, isGap })
+      if (cell.ending === undefined) inSpan(undefined, () => cell.tell({ _tag: handled, session, next, isGap }))
     }
-    consumer.tell({ _tag: delivery, session: session.id, number, message, done })
+    inSpan(span, () => consumer.tell({ _tag: delivery, session: session.id, number, message, done }))
   }
 
   /** One at a time: what is handed on meanwhile shares the next. */
@@ -277,10 +284,10 @@ class Receiving {
   }
 }
 
-/** As if it were lost, where there is no room. */
+/** As if it were lost, where there is no room. It is part of no chain: one tells of many messages. */
 const say = (sender: ActorRef<Acks>, ack: MessageOf<Acks>): void => {
   try {
-    sender.tell(ack)
+    inSpan(undefined, () => sender.tell(ack))
   } catch (error) {
     if (!(error instanceof MailboxFull)) throw error
   }

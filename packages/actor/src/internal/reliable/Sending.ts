@@ -6,6 +6,7 @@ import { type ActorRef, ActorStopped, MailboxFull, MessageTooLarge, Misunderstoo
 import { type Behavior, make } from "../../Behavior.ts"
 import type { MessageOf, Messages } from "../../Messages.ts"
 import type { Journal } from "../Journal.ts"
+import { inSpan, spanHere } from "../observed/here.ts"
 import type { Cell } from "../system/Cell.ts"
 import { messageOf } from "../system/codecs.ts"
 import { RemoteRef } from "../system/RemoteRef.ts"
@@ -137,7 +138,7 @@ export class Sending {
     const { disk, settings } = this
     try {
       const json = disk === undefined ? "" : disk.write(message)
-      return { body: bodyOf(message, settings), json }
+      return { body: bodyOf(message, settings), json, span: spanHere() }
     } catch (error) {
       if (error instanceof MessageTooLarge) throw error
       throw new Misunderstood({ actor: settings.to.path, reason: String(error) })
@@ -216,10 +217,12 @@ export class Sending {
     const kept = outbox.entries.get(number)
     if (kept === undefined) return
     const { first, session } = outbox
-    const { body } = kept
+    const { body, span } = kept
     try {
-      if (settings.isOnce) settings.to.tell({ _tag: "Deliver", session, first, number, body })
-      else settings.to.tell({ _tag: "Pass", session, number, sender: this.cell!, body })
+      inSpan(span, () => {
+        if (settings.isOnce) settings.to.tell({ _tag: "Deliver", session, first, number, body })
+        else settings.to.tell({ _tag: "Pass", session, number, sender: this.cell!, body })
+      })
     } catch (error) {
       // Where there is no room, it is as if it were lost.
       if (!(error instanceof MailboxFull)) this.fail(error as Failure)
