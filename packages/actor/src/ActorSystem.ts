@@ -231,11 +231,49 @@ export const remote = <E = never, R = never>(
 
 const Address = Schema.Struct({ node: Schema.String, life: Schema.Int, serial: Schema.Int, path: Schema.String })
 
+/** What `Ref` makes, for types of messages that are written out. */
+export type Ref<D extends Definition> = Schema.Codec<ActorRef<D>, any>
+
 /**
  * References to actors as parts of messages. One that is sent to another node is a reference to the same actor there, in
  * this life of it: not to one that is spawned in its place later.
+ *
+ * Messages that speak of their own kind, or two kinds of each other, have their type written, and are given by a function.
+ *
+ * @example
+ * import { ActorSystem, Behavior, Messages } from "@troupe/actor"
+ * import { Effect, Schema } from "effect"
+ *
+ * type Player = {
+ *   readonly Pass: Messages.Tell<{ readonly back: ActorSystem.Ref<Player> }>
+ *   readonly Passed: Messages.Ask<{}, number, never>
+ * }
+ * const Player: Messages.Messages<Player> = Messages.make("player", {
+ *   Pass: Messages.tell({ back: ActorSystem.Ref(() => Player) }),
+ *   Passed: Messages.ask({}, { reply: Schema.Int })
+ * })
+ *
+ * const player = Behavior.make(Player, {
+ *   init: () => 0,
+ *   on: {
+ *     Pass: (passed, { back }, { ref }) => {
+ *       if (passed < 3) back.tell({ _tag: "Pass", back: ref })
+ *       return passed + 1
+ *     },
+ *     Passed: (passed) => ({ state: passed, reply: passed })
+ *   }
+ * })
+ *
+ * const program = Effect.gen(function*() {
+ *   const [ann, bob] = [yield* ActorSystem.spawn(player), yield* ActorSystem.spawn(player)]
+ *   ann.tell({ _tag: "Pass", back: bob })
+ *   yield* Effect.sleep("10 millis")
+ *   return yield* ann.ask({ _tag: "Passed" })
+ * })
+ *
+ * console.log(await Effect.runPromise(program.pipe(Effect.provide(ActorSystem.layer())))) // 4
  */
-export const Ref = <D extends Definition>(messages: Messages<D>): Schema.Codec<ActorRef<D>, any> =>
+export const Ref = <D extends Definition>(messages: Messages<D> | (() => Messages<D>)): Ref<D> =>
   Address.pipe(
     Schema.decodeTo(
       Schema.declare((value: unknown): value is ActorRef<D> => value instanceof Cell || value instanceof RemoteRef),
@@ -244,7 +282,7 @@ export const Ref = <D extends Definition>(messages: Messages<D>): Schema.Codec<A
           const remote = readingRemote()
           return remote === undefined
             ? invalid("a reference to an actor is read from what another system has sent, and from nothing else")
-            : Effect.succeed(remote.refer(messages, node, target))
+            : Effect.succeed(remote.refer(typeof messages === "function" ? messages() : messages, node, target))
         },
         encode: (ref) => addressOf(ref as unknown as Cell | RemoteRef)
       })

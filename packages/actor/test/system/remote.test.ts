@@ -84,6 +84,28 @@ const registry = Behavior.make(Registry, {
   }
 })
 
+type Player = {
+  readonly Pass: Messages.Tell<{ readonly back: ActorSystem.Ref<Player> }>
+  readonly Passed: Messages.Ask<{}, number, never>
+}
+
+/** Speaks of its own kind. */
+const Player: Messages.Messages<Player> = Messages.make("player", {
+  Pass: Messages.tell({ back: ActorSystem.Ref(() => Player) }),
+  Passed: Messages.ask({}, { reply: Schema.Int })
+})
+
+const player = Behavior.make(Player, {
+  init: () => 0,
+  on: {
+    Pass: (passed, { back }, { ref }) => {
+      if (passed < 3) back.tell({ _tag: "Pass", back: ref })
+      return passed + 1
+    },
+    Passed: (passed) => ({ state: passed, reply: passed })
+  }
+})
+
 /** Until it is so; each look is a message there and back. */
 const until = <A, E>(look: Effect.Effect<A, E>, isSo: (found: A) => boolean): Effect.Effect<A, E> =>
   Effect.flatMap(look, (found) =>
@@ -161,6 +183,16 @@ describe.each([
       expect(yield* next.ask({ _tag: "Balance" })).toBe(0)
       expect(yield* Effect.flip(ann.ask({ _tag: "Balance" }))).toMatchObject({ _tag: "ActorStopped" })
       expect(yield* here.ask({ _tag: "Ends" })).toEqual([])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("messages that speak of their own kind are sent as others are", () =>
+    Effect.gen(function* () {
+      const [one, two] = yield* systems
+      yield* two!.spawn(player, { name: "bob" })
+      const ann = yield* one!.spawn(player)
+      ann.tell({ _tag: "Pass", back: yield* one!.at(Player, "bob", "n2") })
+      expect(yield* until(ann.ask({ _tag: "Passed" }), (passed) => passed === 4)).toBe(4)
     }).pipe(Effect.scoped)
   )
 
