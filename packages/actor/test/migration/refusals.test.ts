@@ -1,6 +1,7 @@
 /** What cannot move, and why. */
 import { describe, expect, it } from "@effect/vitest"
-import { type ActorRef, ActorSystem, Behavior, Messages, Migration, Server } from "@troupe/actor"
+import { type ActorRef, ActorSystem, Behavior, EventSourced, Messages, Migration, Server } from "@troupe/actor"
+import { MemoryStorage } from "@troupe/storage"
 import { Effect, Fiber, Schema } from "effect"
 import { Kept, Keeper, keeper, keeping, type Ref, type World, world } from "./support.ts"
 
@@ -73,6 +74,37 @@ describe("what cannot move goes on where it is", () => {
       })
     )
   )
+
+  it.live("one that is event-sourced", () => {
+    const Tally = Messages.make("tally", { Add: Messages.ask({ amount: Schema.Int }, { reply: Schema.Int }) })
+    const tally = EventSourced.make(Tally, {
+      log: "tally",
+      event: Schema.Int,
+      init: () => 0,
+      apply: (sum, amount) => sum + amount,
+      on: { Add: (sum, { amount }) => ({ events: [amount], reply: sum + amount }) }
+    })
+    return world(
+      ({ on }) =>
+        on(
+          "n1",
+          Effect.gen(function* () {
+            const behavior = yield* Behavior.provide(tally)
+            const ref = yield* spawn(Migration.movable("tally", { behavior, state: Schema.Any }))
+            expect(yield* ref.ask({ _tag: "Add", amount: 5 })).toBe(5)
+            for (const kind of ["strong", "weak"] as const) {
+              const refusal = yield* Effect.flip(move(ref, { to: "n2", kind }))
+              expect(refusal).toMatchObject({
+                _tag: "NotMovable",
+                reason: "what it has become is on a disk of its node"
+              })
+            }
+            expect(yield* ref.ask({ _tag: "Add", amount: 2 })).toBe(7)
+          }).pipe(Effect.provide(MemoryStorage.layer()))
+        ),
+      { layer: () => Migration.layer([]) }
+    )
+  })
 
   it.live("to a node that is not there, that has no part in it, or whose schema is another", () => {
     const other = Migration.movable("keeper", { behavior: keeping, state: Schema.Struct({ sum: Schema.String }) })

@@ -65,6 +65,7 @@ const obstacle = (resident: Resident, still: Moving.Still, kind: Kind): string |
   if (cell.firstChild !== undefined) return `it has children: ${cell.children.map(({ name }) => name).join(", ")}`
   if (rare.links.size > 0 || (rare.farLinks?.size ?? 0) > 0) return "it is linked to others"
   if (cell.behavior.drained !== undefined) return "it is a server, which has requests under way"
+  if (cell.behavior.whenWritten !== undefined) return "what it has become is on a disk of its node"
   if (kind === "strong" && rare.watched.size > 0) return "it watches others, which only a new start could take up again"
   return still.messages.some((message) => message instanceof Fault) ? "it is about to fail" : undefined
 }
