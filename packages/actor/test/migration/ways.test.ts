@@ -4,6 +4,7 @@ import { ActorSystem, Migration } from "@troupe/actor"
 import { Effect, Exit, Fiber, References } from "effect"
 import type { Agent } from "../../src/internal/migration/Agent.ts"
 import * as Away from "../../src/internal/migration/away.ts"
+import { capacity } from "../../src/internal/migration/Link.ts"
 import { Resident } from "../../src/internal/migration/Resident.ts"
 import type { Word } from "../../src/internal/migration/words.ts"
 import { Keeper, keeper, note, type Ref, world, type World } from "./support.ts"
@@ -85,6 +86,27 @@ it.live("what is for an actor at a node that is taken for dead here, and lives, 
 
 /** As n2 refers to it, where it is. */
 const moved = ({ agent }: World) => Effect.sync(() => [...agent("n2").residents.values()][0]!.cell as unknown as Ref)
+
+it.live("where as much waits as may, who asks is told so, and the way is still ended when a shorter one is known", () =>
+  world(
+    (at) =>
+      Effect.gen(function* () {
+        const { on, simulator } = at
+        const [ref] = yield* known(at)
+        yield* on("n1", move(ref, { to: "n2", kind: "strong" }))
+        yield* Effect.sleep("100 millis")
+        const heal = yield* simulator.cut(["n1"], ["n2"])
+        for (let i = 0; i < capacity; i++) ref.tell({ _tag: "Add", amount: 1 })
+        expect(yield* Effect.flip(ref.ask({ _tag: "Sum" }))).toMatchObject({ _tag: "MailboxFull", capacity })
+        yield* on("n2", move(yield* moved(at), { to: "n3", kind: "strong" }))
+        yield* Effect.sleep("1 second")
+        yield* heal
+        yield* Effect.sleep("5 seconds")
+        expect(yield* ref.ask({ _tag: "Sum" })).toBe(capacity)
+      }),
+    { migration: options }
+  ).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
+)
 
 it("what is said to be lost is said again when the connection breaks that this went by", () => {
   const said: Array<string> = []

@@ -2,6 +2,7 @@
 import { Codec, type NodeId } from "@troupe/transport"
 import { Cause, type Context, Exit } from "effect"
 import { MailboxFull, Misunderstood, type Reason } from "../../ActorRef.ts"
+import { bare } from "../observed/Told.ts"
 import { type Desk, deskOf, Enlistment, identity } from "../receptionist/Desk.ts"
 import type { Cell } from "../system/Cell.ts"
 import { Poison, Question } from "../system/envelopes.ts"
@@ -124,17 +125,17 @@ export class Agent {
     return this.links.get(node)?.isDown === true
   }
 
-  /** The same for what there may be any number of, and who has it said is told: nothing also where too much waits. */
-  trySay(to: NodeId.NodeId, word: Word): Said | undefined {
-    return to === this.node || this.link(to).hasRoom ? this.say(to, word) : undefined
-  }
-
   /** Nothing, if that node is taken for dead. Who waits for it would wait for ever if it were not said for want of room. */
   say(to: NodeId.NodeId, word: Word): Said | undefined {
     if (this.isClosed) return undefined
     if (to !== this.node) return this.link(to).say(Codec.encode(words, word))
     Hearing.onWord(this, to, word)
     return new Set()
+  }
+
+  /** The same, where somebody is told that it was not said: nothing also where too much waits. */
+  trySay(to: NodeId.NodeId, word: Word): Said | undefined {
+    return to === this.node || this.link(to).hasRoom ? this.say(to, word) : undefined
   }
 
   /** Why something was not said there. */
@@ -276,7 +277,7 @@ export class Agent {
     } catch (error) {
       const question = message instanceof Question ? message : undefined
       if (error instanceof MailboxFull) question?.end(Exit.fail(error))
-      this.system.deadLetters.add(cell, question?.message ?? message, "mailbox full")
+      this.system.deadLetters.add(cell, question?.message ?? bare(message), "mailbox full")
     }
   }
 

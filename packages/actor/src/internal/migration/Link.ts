@@ -68,9 +68,11 @@ export class Link {
   private theirs = ""
   /** Taken for dead, and not heard of since. */
   isDown = false
-  // Outbound: the first piece has the number `base`, and those below `sent` went out.
+  // Outbound: the first piece has the number `base`, those below `sent` went out, and `next` goes out next: what is not
+  // acknowledged in time is lost, and what went out after it is not taken.
   private queue: Array<Piece> = []
   private base = 1
+  private next = 1
   private sent = 1
   private waits = 1
   // Inbound.
@@ -104,7 +106,7 @@ export class Link {
       said.add({ bytes: word.subarray(at, end), more: end < word.length })
     }
     this.queue.push(...said)
-    if (this.isUp) this.advance()
+    if (this.isUp && !this.isRepeating) this.advance()
     else if (isFirst) this.hello()
     return said
   }
@@ -144,7 +146,8 @@ export class Link {
     if (timer === "acknowledge") return this.transmit(this.theirs, 0, 0)
     if (!this.isUp) return this.hello()
     this.waits = Math.min(8, 2 * this.waits)
-    this.transmit(this.theirs, this.base, Math.min(this.sent, this.base + again))
+    this.next = Math.min(this.sent, this.base + again)
+    this.transmit(this.theirs, this.base, this.next)
     this.wait()
   }
 
@@ -153,7 +156,7 @@ export class Link {
     this.mine = `${this.hooks.life}/${++this.turn}`
     this.theirs = ""
     this.queue = []
-    this.base = this.sent = this.expected = this.waits = 1
+    this.base = this.next = this.sent = this.expected = this.waits = 1
     this.parts = []
     this.hooks.clearTimer("retry")
     this.hooks.clearTimer("acknowledge")
@@ -179,6 +182,7 @@ export class Link {
     if (acknowledged <= this.base || acknowledged > this.sent) return
     this.queue.splice(0, acknowledged - this.base)
     this.base = acknowledged
+    this.next = Math.max(this.next, acknowledged)
     this.waits = 1
     this.hooks.clearTimer("retry")
     this.advance()
@@ -210,11 +214,17 @@ export class Link {
   /** Sends what the window allows. */
   private advance(): void {
     const end = Math.min(this.base + window, this.base + this.queue.length)
-    if (!this.isUp || end <= this.sent) return
+    if (!this.isUp || end <= this.next) return
     const isFirst = this.base === this.sent
-    this.transmit(this.theirs, this.sent, end)
-    this.sent = end
+    this.transmit(this.theirs, this.next, end)
+    this.next = end
+    this.sent = Math.max(this.sent, end)
     if (isFirst) this.wait()
+  }
+
+  /** Until something is acknowledged, nothing new goes out. */
+  private get isRepeating(): boolean {
+    return this.next < this.sent
   }
 
   private wait(): void {
