@@ -16,8 +16,11 @@ import {
   proxy,
   raw,
   type Raw,
+  rawListener,
   rawPeer,
-  tls
+  refusal,
+  tls,
+  welcome
 } from "./tcpSupport.ts"
 
 const Bytes = Channel.fromCodec("bytes", Codec.bytes)
@@ -259,6 +262,28 @@ describe("strangers", () => {
       })
     )
   })
+})
+
+describe("a peer that is dialed", () => {
+  it.live("may refuse the link that it has welcomed, for any reason: it is down, and dialed again", () =>
+    quiet(
+      Effect.gen(function* () {
+        for (const code of [Frames.RefusalCode.refused, Frames.RefusalCode.duplicate, 7]) {
+          let dialed = 0
+          const port = yield* rawListener((peer) => {
+            peer.write(welcome())
+            if (++dialed === 1) peer.write(refusal(code, "no more"))
+          })
+          const n1 = yield* node("n1", ["n2"])
+          const links = yield* events(n1)
+          yield* n1.setAddress("n2", `127.0.0.1:${port}`)
+          yield* links.until((items) => items.filter(({ _tag }) => _tag === "Up").length === 2)
+          const down = '"n2" refuses this node: no more'
+          expect(links.items.find(({ _tag }) => _tag === "Down")).toEqual({ _tag: "Down", peer: "n2", reason: down })
+        }
+      })
+    )
+  )
 })
 
 describe("a peer", () => {

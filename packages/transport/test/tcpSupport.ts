@@ -63,29 +63,50 @@ export const raw = (port: number): Effect.Effect<Raw, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Raw>((resume) => {
       const socket = Net.connect(port, "127.0.0.1")
-      const frames = new Log<Frame>()
-      const ended = new Log<void>()
-      const decoder = new Frames.FrameDecoder(1 << 24, (type, bytes, start, end) =>
-        frames.add({ type, body: bytes.slice(start, end) })
-      )
-      socket.setNoDelay(true)
-      socket.on("data", (chunk: Buffer) => decoder.push(new Uint8Array(chunk)))
       socket.on("error", () => {})
-      socket.on("close", () => ended.add())
-      socket.on("connect", () =>
-        resume(
-          Effect.succeed({
-            socket,
-            port: socket.localPort!,
-            frames,
-            closed: ended.until((items) => items.length > 0),
-            write: (bytes) => void socket.write(bytes)
-          })
-        )
-      )
+      socket.on("connect", () => resume(Effect.succeed(rawOf(socket))))
     }),
     ({ socket }) => Effect.sync(() => socket.destroy())
   )
+
+const rawOf = (socket: Net.Socket): Raw => {
+  const frames = new Log<Frame>()
+  const ended = new Log<void>()
+  const decoder = new Frames.FrameDecoder(1 << 24, (type, bytes, start, end) =>
+    frames.add({ type, body: bytes.slice(start, end) })
+  )
+  socket.setNoDelay(true)
+  socket.on("data", (chunk: Buffer) => decoder.push(new Uint8Array(chunk)))
+  socket.on("close", () => ended.add())
+  return {
+    socket,
+    port: socket.localPort!,
+    frames,
+    closed: ended.until((items) => items.length > 0),
+    write: (bytes) => void socket.write(bytes)
+  }
+}
+
+/** Where nodes may dial to, without a node behind it: `onDialed` has each connection once somebody has said hello. */
+export const rawListener = (onDialed: (peer: Raw) => void): Effect.Effect<number, never, Scope.Scope> => {
+  const sockets: Array<Net.Socket> = []
+  const server = Net.createServer((socket) => {
+    sockets.push(socket)
+    socket.on("error", () => {})
+    const peer = rawOf(socket)
+    socket.once("data", () => onDialed(peer))
+  })
+  return Effect.acquireRelease(
+    Effect.callback<number>((resume) => {
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed((server.address() as Net.AddressInfo).port)))
+    }),
+    () =>
+      Effect.sync(() => {
+        server.close()
+        sockets.forEach((socket) => socket.destroy())
+      })
+  )
+}
 
 export const introduction: Frames.Introduction = {
   version: Frames.version,
@@ -106,6 +127,12 @@ export const hello = (change: Partial<Frames.Introduction> = {}): Uint8Array =>
   bytesOf((into) => Frames.writeIntroduction(into, Frames.Type.hello, { ...introduction, ...change }))
 
 export const empty = (type: number): Uint8Array => bytesOf((into) => Frames.writeEmpty(into, type))
+
+export const welcome = (change: Partial<Frames.Introduction> = {}): Uint8Array =>
+  bytesOf((into) => Frames.writeIntroduction(into, Frames.Type.welcome, { ...introduction, ...change }))
+
+export const refusal = (code: number, reason: string): Uint8Array =>
+  bytesOf((into) => Frames.writeRefusal(into, { code, reason }))
 
 /** A frame with any body. */
 export const frame = (type: number, body: ReadonlyArray<number> | Uint8Array): Uint8Array =>

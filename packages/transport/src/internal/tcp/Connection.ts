@@ -249,7 +249,7 @@ export class Connection {
 
   private onRefuse(refusal: Frames.Refusal): void {
     const peer = this.peer!
-    if (refusal.code === Frames.RefusalCode.duplicate && this.dialed) {
+    if (refusal.code === Frames.RefusalCode.duplicate && this.dialed && this.state === "handshake") {
       this.discard()
       return peer.dialFailed(this, refusal.reason, true)
     }
