@@ -102,7 +102,7 @@ export interface Given<D extends Definition, State, Event> {
   readonly mailbox?: Mailbox<D>
   /** With `all-for-one`, what becomes of a child that fails becomes of all its siblings too. Default: `one-for-one`. */
   readonly children?: "one-for-one" | "all-for-one"
-  /** What is done last, however it ends, with its last state: ahead of its log where its disk has failed. Not where it has never begun. */
+  /** What is done last, however it ends, with the last state that it had, which may be ahead of a disk that failed. */
   readonly onStop?: (state: State) => void
   /** With it, a log above so many bytes (64 MiB) is replaced by the state. */
   readonly snapshot?: { readonly state: Codec.MessageSchema<State>; readonly above?: number }
@@ -198,8 +198,12 @@ const durableOf = <State, Event>({
 }
 
 /**
- * A behaviour to spawn. When it starts, it reads its log; when its disk fails, the actor has failed, and its supervision
- * decides: started again, it has what is on disk.
+ * A behaviour to spawn. When it starts, it reads its log, and messages wait; when its disk fails, the actor has failed, and its
+ * supervision decides: started again, it has what is on disk.
+ *
+ * Its handlers may do what those of `Behavior.make` may, at once: what is to wait for the disk is for `after`. They are
+ * functions, since a decision that waited would be one on an older state; so none takes longer than it may. What only an
+ * Effect can tell comes as a message, from a child, say.
  */
 export const make = <D extends Definition, State, Event>(
   messages: Messages<D>,

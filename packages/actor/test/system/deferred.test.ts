@@ -244,7 +244,9 @@ describe("a question that an event-sourced actor answers by `after`", () => {
     Effect.scoped(
       Effect.gen(function* () {
         const { fail, layer } = disk(fails)
-        const context = yield* Layer.build(Layer.mergeAll(ActorSystem.layer(), layer, Logger.layer([])))
+        // The disk is there until the actor has ended.
+        const quiet = Layer.merge(layer, Logger.layer([]))
+        const context = yield* Layer.build(Layer.provideMerge(ActorSystem.layer(), quiet))
         const ref = yield* Effect.provide(ActorSystem.spawn(answering), context)
         ref.tell({ _tag: "Answer" })
         const asking = yield* Effect.forkScoped(Effect.exit(ref.ask({ _tag: "Later" })), { startImmediately: true })

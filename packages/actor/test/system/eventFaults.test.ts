@@ -1,9 +1,10 @@
 /** Event-sourced actors whose code, schemas or disks fail: what was acknowledged is there, and nothing by halves. */
 import { describe, expect, it } from "@effect/vitest"
 import { type ActorRef, ActorSystem, Behavior, EventSourced, Messages, Supervision } from "@troupe/actor"
-import { type Log, MemoryStorage, Storage } from "@troupe/storage"
+import { type Log, MemoryStorage, Storage, StorageFailed } from "@troupe/storage"
 import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
 import { Cause, Effect, Exit, Layer, Logger, Schema, Scope } from "effect"
+import type { Cell } from "../../src/internal/system/Cell.ts"
 import { settled } from "./accounts.ts"
 
 const M = Messages.make("sum", {
@@ -27,7 +28,7 @@ const sum = (given: Partial<Given> = {}) =>
     },
     on: {
       Add: (before, { amounts }) => ({ events: amounts, reply: before }),
-      Note: (_, { after, amount }) => ({ events: [amount], after }),
+      Note: (_, { after, amount }) => ({ events: amount === 0 ? [] : [amount], after }),
       Sum: (now) => ({ reply: now })
     },
     ...given
@@ -255,5 +256,40 @@ it.live.each([
     expect(failure).toMatchObject({ _tag: "NotReplayed", log: "sum", at: "record 0", version: 1 })
     expect(String(failure)).toMatch(/upcast/)
     expect(yield* life(storage, Effect.flatMap(ActorSystem.spawn(sum()), sumOf))).toBe(3)
+  })
+)
+
+it.live("that waits for a disk with much to write goes on when that fails: it starts again", () =>
+  Effect.gen(function* () {
+    const memory = yield* Effect.provide(Storage, inMemory())
+    const flushes: Array<(failure?: StorageFailed) => void> = []
+    let isSlow = true
+    const slow = (log: Log): Log => ({
+      ...{ name: log.name, first: log.first, flushed: log.flushed, read: log.read },
+      ...{ snapshot: log.snapshot, compact: log.compact, truncate: log.truncate, append: log.append },
+      get next() {
+        return log.next
+      },
+      get bytes() {
+        return log.bytes
+      },
+      flush: (done) => (isSlow ? void flushes.push(done) : log.flush(done))
+    })
+    const storage = Layer.succeed(Storage, { ...memory, log: (name: string) => Effect.map(memory.log(name), slow) })
+    yield* life(
+      storage,
+      Effect.gen(function* () {
+        const ref = yield* ActorSystem.spawn(sum())
+        // As much as may wait, and what comes after that.
+        for (let i = 0; i < 65_536; i++) ref.tell({ _tag: "Note", amount: i === 0 ? 7 : 0, after: () => {} })
+        yield* settled
+        const asking = yield* Effect.forkChild(sumOf(ref), { startImmediately: true })
+        while ((ref as unknown as Cell).status !== "busy") yield* settled
+        isSlow = false
+        for (const done of flushes) done(new StorageFailed({ name: "sum", detail: "it is broken" }))
+        yield* settled
+        expect(asking.pollUnsafe()).toEqual(Exit.succeed(7))
+      })
+    )
   })
 )
