@@ -4,7 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Logger, Schema } from "effect"
 import * as Frames from "../src/internal/frames.ts"
 import { arrivals, random } from "./support.ts"
-import { declare, empty, frame, hello, node, raw } from "./tcpSupport.ts"
+import { declare, empty, frame, hello, node, raw, rawListener, refusal, welcome } from "./tcpSupport.ts"
 
 const maxFrameBytes = 1000
 
@@ -19,6 +19,23 @@ const goodStream = (next: () => number): Uint8Array => {
     else parts.push(declare(Math.floor(next() * 50), `c${count}`, "bytes"))
   }
   return new Uint8Array(Buffer.concat(parts))
+}
+
+/** Any one frame, right or wrong where it stands. */
+const anyFrame = (next: () => number): Uint8Array => {
+  const says = { node: "n2", target: "n1", handshake: Math.floor(next() * 3) }
+  const kinds: ReadonlyArray<() => Uint8Array> = [
+    () => welcome(says),
+    () => welcome(says),
+    () => welcome({ ...says, node: next() < 0.5 ? "n3" : "n1" }),
+    () => hello(says),
+    () => refusal(1 + Math.floor(next() * 3), "no"),
+    () => empty(6 + Math.floor(next() * 4)),
+    () => declare(0, "json", "json"),
+    () => frame(Frames.Type.data, [0, 0, ...Buffer.from('{"n":1}')]),
+    () => damage(next, welcome(says))
+  ]
+  return kinds[Math.floor(next() * kinds.length)]!()
 }
 
 const bytes = (next: () => number, length: number): Uint8Array =>
@@ -157,6 +174,35 @@ describe("a node", () => {
       expect(got.items).toEqual(Array.from({ length: 150 }, (_, seed) => seed))
       expect(n1.isUp("n3")).toBe(true)
       expect(n1.counters.rejected).toBeGreaterThan(50)
+    }).pipe(Effect.provide(Logger.layer([])))
+  )
+
+  it.live("outlives what is said by whom it dials, in any order, and has a link to who comes to its senses", () =>
+    Effect.gen(function* () {
+      let seed = 0
+      const port = yield* rawListener((peer) => {
+        const next = random(seed++)
+        for (let left = 1 + Math.floor(next() * 6); left > 0; left--) peer.write(anyFrame(next))
+        // One in three neither ends nor goes on.
+        if (next() < 0.3) peer.socket.end()
+        else if (next() < 0.5) setImmediate(() => peer.socket.destroy())
+      })
+      const tellings = { handshakeTimeout: 50, heartbeat: 20, heartbeatMisses: 1, backoffMax: 5 }
+      const n1 = yield* node("n1", ["n2"], { ...tellings, maxFrameBytes })
+      const got = yield* arrivals(n1, Channel.make("echo", Schema.Int))
+      yield* n1.setAddress("n2", `127.0.0.1:${port}`)
+      const send = yield* n1.open(Channel.make("json", Schema.Struct({ n: Schema.Int }), Codec.json), () => {})
+      while (seed < 100) {
+        send("n2", { n: seed })
+        yield* Effect.sleep(5)
+      }
+      const n2 = yield* node("n2", ["n1"], { heartbeat: 20 })
+      yield* n1.setAddress("n2", `127.0.0.1:${n2.address.port}`)
+      const echo = yield* n2.open(Channel.make("echo", Schema.Int), () => {})
+      yield* n2.awaitUp("n1")
+      echo("n1", 1)
+      yield* got.until((items) => items.includes(1))
+      expect(n1.backlogBytes("n2")).toBe(0)
     }).pipe(Effect.provide(Logger.layer([])))
   )
 })
