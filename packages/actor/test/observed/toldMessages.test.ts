@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { ActorSystem, type Behavior } from "@troupe/actor"
 import { Effect, Stream } from "effect"
 import type { Cell } from "../../src/internal/system/Cell.ts"
+import { bare } from "../../src/internal/observed/Told.ts"
 import * as Moving from "../../src/internal/system/Moving.ts"
 import { type Desk, keeper, note, settled, traced } from "./clerks.ts"
 
@@ -40,8 +41,8 @@ describe("what is told in a chain that is traced", () => {
     )
   )
 
-  it.effect("is the message itself to an actor that stands still to move, and to the place where it has gone", () =>
-    traced(() =>
+  it.effect("goes on with an actor that stands still to move, and to the place where it has gone", () =>
+    traced((spans) =>
       Effect.gen(function* () {
         const kept: Array<string> = []
         const cell = (yield* ActorSystem.spawn(keeper(kept))) as unknown as Cell
@@ -49,18 +50,19 @@ describe("what is told in a chain that is traced", () => {
         Moving.freeze(cell, () => {})
         yield* told("1")
         const still = Moving.still(cell)
-        expect(still.messages).toEqual([note("1")])
+        expect(still.messages.map(bare)).toEqual([note("1")])
         Moving.thaw(cell, still)
         yield* settled
         expect(kept).toEqual(["1"])
+        expect(spans.map(({ kind }) => kind)).toEqual(["internal", "consumer"])
         Moving.freeze(cell, () => {})
         const there: Array<unknown> = []
         Moving.depart(cell, {
-          tell: (message) => void there.push(message),
+          tell: (taken) => void there.push(taken),
           stop: () => Moving.end(cell, { _tag: "Stopped" })
         })
         yield* told("2")
-        expect(there).toEqual([note("2")])
+        expect(there).toMatchObject([{ message: note("2"), span: { name: "writing" } }])
       })
     )
   )

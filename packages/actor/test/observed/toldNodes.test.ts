@@ -1,8 +1,18 @@
 /** Spans of what is told to actors of other nodes. */
 import { describe, expect, it } from "@effect/vitest"
-import { type ActorRef, ActorSystem, Behavior, Observed, Receptionist, Reliable, Router, Topic } from "@troupe/actor"
+import {
+  type ActorRef,
+  ActorSystem,
+  Behavior,
+  Migration,
+  Observed,
+  Receptionist,
+  Reliable,
+  Router,
+  Topic
+} from "@troupe/actor"
 import { Codec, Memory } from "@troupe/transport"
-import { Context, Effect, Layer, Random, type Scope, type Tracer } from "effect"
+import { Context, Effect, Fiber, Layer, Random, Schema, type Scope, type Tracer } from "effect"
 import { frames, type Frame } from "../../src/internal/system/frames.ts"
 import type { Remote } from "../../src/internal/system/Remote.ts"
 import { RemoteRef } from "../../src/internal/system/RemoteRef.ts"
@@ -10,7 +20,9 @@ import { settled } from "../finding/nodes.ts"
 import { asker, clerks, Desk, type Desks, keeper, note, wayTo, write } from "./clerks.ts"
 import { ends, recorder, tree } from "./recorded.ts"
 
-type Node = Context.Context<ActorSystem.ActorSystem | Receptionist.Receptionist>
+const moving = Migration.movable("keeper", { behavior: keeper(), state: Schema.mutable(Schema.Array(Schema.String)) })
+
+type Node = Context.Context<ActorSystem.ActorSystem | Receptionist.Receptionist | Migration.Migration>
 
 /** Two nodes, and the spans of both. */
 const two = <A, E>(
@@ -23,7 +35,9 @@ const two = <A, E>(
     const build = (node: string, options: Observed.Options | null) => {
       const observed = options === null ? Layer.empty : Observed.layer(options)
       const system = Layer.provide(ActorSystem.remote(), Layer.merge(Memory.layer(network, node), observed))
-      return Layer.build(Layer.fresh(Layer.provideMerge(Receptionist.layer(), system)))
+      return Layer.build(
+        Layer.fresh(Layer.provideMerge(Layer.merge(Receptionist.layer(), Migration.layer([moving])), system))
+      )
     }
     const nodes = Effect.all([build("n1", { sample: 1 }), build("n2", there)])
     return yield* Effect.withTracer(
@@ -126,6 +140,44 @@ describe("what is told in a chain that is traced, to another node,", () => {
         expect(told.toSorted()).toEqual(ways)
       })
     )
+  )
+
+  it.effect(
+    "goes on with an actor that moves: what waits for it, and what comes through where it was; and so do questions",
+    () =>
+      two((n1, n2, spans) =>
+        Effect.gen(function* () {
+          const ann = yield* Effect.provide(Migration.spawn(moving), n1)
+          const moved = yield* Effect.forkChild(Effect.provide(Migration.move(ann, { to: "n2", kind: "strong" }), n1), {
+            startImmediately: true
+          })
+          const asked = yield* Effect.forkChild(Effect.withSpan(ann.ask(write("w")), "asking first"), {
+            startImmediately: true
+          })
+          yield* Effect.withSpan(ann.send(note("1")), "before")
+          yield* Fiber.join(moved)
+          yield* Fiber.join(asked)
+          const begun = spans.length
+          yield* Effect.withSpan(ann.send(note("2")), "after")
+          yield* Effect.withSpan(ann.ask(write("w")), "asking")
+          yield* Effect.withSpan(ann.ask(write("w")), "untraced", { sampled: false })
+          yield* settled
+          const ways = spans.map((span) => wayTo(span, spans).replaceAll(/\$\w+/g, "ann"))
+          expect(ways.slice(0, begun).toSorted()).toEqual([
+            ...["asking first", "asking first > ann", "asking first > ann > ann"],
+            ...["before", "before > ann"]
+          ])
+          expect(ways.slice(begun).toSorted()).toEqual([
+            ...["after", "after > ann", "asking", "asking > ann", "asking > ann > ann", "untraced"]
+          ])
+          const handled = spans.filter(({ kind }) => kind === "server" || kind === "consumer")
+          expect(handled.map(({ attributes }) => attributes.get("node"))).toEqual(Array(4).fill("n2"))
+          expect(new Set(ends(spans))).toEqual(new Set(["Success"]))
+          const kept = yield* Effect.provide(Migration.fetch(ann, { kind: "strong" }), n1)
+          expect(systemOf(n2).counters().deadLetters).toBe(0)
+          expect(yield* kept.ask(write("w"))).toBe("w")
+        })
+      )
   )
 
   it.effect("again and again, to and fro, is traced for 255 times, and not for ever", () =>

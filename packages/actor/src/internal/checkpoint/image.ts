@@ -2,6 +2,7 @@
 import type { Codec } from "@troupe/transport"
 import { Exit, Schema } from "effect"
 import { HandlerFailed } from "../../ActorRef.ts"
+import { bare } from "../observed/Told.ts"
 import type { Cell, Message } from "../system/Cell.ts"
 import * as Deferred from "../system/Deferred.ts"
 import { Envelope, Mark, Poison, Question, Terminated } from "../system/envelopes.ts"
@@ -32,7 +33,7 @@ export const imageOf = (cell: Cell, still: Still): Image => ({
 })
 
 const messagesOf = (messages: ReadonlyArray<unknown>): ReadonlyArray<Message> =>
-  messages.filter((message): message is Message => !(message instanceof Envelope))
+  messages.map(bare).filter((message): message is Message => !(message instanceof Envelope))
 
 /** Takes an actor that stands still back to what it was. */
 export const goBack = (cell: Cell, image: Image): void => {

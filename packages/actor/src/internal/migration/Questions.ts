@@ -8,7 +8,7 @@ import { refusals as answerRefusals } from "../system/frames.ts"
 import { answerOf } from "../system/answers.ts"
 import { read } from "../system/reading.ts"
 import type { Agent } from "./Agent.ts"
-import { type Answering, Asked } from "./images.ts"
+import { type Answering, askerOf } from "./images.ts"
 import type { Movable } from "./Movable.ts"
 import type { Resident } from "./Resident.ts"
 import type { Word } from "./words.ts"
@@ -26,7 +26,8 @@ export class Questions {
 
   /** Who asks, as other nodes name it. */
   name(question: Question, resident: Resident): { readonly node: string; readonly number: number } {
-    if (question instanceof Asked) return { node: question.node, number: question.number }
+    const asker = askerOf(question)
+    if (asker !== undefined) return asker
     let number = this.numbers.get(question)
     if (number === undefined) {
       number = ++this.lastNumber

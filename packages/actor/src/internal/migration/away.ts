@@ -2,11 +2,12 @@
 import { Codec, type NodeId } from "@troupe/transport"
 import { Cause, Exit } from "effect"
 import { MailboxFull, Misunderstood, type Reason, Unreachable } from "../../ActorRef.ts"
+import { bare } from "../observed/Told.ts"
 import { messageOf } from "../system/codecs.ts"
 import { Envelope, Poison, Question } from "../system/envelopes.ts"
 import * as Moving from "../system/Moving.ts"
 import type { Agent } from "./Agent.ts"
-import { Asked, entryOf } from "./images.ts"
+import { detach, entryOf } from "./images.ts"
 import { capacity } from "./Link.ts"
 import { MigrationFailed } from "./refusals.ts"
 import type { Resident } from "./Resident.ts"
@@ -46,7 +47,7 @@ export const entry = (agent: Agent, resident: Resident, message: unknown): Reado
     if (message instanceof Question) {
       message.end(Exit.fail(new Misunderstood({ actor: cell.path, reason: String(error) })))
     }
-    agent.system.deadLetters.add(cell, message, "not understood")
+    agent.system.deadLetters.add(cell, letterOf(message), "not understood")
     return []
   }
 }
@@ -59,7 +60,7 @@ export const tell = (agent: Agent, resident: Resident, message: unknown): void =
       if (send(agent, resident, each) || !(message instanceof Question)) continue
       message.end(Exit.fail(new MailboxFull({ actor: resident.cell!.path, capacity })))
     }
-    if (message instanceof Asked) message.detach()
+    detach(message)
   } else if (phase._tag === "Arriving" || phase._tag === "Lost") {
     if (phase.tells.length < resident.cell!.behavior.capacity) phase.tells.push(message)
     else lost(agent, resident, message, "mailbox full")
@@ -71,9 +72,12 @@ const lost = (agent: Agent, resident: Resident, message: unknown, reason: "stopp
   const actor = resident.cell ?? { path: resident.id }
   if (message instanceof Question) {
     message.end(Exit.fail(new Unreachable({ actor: actor.path, node: resident.place })))
-  } else if (message instanceof Envelope) return
-  agent.system.deadLetters.add(actor, message instanceof Question ? message.message : message, reason)
+  }
+  const letter = letterOf(message)
+  if (!(letter instanceof Envelope)) agent.system.deadLetters.add(actor, letter, reason)
 }
+
+const letterOf = (taken: unknown): unknown => (taken instanceof Question ? taken.message : bare(taken))
 
 /** `what`: innermost. Returns whether it goes out. */
 export const send = (

@@ -2,6 +2,9 @@
 import { Codec } from "@troupe/transport"
 import { Context, Effect, type Exit } from "effect"
 import type { Behavior } from "../../Behavior.ts"
+import { traceOf } from "../observed/Spans.ts"
+import { Told } from "../observed/Told.ts"
+import { TracedQuestion } from "../observed/TracedQuestion.ts"
 import { Enlistment } from "../receptionist/Desk.ts"
 import type { Key } from "../receptionist/talk.ts"
 import type { Cell, Message } from "../system/Cell.ts"
@@ -14,26 +17,25 @@ import type { System } from "../system/System.ts"
 import { has, type Movable } from "./Movable.ts"
 import type { Entry, Image, Kind, Way } from "./words.ts"
 
-/** A question of another node's. */
-export class Asked extends Question {
+/** Who asks, by node and number. */
+interface Asker {
   readonly node: string
   readonly number: number
-
-  constructor(message: Message, cell: Cell, node: string, number: number) {
-    super(message, cell)
-    this.node = node
-    this.number = number
-  }
-
-  /** It is somebody else's now. */
-  detach(): void {
-    this.list?.remove(this)
-    this.resume = undefined
-  }
 }
 
-/** Who asks, by node and number. */
-export type Name = (question: Question) => { readonly node: string; readonly number: number }
+export type Name = (question: Question) => Asker
+
+/** Of questions that have come from other nodes. */
+const askers = new WeakMap<Question, Asker>()
+
+export const askerOf = (question: Question): Asker | undefined => askers.get(question)
+
+/** A question of another node's is somebody else's now. */
+export const detach = (taken: unknown): void => {
+  if (!(taken instanceof Question) || !askers.has(taken)) return
+  taken.list?.remove(taken)
+  taken.resume = undefined
+}
 
 /** What it is to another node: nothing, if it is no more worth anything there. Throws where it is not of its schema. */
 export const entryOf = (system: System, codec: Codec.Codec<any>, message: unknown, name: Name): Entry | undefined => {
@@ -41,7 +43,11 @@ export const entryOf = (system: System, codec: Codec.Codec<any>, message: unknow
     if (message.isOver) return undefined
     const { deadlineMillis, list } = message
     const millis = list === undefined ? 0 : Math.max(1, deadlineMillis - system.monotonicMillis())
-    return { _tag: "Question", bytes: Codec.encode(codec, message.message), millis, ...name(message) }
+    const trace = message instanceof TracedQuestion ? { trace: traceOf(message.span) } : {}
+    return { _tag: "Question", bytes: Codec.encode(codec, message.message), millis, ...name(message), ...trace }
+  }
+  if (message instanceof Told) {
+    return { _tag: "Message", bytes: Codec.encode(codec, message.message), trace: traceOf(message.span) }
   }
   if (message instanceof Tick) return { _tag: "Tick", timer: message.timer, generation: message.generation }
   if (message instanceof Poison) return { _tag: "Drain" }
@@ -109,12 +115,15 @@ export const rawOf = (
   messageOfTimer: (timer: string) => unknown,
   answer: Answering
 ): unknown => {
+  const { spans } = cell.system.observation ?? {}
   switch (entry._tag) {
     case "Message":
-      return message
+      return spans === undefined || entry.trace === undefined ? message : spans.told(message!, entry.trace)
     case "Question": {
-      const { millis, node, number } = entry
-      const question = new Asked(message!, cell, node, number)
+      const { millis, node, number, trace } = entry
+      const isTraced = spans !== undefined && trace !== undefined
+      const question = isTraced ? spans.arrived(message!, cell, trace) : new Question(message!, cell)
+      askers.set(question, { node, number })
       question.resume = (exit) => answer(node, number, message!._tag, exit)
       if (millis > 0) cell.system.patience(Math.ceil(millis)).add(question)
       return question

@@ -7,7 +7,7 @@ import { Fault } from "../system/envelopes.ts"
 import * as Moving from "../system/Moving.ts"
 import type { Agent } from "./Agent.ts"
 import * as Away from "./away.ts"
-import { Asked, entryOf, imageOf } from "./images.ts"
+import { detach, entryOf, imageOf } from "./images.ts"
 import type { Said } from "./Link.ts"
 import { ImageMismatch, MigrationFailed, MigrationInDoubt, NotMovable, type Refusal } from "./refusals.ts"
 import type { Leaving, Reply, Resident } from "./Resident.ts"
@@ -188,9 +188,7 @@ export const onAlive = (agent: Agent, resident: Resident, from: NodeId.NodeId, e
   agent.say(from, { _tag: "Free", id, epoch })
   const cell = resident.cell!
   const { parcels, reply, still, stop } = phase
-  for (const message of [...still.messages, ...still.stash, ...phase.entries]) {
-    if (message instanceof Asked) message.detach()
-  }
+  for (const message of [...still.messages, ...still.stash, ...phase.entries]) detach(message)
   const since = Moving.drain(cell)
   Away.become(agent, resident, epoch, from)
   for (const message of since) Away.tell(agent, resident, message)

@@ -3,15 +3,23 @@ import { Codec } from "@troupe/transport"
 import { Schema } from "effect"
 import { Key, mostEntries } from "../receptionist/talk.ts"
 
+/** In which span something was told or asked. */
+const Trace = Schema.Struct({
+  traceId: Schema.String,
+  spanId: Schema.String,
+  depth: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+})
+
 /** Something for an actor, as it goes from where it arrived to where the actor is. */
 export const Entry = Schema.Union([
-  Schema.TaggedStruct("Message", { bytes: Schema.Uint8Array }),
+  Schema.TaggedStruct("Message", { bytes: Schema.Uint8Array, trace: Schema.optionalKey(Trace) }),
   /** `node` knows who asks, by this number; 0 milliseconds: as long as it takes. */
   Schema.TaggedStruct("Question", {
     bytes: Schema.Uint8Array,
     node: Schema.String,
     number: Schema.Int,
-    millis: Schema.Number
+    millis: Schema.Number,
+    trace: Schema.optionalKey(Trace)
   }),
   Schema.TaggedStruct("Tick", { timer: Schema.String, generation: Schema.Int }),
   /** It ends after what came before. */

@@ -79,20 +79,20 @@ export class Spans {
 
   /** A question of another node. */
   arrived(message: Message, actor: { readonly path: string }, trace: Trace): TracedQuestion {
-    return new TracedQuestion(message, actor, trace.traceId === "" ? untraced : spanOf(trace))
+    return new TracedQuestion(message, actor, spanOf(trace))
   }
 
   /** What was told at another node, within a span there. */
-  told(message: Message, trace: Trace): Told {
-    return new Told(message, spanOf(trace))
+  told(message: Message, trace: Trace): unknown {
+    return told(message, spanOf(trace))
   }
 }
 
 /** Of a span of another node: how many stand above it there, and it itself. */
 const Depth = Context.Reference<number>("@troupe/actor/observed/Depth", { defaultValue: () => 1 })
 
-const spanOf = ({ depth, ...names }: Trace): Tracer.ExternalSpan =>
-  Tracer.externalSpan({ ...names, annotations: Context.make(Depth, depth) })
+const spanOf = ({ depth, ...names }: Trace): Tracer.AnySpan =>
+  names.traceId === "" ? untraced : Tracer.externalSpan({ ...names, annotations: Context.make(Depth, depth) })
 
 /** What is told within a span: the message with it, where the chain is traced. */
 export const told = (message: unknown, span: Tracer.AnySpan): unknown =>

@@ -188,8 +188,8 @@ export class Cell implements ActorRef<any> {
   }
 
   dead(taken: unknown, reason: "stopped" | "mailbox full" | "not understood"): void {
+    if (this.status === "moved") return this.rare!.away!.tell(taken)
     const message = bare(taken)
-    if (this.status === "moved") return this.rare!.away!.tell(message)
     if (message instanceof Question) {
       message.end(Exit.fail(reason === "mailbox full" ? this.full : new ActorStopped({ actor: this.path })))
       this.system.deadLetters.add(this, message.message, reason)

@@ -1,7 +1,6 @@
 /** How an actor stands still, so that it can be taken elsewhere, and how it goes on: here after all, or there. */
 import { Effect, Exit, Scope } from "effect"
 import type { Behavior } from "../../Behavior.ts"
-import { bare } from "../observed/Told.ts"
 import type { Cell } from "./Cell.ts"
 import type { Envelope } from "./envelopes.ts"
 import * as Facilities from "./Facilities.ts"
@@ -61,7 +60,7 @@ export const still = (cell: Cell): Still => {
   rare.stash = []
   const now = cell.system.monotonicMillis()
   return {
-    ...{ messages, ahead, stash: stash.map(bare), timers: left, generation },
+    ...{ messages, ahead, stash, timers: left, generation },
     receive: receive && {
       ...{ afterMillis: receive.afterMillis, message: receive.message },
       idleMillis: Math.max(0, now - receive.sinceMillis)
@@ -76,8 +75,7 @@ export const drain = (cell: Cell): ReadonlyArray<unknown> => takeOut(cell).messa
 const takeOut = (cell: Cell): Waits => {
   const { mailbox } = cell
   cell.mailbox = undefined
-  const { ahead, messages } = mailbox === undefined ? { ahead: 0, messages: [] } : mailbox.all
-  return { ahead, messages: messages.map(bare) }
+  return mailbox === undefined ? { ahead: 0, messages: [] } : mailbox.all
 }
 
 /** It goes on with what was put aside, and then with what has come since. */
