@@ -27,6 +27,7 @@
 import { Cause, Effect, type Fiber, Layer, PubSub, Schema, type Scheduler, type Scope, Stream } from "effect"
 import type { Channel } from "./Channel.ts"
 import * as Codec from "./Codec.ts"
+import { textOf } from "./internal/textOf.ts"
 import { NodeId, Order } from "./NodeId.ts"
 import { ChannelInUse, type DropReason, type LinkEvent, type Receive, type Send, Transport } from "./Transport.ts"
 
@@ -292,7 +293,7 @@ class MemoryNode {
         try {
           delivered = reread(channel, port.codec, message)
         } catch (error) {
-          return this.tell({ _tag: "Rejected", peer: to, reason: `channel "${channel.name}": ${String(error)}` })
+          return this.tell({ _tag: "Rejected", peer: to, reason: `channel "${channel.name}": ${textOf(error)}` })
         }
       }
       if (!network.enqueue(port, self, delivered)) this.dropped(to, "outbound-full")

@@ -1,5 +1,5 @@
 /** What a peer may do on purpose, or by a crash: the node lives on, others notice nothing, memory stays within bounds. */
-import { Channel, Codec, type LinkEvent } from "@troupe/transport"
+import { Channel, Codec, type LinkEvent, type Writer } from "@troupe/transport"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Logger, Schema } from "effect"
 import * as Frames from "../src/internal/frames.ts"
@@ -262,6 +262,59 @@ describe("strangers", () => {
       })
     )
   })
+})
+
+describe("a codec, or a handler, that throws what has no text", () => {
+  it.live("loses its message, and nothing else", () =>
+    besides((n1, links) =>
+      Effect.gen(function* () {
+        const nameless = (bad: number) => (bytes: Uint8Array) => {
+          if (bytes[0] === bad) throw Object.create(null)
+          return bytes
+        }
+        const [write, read, take] = [nameless(1), nameless(2), nameless(3)]
+        const channel = Channel.fromCodec<Uint8Array>("bytes", {
+          ...Codec.bytes,
+          write: (message, into) => into.bytes(write(message)),
+          read: (bytes, start, end) => read(bytes.slice(start, end))
+        })
+        const got: Array<Uint8Array> = []
+        const send = yield* n1.open(channel, (_, message) => void got.push(take(message)))
+        const n2 = yield* rawPeer(n1.address.port)
+        for (const first of range(5)) {
+          send("n2", Uint8Array.of(first))
+          n2.write(Buffer.concat([declare(0, "bytes", "bytes"), data(0, first)]))
+        }
+        n2.write(empty(Frames.Type.ping))
+        yield* n2.frames.until((frames) => ofType(frames, Frames.Type.data).length === 4)
+        yield* n2.frames.until((frames) => ofType(frames, Frames.Type.pong).length > 0)
+        expect(got.map(([first]) => first)).toEqual([0, 1, 4])
+        expect(links.items.filter(isRejected("n2", "has no text")).length).toBe(2)
+      })
+    )
+  )
+
+  it.live("leaves no memory that it took for a message that came to nothing", () =>
+    quiet(
+      Effect.gen(function* () {
+        const bounds = { outboundBytes: 1 << 16, maxFrameBytes: 1 << 16 }
+        const n1 = yield* node("n1", ["n2"], bounds)
+        const given: Array<Writer> = []
+        const channel = Channel.fromCodec<number>("large", {
+          name: "large",
+          write: (size, into) => {
+            given.push(into)
+            into.bytes(new Uint8Array(size))
+            if (size > 10) throw new Error("too large after all")
+          },
+          read: () => 0
+        })
+        const send = yield* n1.open(channel, ignore)
+        for (const size of [10, 1 << 24, 10]) send("n2", size)
+        expect(given.at(-1)!.buffer.length).toBeLessThanOrEqual(1 << 16)
+      })
+    )
+  )
 })
 
 describe("a peer that is dialed", () => {

@@ -160,7 +160,7 @@ export class Inbox {
     try {
       message = port.codec!.read(bytes, start, end)
     } catch (error) {
-      return this.reports.rejected(source.id, `a message on channel "${port.name}": ${String(error)}`, true)
+      return this.reports.misfit(source.id, port.name, error)
     }
     this.call(port, source.id, message)
   }

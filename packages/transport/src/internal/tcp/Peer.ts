@@ -120,8 +120,8 @@ export class Peer implements Source {
     try {
       codec.write(message, out)
     } catch (error) {
-      out.length = start
-      return this.node.reports.rejected(this.id, `a message on channel "${lane.name}": ${String(error)}`, true)
+      this.rewind(start)
+      return this.node.reports.misfit(this.id, lane.name, error)
     }
     const length = out.length - start - 4
     if (length > this.maxFrameBytes || out.length + this.writing > this.boundBytes)
@@ -139,14 +139,16 @@ export class Peer implements Source {
   }
 
   private undo(start: number, length: number, lane: Lane): void {
-    this.out.length = start
-    if (this.out.buffer.length > this.boundBytes) this.shrink()
+    this.rewind(start)
     if (length <= this.maxFrameBytes) return this.drop()
     const reason = `a message of ${length} bytes on channel "${lane.name}", more than maxFrameBytes (${this.maxFrameBytes})`
     this.node.reports.rejected(this.id, reason, true)
   }
 
-  private shrink(): void {
+  /** Takes back what was written since there were so many bytes, and memory that only this took. */
+  private rewind(length: number): void {
+    this.out.length = length
+    if (this.out.buffer.length <= this.boundBytes) return
     const less = new Writer(Math.max(initialBytes, this.out.length))
     less.bytes(this.out.buffer.subarray(0, this.out.length))
     this.out = less

@@ -4,6 +4,7 @@
 import { Cause, type Clock, Effect, PubSub } from "effect"
 import type { NodeId } from "../../NodeId.ts"
 import type { DropReason, LinkEvent } from "../../Transport.ts"
+import { textOf } from "../textOf.ts"
 import * as RealTime from "./realTime.ts"
 
 /** What a node has done since it started. */
@@ -136,6 +137,11 @@ export class Reports {
         Effect.logWarning(`rejected more from "${peer}": not logged for the next ${windowMillis / 1000} seconds`)
       )
     }
+  }
+
+  /** A message from a peer, or for it, is none of its channel, as the channel's codec says. */
+  misfit(peer: NodeId, channel: string, error: unknown): void {
+    this.rejected(peer, `a message on channel "${channel}": ${textOf(error)}`, true)
   }
 
   defect(channel: string, defect: unknown): void {

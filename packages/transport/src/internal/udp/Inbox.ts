@@ -82,7 +82,7 @@ export class Inbox {
     try {
       message = port.channel.codec.read(bytes, start, end)
     } catch (error) {
-      return this.reports.rejected(from, `a message on channel "${port.channel.name}": ${String(error)}`, true)
+      return this.reports.misfit(from, port.channel.name, error)
     }
     this.call(port, from, message)
   }

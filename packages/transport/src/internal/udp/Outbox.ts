@@ -82,7 +82,7 @@ export class Outbox {
       return true
     } catch (error) {
       out.length = start
-      this.reports.rejected(peer.id, `a message on channel "${name}": ${String(error)}`, true)
+      this.reports.misfit(peer.id, name, error)
       return false
     }
   }
