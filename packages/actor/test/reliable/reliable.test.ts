@@ -64,6 +64,36 @@ describe("a reliable sender", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("at least once, sends again what is overtaken, also while others are acknowledged all the time", () =>
+    Effect.gen(function* () {
+      const { one, two } = yield* nodes
+      const passed: Array<number> = []
+      // The first three get lost, the first one of them twice.
+      const lossy = Behavior.make(Reliable.inbox(Jobs), {
+        init: (): void => {},
+        on: {
+          Open: (_, __, self) => ({ state: undefined, later: self.defer() }),
+          Deliver: () => {},
+          Close: () => {},
+          Pass: (_, { number, sender, session }) => {
+            passed.push(number)
+            const isLost = number <= 3 && passed.filter((each) => each === number).length <= (number === 1 ? 2 : 1)
+            if (!isLost) sender.tell({ _tag: "Took", session, number })
+          }
+        }
+      })
+      yield* two.spawn(lossy, { name: "inbox" })
+      const sender = yield* senderAt(one, { delivery: "at-least-once" })
+      for (const number of upTo(30)) {
+        sender.tell(job(number))
+        yield* later(50)
+      }
+      expect(sender.unacknowledged()).toBe(0)
+      expect(passed.filter((number) => number <= 3).sort()).toEqual([1, 1, 1, 2, 2, 3, 3])
+      expect(passed).toHaveLength(34)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("has a window: `send` waits for room in it, and `tell` throws `MailboxFull`", () =>
     Effect.gen(function* () {
       const { one, two } = yield* nodes

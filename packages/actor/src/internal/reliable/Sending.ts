@@ -11,6 +11,7 @@ import type { Cell } from "../system/Cell.ts"
 import { messageOf } from "../system/codecs.ts"
 import { RemoteRef } from "../system/RemoteRef.ts"
 import { type Kept, type Outbox, type Record, record } from "./Outbox.ts"
+import { Overtaken } from "./Overtaken.ts"
 import { Acks, type Inbox, SessionForgotten, type Standing } from "./wire.ts"
 
 /** Why a sender sends no more. */
@@ -56,6 +57,7 @@ export class Sending {
   private cell: Cell | undefined = undefined
   /** Whether anything was acknowledged since the timer was set. */
   private progressed = false
+  private readonly overtaken = new Overtaken()
   private delayMillis: number
   private isArmed = false
   private isAsking = false
@@ -80,7 +82,10 @@ export class Sending {
       on: {
         Done: (_, ack) => this.onDone(ack),
         Took: (_, { number, session }) => {
-          if (session === this.outbox.session && this.outbox.took(number)) this.acknowledged(record("took", number), 1)
+          if (session === this.outbox.session && this.outbox.took(number)) {
+            this.overtaken.took(number)
+            this.acknowledged(record("took", number), 1)
+          }
         },
         Refused: (_, { reason, session }) => {
           if (session === this.outbox.session) this.fail(new Misunderstood({ actor: this.settings.to.path, reason }))
@@ -331,22 +336,27 @@ export class Sending {
 
   private onDue(): void {
     this.isArmed = false
-    const { resendMillis, resendMillisMax } = this.settings
-    if (this.progressed) {
-      this.progressed = false
-      this.delayMillis = resendMillis
-      return this.arm()
-    }
-    if (this.settings.isOnce) this.open()
-    else {
-      let left = burst
-      for (const number of this.outbox.entries.keys()) {
-        if (number >= this.outbox.sent || left-- === 0) break
-        this.again(number)
-      }
-    }
-    this.delayMillis = Math.min(2 * this.delayMillis, resendMillisMax)
+    const { progressed } = this
+    const { isOnce, resendMillis, resendMillisMax } = this.settings
+    this.progressed = false
+    if (!isOnce) this.repeat(progressed)
+    else if (!progressed) this.open()
+    this.delayMillis = progressed ? resendMillis : Math.min(2 * this.delayMillis, resendMillisMax)
     this.arm()
+  }
+
+  /** Those that were overtaken or, where nothing is acknowledged any more, the oldest. */
+  private repeat(progressed: boolean): void {
+    const { entries, sent } = this.outbox
+    let left = burst
+    for (const number of entries.keys()) {
+      if (number >= sent || left === 0) break
+      if (progressed && !this.overtaken.has(number)) continue
+      left--
+      this.overtaken.repeat(number, sent)
+      this.again(number)
+    }
+    this.overtaken.look()
   }
 
   // ---------------------------------------------------------------------------------------------------------- its end
