@@ -2,7 +2,7 @@
  * Chains of questions through nodes that crash and lose messages, half of them traced: a trace is of one chain, and whole.
  *
  * A caller asks a passer at the next node, which hands the question on to a caller at the node after, or to one that answers
- * later. Callers and passers tell a clerk of it, who tells a second one. Each handler counts that it has run.
+ * later. Callers and passers tell a clerk of it, who tells a second one at the next node. Each handler counts that it has run.
  */
 import { type ActorRef, ActorSystem, Behavior, Messages, Observed, Server } from "@troupe/actor"
 import { type Faults, Simulation } from "@troupe/simulation"
@@ -110,16 +110,17 @@ interface Made {
 
 const living = (life: string, index: number, ran: Ran, noted: Ran, isOver: () => boolean) =>
   Effect.gen(function* () {
-    const at = (name: string, further: number) =>
-      Effect.orDie(system.at(Step, name, nodes[(index + further) % nodes.length]!))
+    const next = nodes[(index + 1) % nodes.length]!
+    const at = (name: string) => Effect.orDie(system.at(Step, name, next))
     const system = yield* ActorSystem.ActorSystem
     const late = yield* system.spawn(waiter(ran), { name: "waiter" })
-    const clerk = yield* system.spawn(first(noted, yield* system.spawn(second(noted))))
+    yield* system.spawn(second(noted), { name: "second" })
+    const clerk = yield* system.spawn(first(noted, yield* Effect.orDie(system.at(Notes, "second", next))))
     // It understands what the others are asked, and more.
     const waiting = late as unknown as Stepping
     // The caller at the next node is there by the time that it is asked, or the question is lost.
-    yield* system.spawn(passer(ran, clerk, yield* at("caller", 1), waiting), { name: "passer" })
-    const own = yield* system.spawn(caller(ran, clerk, yield* at("passer", 1)), { name: "caller" })
+    yield* system.spawn(passer(ran, clerk, yield* at("caller"), waiting), { name: "passer" })
+    const own = yield* system.spawn(caller(ran, clerk, yield* at("passer")), { name: "caller" })
     for (let count = 1; !isOver(); count++) {
       yield* Effect.sleep(Duration.millis(yield* Random.nextIntBetween(20, 200)))
       const question = { _tag: "Go", chain: `${life}/${count}`, hops: yield* Random.nextIntBetween(0, 4) } as const
