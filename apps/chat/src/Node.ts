@@ -56,11 +56,14 @@ const wireOf = (socket: Net.Socket): Wire => ({
   })
 })
 
+/** A user whose machine has gone without a word is found out, and their name is free again. */
+const probing = { keepAlive: true, keepAliveInitialDelay: 30_000 }
+
 /** For `nc`. */
 const lines = ({ host = "127.0.0.1", port }: Node) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
-      const server = yield* NodeSocketServer.make({ host, port })
+      const server = yield* NodeSocketServer.make({ host, port, ...probing })
       // The server provides each connection's.
       const net = NodeSocket.NetSocket as unknown as Effect.Effect<Net.Socket>
       yield* Effect.forkScoped(server.run((socket) => Effect.flatMap(net, (wire) => talk(socket, wireOf(wire)))))
@@ -91,6 +94,7 @@ const web = ({ host = "127.0.0.1", http }: Node): Layer.Layer<never, unknown, Ch
     // Who asks for nothing is unnamed, too.
     const create = () => {
       const made = createServer({
+        ...probing,
         headersTimeout: nameMillis,
         requestTimeout: nameMillis,
         connectionsCheckingInterval: Math.min(nameMillis, 1_000)

@@ -79,17 +79,18 @@ export const session = (
       const system = yield* ActorSystem.ActorSystem
       const rooms = yield* system.at(Rooms, "rooms")
       const room = yield* rooms.ask({ _tag: "Open", room: name })
-      leave(state, self)
+      state.entered?.room.tell({ _tag: "Leave", session: self.ref })
       const history = yield* room.ask({ _tag: "Enter", session: self.ref })
       show([`* You are in ${name}. /help tells what you can do.`])
       const next = { entered: { name, room, history, trouble: undefined } }
       return yield* who(next)
     })
 
-  const leave = ({ entered }: State, self: Self): State => {
-    entered?.room.tell({ _tag: "Leave", session: self.ref })
-    return { entered: undefined }
-  }
+  const leave = (state: State, self: Self) =>
+    inRoom(state, ({ name, room }) => {
+      room.tell({ _tag: "Leave", session: self.ref })
+      return Effect.succeed([`* You have left ${name}`])
+    }).pipe(Effect.as<State>({ entered: undefined }))
 
   const inRoom = <E, R>(state: State, then: (entered: Entered) => Effect.Effect<ReadonlyArray<string>, E, R>) =>
     Effect.gen(function* () {
@@ -136,7 +137,7 @@ export const session = (
       case "history":
         return read(state, words.trim())
       case "leave":
-        return Effect.sync(() => leave(state, self))
+        return leave(state, self)
       case "quit":
         return Effect.sync(() => (self.stop(), state))
       case "help":

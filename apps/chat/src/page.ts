@@ -8,6 +8,7 @@ export const page = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Troupe chat</title>
+<link rel="icon" href="data:,">
 <style>
   :root {
     color-scheme: light dark;
@@ -22,7 +23,7 @@ export const page = `<!doctype html>
   * { box-sizing: border-box }
   [hidden] { display: none !important }
   body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif }
-  main { display: grid; grid-template: auto 1fr auto / 1fr 13rem; gap: .75rem 1rem; height: 100dvh; max-width: 64rem;
+  main { display: grid; grid-template: auto 1fr auto / minmax(0, 1fr) 13rem; gap: .75rem 1rem; height: 100dvh; max-width: 64rem;
     margin: 0 auto; padding: 1.25rem }
   header { grid-column: 1 / -1; display: flex; align-items: baseline; gap: 1rem; flex-wrap: wrap }
   h1 { font-size: 1.35rem; margin: 0 }
@@ -30,7 +31,7 @@ export const page = `<!doctype html>
   #state.lost { color: var(--warn) }
   #log, aside { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .75rem 1rem;
     overflow-y: auto; margin: 0; list-style: none }
-  #log li { overflow-wrap: anywhere; padding: .1rem 0 }
+  #log li { overflow-wrap: anywhere; white-space: pre-wrap; padding: .1rem 0 }
   #log b { color: var(--lead); font-weight: 600 }
   #log .at { color: var(--soft); font-size: .8rem; font-variant-numeric: tabular-nums; margin-right: .6rem }
   #log .note { color: var(--soft) }
@@ -44,7 +45,8 @@ export const page = `<!doctype html>
     padding: .55rem .8rem }
   button { background: var(--lead); border-color: var(--lead); color: var(--paper); font-weight: 600 }
   :focus-visible { outline: 2px solid var(--lead); outline-offset: 1px }
-  @media (max-width: 40rem) { main { grid-template: auto auto 1fr auto / 1fr } aside { grid-row: 2; max-height: 7rem } }
+  @media (max-width: 40rem) { main { grid-template: auto auto 1fr auto / minmax(0, 1fr); padding: .75rem }
+    aside { grid-row: 2; max-height: 7rem } aside ul { display: flex; flex-wrap: wrap; gap: 0 1rem } input { font-size: 16px } }
 </style>
 </head>
 <body>
@@ -64,7 +66,7 @@ export const page = `<!doctype html>
 </main>
 <script>
   const $ = (id) => document.getElementById(id)
-  let socket, name, room, node, isIn
+  let socket, retry, name, room, node, isIn
   let posts = new Map()
 
   const state = (text, isLost = false) => {
@@ -116,7 +118,10 @@ export const page = `<!doctype html>
     const greeting = /^\\* This is (\\S+)\\. /.exec(line)
     if (greeting) return (node = greeting[1])
     if (!isIn) return line[0] === "!" ? leave(line.slice(2)) : enter()
-    if (/ posts of \\S+$/.test(line) || /^\\* You are in/.test(line)) return
+    if (/ posts of \\S+$/.test(line)) return
+    const entered = /^\\* You are in (\\S+)\\. /.exec(line)
+    if (entered) return goTo(entered[1])
+    if (/^\\* You have left /.test(line)) goTo(undefined)
     const moved = / is (here|gone)$/.test(line)
     if (moved) socket.send("/who\\n")
     append(item(["span", line.slice(2), line[0] === "!" ? "refused" : "note"]))
@@ -128,17 +133,31 @@ export const page = `<!doctype html>
     $(isEntering ? "name" : "text").focus()
   }
 
+  const clear = () => {
+    posts = new Map()
+    $("log").replaceChildren()
+    showWho([])
+  }
+
+  const goTo = (entered) => {
+    if (entered !== room) clear()
+    room = entered
+    state(name + (room ? " in " + room : " in no room") + ", on " + node)
+  }
+
   const enter = () => {
     isIn = true
     form(false)
-    state(name + " in " + room + ", on " + node)
-    socket.send("/join " + room + "\\n/history 200\\n")
+    goTo(room)
+    if (room) socket.send("/join " + room + "\\n/history 200\\n")
   }
 
   // The name was refused, or nobody is to stay.
   const leave = (reason) => {
+    clearTimeout(retry)
     socket.onclose = null
     socket.close()
+    showWho([])
     form(true)
     state(reason, true)
   }
@@ -148,23 +167,22 @@ export const page = `<!doctype html>
     isIn = false
     socket = new WebSocket(location.href.replace(/^http/, "ws") + "lines")
     socket.onopen = () => socket.send(name + "\\n")
-    socket.onmessage = async ({ data }) => {
-      const lines = (rest + (typeof data === "string" ? data : await data.text())).split("\\n")
+    socket.onmessage = ({ data }) => {
+      const lines = (rest + data).split("\\n")
       rest = lines.pop()
       lines.forEach(onLine)
     }
     socket.onclose = () => {
+      isIn = false
       state("the node is gone; trying again", true)
       showWho([])
-      setTimeout(connect, 1000)
+      retry = setTimeout(connect, 1000)
     }
   }
 
   $("enter").onsubmit = (event) => {
     event.preventDefault()
-    posts = new Map()
-    $("log").replaceChildren()
-    showWho([])
+    clear()
     name = $("name").value
     room = $("room").value
     connect()
@@ -173,16 +191,14 @@ export const page = `<!doctype html>
   $("say").onsubmit = (event) => {
     event.preventDefault()
     const text = $("text").value.trim()
-    $("text").value = ""
-    if (text === "/quit") return leave("you have left")
-    const joined = /^\\/join (\\S+)$/.exec(text)
-    if (joined) {
-      room = joined[1]
-      posts = new Map()
-      $("log").replaceChildren()
-      state(name + " in " + room)
+    if (text === "/quit") {
+      $("text").value = ""
+      return leave("you have left")
     }
-    if (text) socket.send(text + (joined ? "\\n/history 200" : "") + "\\n")
+    // It stays there until the node is back.
+    if (!isIn) return
+    $("text").value = ""
+    if (text) socket.send(text + (text.startsWith("/join ") ? "\\n/history 200" : "") + "\\n")
   }
 </script>
 </body>
