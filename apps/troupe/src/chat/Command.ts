@@ -149,7 +149,11 @@ const demonstrate = (phaseMillis: number) =>
       ...told.map((line) => `  ${line}`),
       `  ${bar(passed() / expected, 30)} ${passed().toFixed(0)} s, ${book.phase}, ${count(book.kept.size, "post")}`
     ]
-    const checks = yield* terminal.canRedraw ? whileDrawing(work, process.stdout, draw) : work
+    const checks = yield* terminal.canRedraw
+      ? Effect.tap(whileDrawing(work, process.stdout, draw, { erase: true }), () =>
+          Console.log(told.map((line) => `  ${line}`).join("\n"))
+        )
+      : work
     for (const each of nodes) each.drop()
     const { bold, green, red } = terminal.style
     const holds = checks.every((check) => check.holds)

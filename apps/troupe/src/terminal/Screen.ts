@@ -55,7 +55,7 @@ export class Drawing {
   }
 
   draw(lines: ReadonlyArray<string>): void {
-    const up = this.drawn > 0 ? `\u001b[${this.drawn}A` : hideCursor
+    const up = this.drawn > 0 ? `\u001b[${this.drawn}A` : begin
     this.out.write(`${up}${lines.map((line) => `\r${line}\u001b[K\n`).join("")}\u001b[J`)
     this.drawn = lines.length
   }
@@ -63,13 +63,14 @@ export class Drawing {
   /** What comes next is written below, or, once `erase` has been asked for, in its place. */
   end(erase = false): void {
     if (this.drawn === 0) return
-    this.out.write(`${erase ? `\u001b[${this.drawn}A\r\u001b[J` : ""}${showCursor}`)
+    this.out.write(`${erase ? `\u001b[${this.drawn}A\r\u001b[J` : ""}${restore}`)
     this.drawn = 0
   }
 }
 
-const hideCursor = "\u001b[?25l"
-const showCursor = "\u001b[?25h"
+/** A line that is too long is cut off then: in two, it would be one more to write over. */
+const begin = "\u001b[?25l\u001b[?7l"
+const restore = "\u001b[?7h\u001b[?25h"
 
 /** Draws ten times a second until `effect` has ended, and once more then. */
 export const whileDrawing = <A, E, R>(
