@@ -193,6 +193,7 @@ const schemas: Readonly<Record<string, Codec.MessageSchema<any>>> = {
   map: Schema.ReadonlyMap(Schema.String, Schema.NumberFromString),
   set: Schema.ReadonlySet(Schema.String),
   "hash map": Schema.HashMap(Schema.String, Schema.Int),
+  "hash map of a class": Schema.HashMap(Schema.FiniteFromString, Point3),
   chunk: Schema.Chunk(Schema.String),
   result: Schema.Result(Schema.Int, Schema.String),
   exit: Schema.Exit(Schema.Int, Full, Schema.String),
@@ -329,7 +330,12 @@ const values: ReadonlyArray<unknown> = [
     new Map([[1, 1]])
   ],
   ...[new Set(), new Set([half, ""]), new Set([1])],
-  ...[HashMap.make([half, 1], ["b", 2]), Chunk.make(half, "a"), Chunk.empty()],
+  ...[
+    HashMap.make([half, 1], ["b", 2]),
+    HashMap.make([1, new Point3({ x: 1, y: 2, z: 3 })]),
+    Chunk.make(half, "a"),
+    Chunk.empty()
+  ],
   ...[Result.succeed(1), Result.fail(half), Result.succeed("1")],
   ...[Exit.succeed(1), Exit.fail(new Full({ capacity: 1 })), Exit.die(half), Exit.interrupt(3), Exit.fail(1)],
   ...[Duration.seconds(1), Duration.infinity, Duration.nanos(5n), DateTime.makeUnsafe(5)],
@@ -467,6 +473,23 @@ describe("what holds itself", () => {
     expect(Codec.decode(ofFolders, Codec.encode(ofFolders, folder))).toStrictEqual(folder)
   })
 
+  it("is looked at once, also where one holds another by a kind of its own", () => {
+    let looks = 0
+    const Leaf = Schema.String.check(Schema.makeFilter(() => ++looks > 0))
+    interface Nest {
+      readonly leaf: string
+      readonly of: Chunk.Chunk<Nest>
+    }
+    const Nest = Schema.Struct({ leaf: Leaf, of: Schema.Chunk(Schema.suspend((): Schema.Codec<Nest> => Nest)) })
+    let nest: Nest = { leaf: "", of: Chunk.empty() }
+    for (let i = 1; i < 200; i++) nest = { leaf: "", of: Chunk.make(nest) }
+    const ofNests = Codec.binary(Nest)
+    const bytes = Codec.encode(ofNests, nest)
+    expect(looks).toBe(200)
+    Codec.decode(ofNests, bytes)
+    expect(looks).toBe(400)
+  })
+
   it("has another layout when what it holds has", () => {
     const holding = (of: Codec.MessageSchema<any>): Codec.MessageSchema<any> => {
       const self: Codec.MessageSchema<any> = Schema.Struct({
@@ -580,6 +603,11 @@ describe("the binary codec", () => {
     const codec = Codec.binary(PlaceSchema)
     expect(Codec.decode(codec, Codec.encode(codec, new Place(3)))).toStrictEqual(new Place(3))
     expect(() => Codec.decode(codec, Codec.encode(codec, new Place(4)))).toThrow("it is nowhere")
+  })
+
+  it("says of a schema that has no form in bytes what to do", () => {
+    const Socket = Schema.declare((value): value is Map<string, string> => value instanceof Map)
+    expect(() => Codec.binary(Schema.Struct({ socket: Socket }))).toThrow("by Schema.decodeTo")
   })
 
   it("says what is wrong with a message as its schema does", () => {

@@ -5,6 +5,7 @@
  */
 import { Schema, SchemaAST } from "effect"
 import { SchemaBinary } from "effect/encoding"
+import { textOf } from "../textOf.ts"
 import { enable } from "./enable.ts"
 import { arrays, map, objects, option, set } from "./holders.ts"
 import * as Parts from "./Part.ts"
@@ -56,7 +57,7 @@ const partOf = (ast: AST, inner: Inner, all: Known, isGenerated: boolean): Part 
     case "String":
       return Parts.string
     case "TemplateLiteral":
-      return textOf(ast)
+      return template(ast)
     case "Number":
       return isInteger(ast.checks) ? Parts.integer : Parts.number
     case "BigInt":
@@ -95,7 +96,7 @@ const declared = (ast: SchemaAST.Declaration, inner: Inner): Part | undefined =>
       return map(parameter(0), parameter(1))
     default: {
       const link = linkOf(ast)
-      return link && transformed(ast, [link], inner)
+      return link && transformed(withoutParameters(ast), [link], inner)
     }
   }
 }
@@ -105,13 +106,26 @@ const idOf = ({ annotations }: { readonly annotations?: Schema.Annotations.Annot
 
 /** What a kind of its own says that it is made of, as `SchemaBinary` asks for it. */
 const linkOf = ({ annotations, typeParameters }: SchemaAST.Declaration): SchemaAST.Link | undefined => {
-  const parameters = typeParameters.map((type) => Schema.make(SchemaAST.toEncoded(type)))
+  const parameters = typeParameters.map((type) => Schema.make(type))
   const given = (key: string): SchemaAST.Link | undefined => {
     const link: unknown = annotations?.[key]
     return typeof link === "function" ? link(parameters) : undefined
   }
   return given("toCodecJson") ?? given("toCodec")
 }
+
+/** Of anything: what it holds is looked at where that is written and read, not each time that one holds another. */
+const withoutParameters = (ast: SchemaAST.Declaration): SchemaAST.Declaration =>
+  new SchemaAST.Declaration(
+    ast.typeParameters.map(() => SchemaAST.unknown),
+    ast.run,
+    ast.annotations,
+    ast.checks,
+    undefined,
+    ast.context,
+    undefined,
+    ast.encodingRun
+  )
 
 // -------------------------------------------------------------------------------------------------------------- checks
 
@@ -130,7 +144,7 @@ const checked = (part: Part, ast: AST): Part => {
   return those(part, (value) => filters.every(({ run }) => run(value, ast, {}) === undefined))
 }
 
-const textOf = (ast: SchemaAST.TemplateLiteral): Part => {
+const template = (ast: SchemaAST.TemplateLiteral): Part => {
   const type = SchemaAST.toType(ast)
   enable(type)
   return those(Parts.string, Schema.is(Schema.make<Schema.Codec<string>>(type)))
@@ -150,7 +164,7 @@ const those = (part: Part, passes: (value: unknown) => boolean): Part => ({
 
 /** Of what another codec knows about: its bytes say by themselves of which schema they are. */
 export const foreign = (ast: AST): Part => {
-  const wire = SchemaBinary.toCodec(Schema.make<Schema.Codec<unknown>>(ast), { fingerprint: true })
+  const wire = wireOf(Schema.make<Schema.Codec<unknown>>(ast))
   enable(wire.ast)
   const encode = Schema.encodeUnknownSync(wire)
   const decode = Schema.decodeUnknownSync(wire)
@@ -167,5 +181,14 @@ export const foreign = (ast: AST): Part => {
       return Parts.bytes.write(encoded, into)
     },
     read: (from) => decode(Parts.bytes.read(from))
+  }
+}
+
+const wireOf = (schema: Schema.Codec<unknown>) => {
+  try {
+    return SchemaBinary.toCodec(schema, { fingerprint: true })
+  } catch (error) {
+    const reason = textOf(error)
+    throw new TypeError(`A schema has no form in bytes (${reason}). Make it of one that has, by Schema.decodeTo.`)
   }
 }
