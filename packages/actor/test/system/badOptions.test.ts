@@ -1,6 +1,6 @@
 /** Options that are none. */
 import { describe, expect, it } from "@effect/vitest"
-import { ActorSystem, Behavior, Server, Supervision } from "@troupe/actor"
+import { ActorSystem, Behavior, Router, Server, Supervision } from "@troupe/actor"
 import { Effect, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Account, settled } from "./accounts.ts"
@@ -17,6 +17,7 @@ describe("options that are none are refused where they are given", () => {
     ["within", () => Supervision.restart({ within: 0 })],
     ["inFlight", () => Server.eventLoop({ inFlight: 0 })],
     ["threads", () => Server.multiThreaded({ threads: 0, spawn: () => ({ terminate: () => {} }) })],
+    ["refs.length", () => Router.make(Account, [], Router.roundRobin)],
     ["version", () => events({ version: 0 })],
     ["snapshot.above", () => events({ snapshot: { state: Schema.Int, above: -1 } })]
   ]

@@ -1,7 +1,7 @@
 /** Mailboxes at their bounds, messages put aside, and time. */
 import { describe, expect, it } from "@effect/vitest"
 import { ActorSystem, Behavior, Messages } from "@troupe/actor"
-import { Effect, Fiber, Schema } from "effect"
+import { Clock, type Duration, Effect, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { deadLetters, settled, within } from "./accounts.ts"
 
@@ -280,6 +280,35 @@ describe("time", () => {
         expect(yield* ref.ask({ _tag: "Bells" })).toEqual(["nothing came"])
       })
     )
+  )
+
+  it.effect("a receive timeout of one that is at a message for long wakes once in its time, not all the time", () =>
+    Effect.gen(function* () {
+      let sleeps = 0
+      const clock = yield* Clock.Clock
+      const counting: Clock.Clock = Object.assign(Object.create(clock), {
+        sleep: (duration: Duration.Duration) => (sleeps++, clock.sleep(duration))
+      })
+      const M = Messages.make("m", { Work: Messages.tell({}), Idle: Messages.tell({}) })
+      let idle = 0
+      const working = Behavior.effect(M, {
+        init: (self) => Effect.sync(() => self.setReceiveTimeout("1 second", { _tag: "Idle" })),
+        on: { Work: () => Effect.delay(Effect.void, "1 minute"), Idle: () => Effect.sync(() => void idle++) }
+      })
+      const used = Effect.gen(function* () {
+        const ref = yield* ActorSystem.spawn(working)
+        ref.tell({ _tag: "Work" })
+        yield* settled
+        // It is at work for a minute, in the midst of which its time has passed often.
+        for (let second = 0; second < 59; second++) yield* passes(1_000)
+        expect(idle).toBe(0)
+        for (let second = 0; second < 3; second++) yield* passes(1_000)
+        expect(idle).toBeGreaterThan(0)
+      })
+      yield* Effect.provideService(within(used), Clock.Clock, counting)
+      expect(sleeps).toBeGreaterThan(60)
+      expect(sleeps).toBeLessThan(100)
+    })
   )
 
   it.effect("a handler that takes longer than it may is interrupted, and has failed", () =>

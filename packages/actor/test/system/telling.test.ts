@@ -43,6 +43,32 @@ describe.each(Object.entries(behaviors))("an actor with %s handlers", (_, behavi
     )
   )
 
+  it.effect("is not asked what it is only told: who does is told so, and nothing has come of it", () =>
+    within(
+      Effect.gen(function* () {
+        const account = yield* ActorSystem.spawn(behavior)
+        // @ts-expect-error
+        const asked = account.ask({ _tag: "Deposit", amount: 5 }) as Effect.Effect<never, unknown>
+        const failure = yield* Effect.flip(asked)
+        expect(failure).toMatchObject({ _tag: "Misunderstood", reason: "it is told Deposit, not asked" })
+        expect(yield* account.ask({ _tag: "Balance" })).toBe(0)
+      })
+    )
+  )
+
+  it.effect("may be told what it is asked: it does so, and answers nobody", () =>
+    within(
+      Effect.gen(function* () {
+        const system = yield* ActorSystem.ActorSystem
+        const account = yield* ActorSystem.spawn(behavior)
+        account.tell({ _tag: "Withdraw", amount: 1 })
+        account.tell({ _tag: "Withdraw", amount: -7 })
+        expect(yield* account.ask({ _tag: "Balance" })).toBe(7)
+        expect(system.counters().failures).toBe(0)
+      })
+    )
+  )
+
   it.effect("tells who asks that it failed at the question", () =>
     within(
       Effect.gen(function* () {
