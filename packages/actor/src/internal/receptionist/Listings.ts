@@ -51,12 +51,15 @@ export class Listings {
     this.touch(listed.key, shelf)
   }
 
-  remove(listed: Listed): void {
+  /** Returns its earlier places, which are listed no more either: as a rule it has left them, whoever has not heard of that. */
+  remove(listed: Listed): ReadonlyArray<Listed> {
     const shelf = this.shelves.get(listed.key)
-    if (shelf === undefined || !shelf.listed.delete(listed)) return
-    // Where it was before it is no more, whoever has not heard of that.
-    if (listed.epoch > 0) for (const other of shelf.listed) if (isEarlier(other, listed)) shelf.listed.delete(other)
+    if (shelf === undefined || !shelf.listed.delete(listed)) return []
     this.touch(listed.key, shelf)
+    if (listed.epoch === 0) return []
+    const earlier = [...shelf.listed].filter((other) => isEarlier(other, listed))
+    for (const other of earlier) shelf.listed.delete(other)
+    return earlier
   }
 
   /** Those of this node first, then by node; those of a node in the order of their registration. */

@@ -7,7 +7,9 @@
  * life of it, brings nothing back.
  *
  * An actor that moves is registered at its new place at once. At the old one its entry stays for some comparisons, until
- * everybody has heard of the new one: of several places of an actor, only the latest is listed.
+ * everybody has heard of the new one: of several places of an actor, only the latest is listed. When that is no more, another
+ * one is listed again if its node still has it after those comparisons: there may have been two, where a node was taken for
+ * dead that lived, and that one is left.
  */
 import type { NodeId } from "@troupe/transport"
 import { Cause } from "effect"
@@ -42,6 +44,8 @@ class Peer {
   entries = new Map<number, Listed>()
   /** It is taken for dead: its entries are not listed. */
   isHidden = false
+  /** It has said since the last comparison that it has what is known of it. */
+  isSure = false
   /** What answers a later round than this is news, of whichever life. */
   after = 0
   /** The latest that came from it. */
@@ -69,6 +73,8 @@ export class Registry {
   /** Of actors that have moved: for how many comparisons more. */
   private readonly left = new Map<Own, number>()
   private readonly peers = new Map<NodeId.NodeId, Peer>()
+  /** Others' entries that are not listed, since a later place of the actor is no more: for how many comparisons more. */
+  private readonly doubted = new Map<Listed, number>()
   private lastId = 0
   private version = 0
   private round = 0
@@ -172,7 +178,15 @@ export class Registry {
     if (keys?.get(own.key) === own) keys.delete(own.key)
     if (keys?.size === 0) this.owned.delete(own.cell)
     this.changed({ id: own.id })
-    this.listings.remove(own)
+    this.unlist(own)
+  }
+
+  private unlist(listed: Listed): void {
+    for (const other of this.listings.remove(listed)) {
+      if (other.node !== this.node) this.doubted.set(other, comparisons + 1)
+      // It lives here.
+      else if (!this.left.has(other as Own)) this.listings.add(other)
+    }
   }
 
   private changed(change: Change): void {
@@ -210,6 +224,12 @@ export class Registry {
       if (left > 1) this.left.set(own, left - 1)
       else this.remove(own)
     }
+    for (const [listed, left] of this.doubted) {
+      if (!this.peers.get(listed.node)!.isSure) continue
+      if (left > 1) this.doubted.set(listed, left - 1)
+      else if (this.doubted.delete(listed)) this.listings.add(listed)
+    }
+    for (const peer of this.peers.values()) peer.isSure = false
     this.listings.tell()
   }
 
@@ -226,6 +246,7 @@ export class Registry {
     peer.heardLife = life
     peer.heardRound = round
     if (!this.counts(peer, life, heardLife === this.life ? heardRound : 0)) return this.compare(peer, true)
+    peer.isSure = version === peer.version
     if (version > peer.version) this.fetch(peer)
     if (asks) this.compare(peer, false)
   }
@@ -252,13 +273,14 @@ export class Registry {
     if (peer === undefined) return
     peer.after = this.round
     peer.isHidden = true
-    for (const listed of peer.entries.values()) this.listings.remove(listed)
+    peer.isSure = false
+    for (const listed of peer.entries.values()) this.unlist(listed)
     this.listings.tell()
   }
 
   private show(peer: Peer): void {
     peer.isHidden = false
-    for (const listed of peer.entries.values()) this.listings.add(listed)
+    for (const listed of peer.entries.values()) if (!this.doubted.has(listed)) this.listings.add(listed)
     this.listings.tell()
   }
 
@@ -325,7 +347,8 @@ export class Registry {
     const listed = peer.entries.get(id)
     if (listed === undefined) return
     peer.entries.delete(id)
-    this.listings.remove(listed)
+    this.doubted.delete(listed)
+    this.unlist(listed)
   }
 
   private listed(node: NodeId.NodeId, { id, key, life, messages, moved, path, serial }: Entry): Listed {
