@@ -1,6 +1,6 @@
 /** Links with actors of other nodes, and what a node may ask of another one at the most. */
 import { describe, expect, it } from "@effect/vitest"
-import { type ActorRef, ActorSystem, Behavior, Messages, Supervision } from "@troupe/actor"
+import { type ActorRef, ActorSystem, Behavior, Messages, Server, Supervision } from "@troupe/actor"
 import { Faults } from "@troupe/simulation"
 import { Channel, Codec, Memory } from "@troupe/transport"
 import { Context, Effect, Layer, Schema } from "effect"
@@ -125,7 +125,7 @@ const raw = Effect.gen(function* () {
   const layer = ActorSystem.remote({ limit }).pipe(Layer.provide(Memory.layer(net, "n2")))
   const system = Context.get(yield* Layer.build(layer), ActorSystem.ActorSystem)
   let number = 0
-  const say = (frame: Packet["frame"]): void => send("n2", { number: ++number, life: 1, frame })
+  const say = (frame: Packet["frame"], life = 1): void => send("n2", { number: ++number, life, frame })
   return { said, say, system }
 })
 
@@ -204,6 +204,25 @@ describe("of what another node may have here", () => {
       expect(said[0]).toMatchObject({ kind: "Refusal", id: limit + 1 })
       expect((said[0] as any).body.message).toMatchObject({ _tag: "MailboxFull", actor: "bob", capacity: limit })
       yield* system.stop(bob)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("its questions, until it starts again: nobody waits for what it asked in its earlier life", () =>
+    Effect.gen(function* () {
+      const { said, say, system } = yield* raw
+      const Bell = Messages.make("bell", { Ring: Messages.ask({}, { reply: Schema.Int }) })
+      let interrupted = 0
+      const silent = Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++))
+      const dispatcher = Server.eventLoop({ inFlight: limit })
+      yield* system.spawn(Server.make(Bell, { on: { Ring: () => silent }, dispatcher }), { name: "bob" })
+      const body = { bytes: Codec.encode(Codec.binary(Bell.schema), { _tag: "Ring" }) }
+      for (let id = 1; id <= limit; id++) say({ kind: "Ask", id, millis: 0, target, name: "bell", body })
+      yield* settled
+      expect(interrupted).toBe(0)
+      say({ kind: "Ask", id: 1, millis: 0, target, name: "bell", body }, 2)
+      yield* settled
+      expect(said).toEqual([])
+      expect(interrupted).toBe(limit)
     }).pipe(Effect.scoped)
   )
 

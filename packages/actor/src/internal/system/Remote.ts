@@ -1,6 +1,6 @@
 /** The part of a system that other nodes' systems speak with. */
 import type { Codec, LinkEvent, NodeId, Send } from "@troupe/transport"
-import type { Exit } from "effect"
+import { Exit } from "effect"
 import {
   type ActorRef,
   ActorStopped,
@@ -33,6 +33,14 @@ import {
 import type { System } from "./System.ts"
 import { Watches } from "./Watches.ts"
 
+/** Questions of one life of another node that are open. */
+interface Asked {
+  readonly life: number
+  count: number
+  /** Those for whose answers it waits as long as it takes. */
+  readonly endless: Set<Question>
+}
+
 export class Remote {
   readonly system: System
   readonly node: NodeId.NodeId
@@ -49,8 +57,8 @@ export class Remote {
   private unwritten: unknown = undefined
   /** Questions of actors here. */
   readonly asking: Asking
-  /** How many questions of each node are open. */
-  private readonly open = new Map<NodeId.NodeId, { count: number }>()
+  /** Of each node. */
+  private readonly open = new Map<NodeId.NodeId, Asked>()
   readonly watches: Watches
   /** Actors that others have references to. */
   private readonly exported = new Map<number, Cell>()
@@ -224,7 +232,7 @@ export class Remote {
     const refuse = (refusal: typeof Refusable): void =>
       void this.reply(from, life, { kind: "Refusal", id, body: { codec: refusals, message: refusal } })
     if (cell === undefined) return refuse(new ActorStopped({ actor: pathOf(target) }))
-    const open = this.openOf(from)
+    const open = this.openOf(from, life)
     if (open.count >= this.limit) return refuse(new MailboxFull({ actor: cell.path, capacity: this.limit }))
     try {
       const message = this.understood(cell, name, body)
@@ -232,11 +240,14 @@ export class Remote {
       const question = spans === undefined ? new Question(message, cell) : spans.arrived(message, cell, trace!)
       question.resume = (exit) => {
         open.count--
+        if (millis === 0) open.endless.delete(question)
         this.answer(from, life, id, cell, message._tag, exit)
       }
       this.system.ask(cell, question)
       open.count++
-      if (millis > 0 && !question.isOver) this.system.patience(millis).add(question)
+      if (question.isOver) return
+      if (millis > 0) this.system.patience(millis).add(question)
+      else open.endless.add(question)
     } catch (error) {
       const { _tag } = error as { readonly _tag?: string }
       if (_tag === "Misunderstood" || _tag === "MailboxFull") return refuse(error as Misunderstood)
@@ -244,9 +255,16 @@ export class Remote {
     }
   }
 
-  private openOf(node: NodeId.NodeId): { count: number } {
-    let open = this.open.get(node)
-    if (open === undefined) this.open.set(node, (open = { count: 0 }))
+  /** In a new life of a node nobody waits for what was asked in the one before. */
+  private openOf(node: NodeId.NodeId, life: number): Asked {
+    const before = this.open.get(node)
+    if (before?.life === life) return before
+    const open = { life, count: 0, endless: new Set<Question>() }
+    this.open.set(node, open)
+    for (const question of before?.endless ?? []) {
+      question.resume = undefined
+      question.end(Exit.interrupt())
+    }
     return open
   }
 
