@@ -253,6 +253,7 @@ class Subscribers {
 
   add(key: ServiceKey<any>, cell: Cell, message: (listing: Listing<any>) => unknown): void {
     this.remove(key, cell)
+    if (cell.isEnded) return
     const told = (): void => {
       try {
         cell.tell(message(this.registry.listings.of(key)))

@@ -1,6 +1,7 @@
 /**
  * One reference in front of several actors that understand the same: each message goes to one of them, or to all. Answers go
- * to who asked, without a detour. One that is no more is left out from then on; when none is left, the router stops.
+ * to who asked, and wait for no turn of the router. One that is no more is left out from then on; when none is left, the
+ * router stops.
  *
  * @example
  * import { ActorSystem, Behavior, Messages, Router } from "@troupe/actor"

@@ -136,6 +136,8 @@ describe("on one node", () => {
         yield* system.stop(bob)
         receptionist.subscribeActor(Accounts, reader, () => ({ _tag: "Listing" }))
         yield* system.stop(reader)
+        // Too late: it has ended.
+        receptionist.subscribeActor(Accounts, reader, () => ({ _tag: "Listing" }))
         yield* system.stop(ann)
         expect(system.counters().deadLetters).toBe(1)
       })

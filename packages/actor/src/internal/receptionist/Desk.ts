@@ -2,11 +2,12 @@
  * Where the receptionist of a system and those who take its actors elsewhere meet: what an actor is registered under goes along
  * with it, also through nodes that have no receptionist.
  */
+import { Cause } from "effect"
 import type { Cell } from "../system/Cell.ts"
 import { Mark } from "../system/envelopes.ts"
 import type { System } from "../system/System.ts"
 import type { Registry } from "./Registry.ts"
-import type { Key } from "./talk.ts"
+import { type Key, mostEntries } from "./talk.ts"
 
 /** An actor that is known by more than its address. */
 export interface Arrived {
@@ -59,6 +60,9 @@ export class Desk {
     const arrived = this.arrived.get(cell)
     if (arrived === undefined) return
     const keys = arrived.keys.filter((each) => each.name !== name)
+    if (isListed && keys.length >= mostEntries) {
+      return cell.log(`"${cell.path}" is not registered: ${mostEntries} keys are its own already`, Cause.empty)
+    }
     this.arrived.set(cell, { ...arrived, keys: isListed ? [...keys, { name, messages }] : keys })
   }
 
