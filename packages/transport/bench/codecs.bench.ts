@@ -73,10 +73,10 @@ const ours = ({ schema, value }: Case): Trip => {
   return () => Codec.decode(codec, Codec.encode(codec, value))
 }
 
-const json =
-  ({ value }: Case): Trip =>
-  () =>
-    JSON.parse(JSON.stringify(value))
+const json = ({ value }: Case): Trip => {
+  const plain = value instanceof Map ? [...value] : value
+  return () => JSON.parse(JSON.stringify(plain))
+}
 
 const effect = ({ schema, value }: Case): Trip => {
   const codec = SchemaBinary.toCodec(schema, { fingerprint: true })
