@@ -75,6 +75,7 @@ export { InvalidOption } from "./internal/system/options.ts"
 export interface DeadLetter {
   /** For whom. */
   readonly actor: string
+  /** `undefined` where it came from another node, and there is nobody who would understand it. */
   readonly message: unknown
   readonly reason: "stopped" | "mailbox full" | "not understood"
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { type ActorRef, ActorSystem, Behavior, Messages } from "@troupe/actor"
 import { Memory, Transport } from "@troupe/transport"
 import * as Tcp from "@troupe/transport/Tcp"
-import { Context, Effect, Layer, Schema, type Scope } from "effect"
+import { Context, Effect, Fiber, Layer, Schema, type Scope, Stream } from "effect"
 import { Account, plain } from "./accounts.ts"
 import { beside } from "./troubles.ts"
 
@@ -160,4 +160,35 @@ it.live("a reference of another system is none over memory either, where message
     const failure = yield* Effect.flip(ref.ask({ _tag: "Look", account }, { timeout: Infinity }))
     expect(failure).toMatchObject({ _tag: "Misunderstood" })
   }).pipe(Effect.scoped)
+)
+
+it.live(
+  "what an actor of another node has no room for is a dead letter there; so are bytes that it does not understand",
+  () =>
+    Effect.gen(function* () {
+      const network = Memory.network({ nodes: ["n1", "n2"] })
+      const [one, two] = yield* Effect.forEach(network.nodes, (node) => {
+        const layer = Layer.provide(ActorSystem.remote(), Memory.layer(network, node))
+        return Effect.map(Layer.build(Layer.fresh(layer)), Context.get(ActorSystem.ActorSystem))
+      })
+      const busy = Behavior.effect(Account, {
+        mailbox: { capacity: 1 },
+        init: () => Effect.never,
+        on: {} as never
+      })
+      yield* two!.spawn(busy, { name: "ann" })
+      const letters = yield* Effect.forkChild(Stream.runCollect(Stream.take(two!.deadLetters, 3)), {
+        startImmediately: true
+      })
+      const [ann, other] = [yield* one!.at(Account, "ann", "n2"), yield* one!.at(Parcel, "ann", "n2")]
+      const deposit = (amount: number) => ({ _tag: "Deposit", amount }) as const
+      for (const amount of [1, 2]) ann.tell(deposit(amount))
+      other.tell({ _tag: "Put", bytes: new Uint8Array(1) })
+      ;(yield* one!.at(Account, "bob", "n2")).tell(deposit(3))
+      expect(yield* Fiber.join(letters)).toEqual([
+        { actor: "ann", message: deposit(2), reason: "mailbox full" },
+        { actor: "ann", message: undefined, reason: "not understood" },
+        { actor: "bob", message: undefined, reason: "stopped" }
+      ])
+    }).pipe(Effect.scoped)
 )

@@ -210,12 +210,13 @@ export class Remote {
   private onTell({ body, name, target, trace }: Extract<Frame, { readonly kind: "Tell" }>): void {
     const cell = this.find(target)
     if (cell === undefined) return this.system.deadLetters.add({ path: pathOf(target) }, undefined, "stopped")
+    let message: { readonly _tag: string } | undefined
     try {
-      const message = this.understood(cell, name, body)
+      message = this.understood(cell, name, body)
       const spans = trace === undefined ? undefined : this.system.observation?.spans
       cell.tell(spans === undefined ? message : spans.told(message, trace!))
     } catch {
-      this.system.deadLetters.add(cell, undefined, cell.isFull ? "mailbox full" : "not understood")
+      this.system.deadLetters.add(cell, message, message === undefined ? "not understood" : "mailbox full")
     }
   }
 
