@@ -45,7 +45,7 @@ export class ActorStopped extends Schema.TaggedError<ActorStopped>()("ActorStopp
   actor: Schema.String
 }) {
   override get message(): string {
-    return `"${this.actor}" has stopped: it takes no messages, and answers none`
+    return `"${this.actor}" has stopped, or nobody is there: what it is told is lost, and no question answered`
   }
 }
 
@@ -76,7 +76,7 @@ export class Misunderstood extends Schema.TaggedError<Misunderstood>()("Misunder
   reason: Schema.String
 }) {
   override get message(): string {
-    return `"${this.actor}" does not understand: ${this.reason}. Give both nodes the same messages`
+    return `"${this.actor}" does not understand: ${this.reason}. Both sides need the same messages, and what is sent must be one of them`
   }
 }
 

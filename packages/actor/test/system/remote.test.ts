@@ -4,6 +4,7 @@ import { type ActorRef, ActorSystem, Behavior, Messages, Supervision } from "@tr
 import { Channel, Codec, Memory, Transport } from "@troupe/transport"
 import * as Tcp from "@troupe/transport/Tcp"
 import { Context, Effect, Fiber, Layer, Queue, Schema, type Scope, Stream } from "effect"
+import { inspect } from "node:util"
 import { frames } from "../../src/internal/system/frames.ts"
 import { packets } from "../../src/internal/system/packets.ts"
 import { Account, Overdrawn, plain } from "./accounts.ts"
@@ -131,6 +132,7 @@ describe.each([
       expect(yield* ann.ask({ _tag: "Withdraw", amount: 50 })).toBe(5_000)
       expect(yield* Effect.flip(ann.ask({ _tag: "Withdraw", amount: 6_000 }))).toEqual(new Overdrawn({ short: 1_000 }))
       expect(ann.path).toBe("n2:ann")
+      expect(inspect(ann)).toBe("ActorRef(n2:ann)")
     }).pipe(Effect.scoped)
   )
 

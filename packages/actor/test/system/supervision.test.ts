@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { type ActorRef, ActorSystem, Behavior, Messages, Supervision } from "@troupe/actor"
 import { Effect, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import { logged } from "../support.ts"
 import { behaviors, deadLetters, plain, settled, within } from "./accounts.ts"
 
 const balance = (account: ActorRef<(typeof plain)["messages"]["definition"]>) =>
@@ -35,8 +36,9 @@ describe.each(Object.entries(behaviors))("an actor with %s handlers that fails",
     )
   )
 
-  it.effect("stops when it has failed more often than it may, and may again after a while", () =>
-    within(
+  it.effect("stops when it has failed more often than it may, and may again after a while; its log says so", () => {
+    const lines: Array<string> = []
+    return within(
       Effect.gen(function* () {
         const supervision = Supervision.restart({ limit: 2, within: "10 seconds" })
         const account = yield* ActorSystem.spawn(behavior, { supervision })
@@ -50,14 +52,17 @@ describe.each(Object.entries(behaviors))("an actor with %s handlers that fails",
         yield* breaks
         yield* breaks
         expect(yield* balance(account)).toBe(0)
+        expect(lines.join()).not.toContain("it stops")
         yield* breaks
         expect(yield* balance(account)).toBe("stopped")
+        expect(lines.at(-1)).toBe('"$1" has failed too often to start again: it stops')
       })
-    )
-  )
+    ).pipe(Effect.provide(logged(lines)))
+  })
 
-  it.effect("waits as its back-off says, then takes what has come meanwhile; when that ends it stops", () =>
-    within(
+  it.effect("waits as its back-off says, then takes what has come meanwhile; when that ends it stops", () => {
+    const lines: Array<string> = []
+    return within(
       Effect.gen(function* () {
         const backoff = Schedule.upTo(Schedule.exponential("1 second"), { times: 2 })
         const account = yield* ActorSystem.spawn(behavior, { supervision: Supervision.restart({ backoff }) })
@@ -83,9 +88,10 @@ describe.each(Object.entries(behaviors))("an actor with %s handlers that fails",
         account.tell({ _tag: "Break", why: "third" })
         yield* settled
         expect(yield* balance(account)).toBe("stopped")
+        expect(lines.at(-1)).toBe('"$1" has failed too often to start again: it stops')
       })
-    )
-  )
+    ).pipe(Effect.provide(logged(lines)))
+  })
 })
 
 // ------------------------------------------------------------------------------------------------------------ families

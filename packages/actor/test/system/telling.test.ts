@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { ActorSystem, Behavior, isAskError, Messages } from "@troupe/actor"
 import { Cause, Effect, Exit, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import { inspect } from "node:util"
 import { Account, behaviors, deadLetters, Overdrawn, plain, settled, within } from "./accounts.ts"
 
 describe.each(Object.entries(behaviors))("an actor with %s handlers", (_, behavior) => {
@@ -65,6 +66,16 @@ describe.each(Object.entries(behaviors))("an actor with %s handlers", (_, behavi
         account.tell({ _tag: "Withdraw", amount: -7 })
         expect(yield* account.ask({ _tag: "Balance" })).toBe(7)
         expect(system.counters().failures).toBe(0)
+      })
+    )
+  )
+
+  it.effect("prints as its path, not as all that it holds", () =>
+    within(
+      Effect.gen(function* () {
+        const account = yield* ActorSystem.spawn(behavior, { name: "ann" })
+        expect(inspect({ account })).toBe("{ account: ActorRef(ann) }")
+        expect(JSON.stringify({ account })).toBe('{"account":{"actor":"ann"}}')
       })
     )
   )

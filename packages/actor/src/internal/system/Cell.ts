@@ -3,7 +3,7 @@
  *
  * It is one object, which is what others hold of it and what its handlers are given. What few actors need is in `Rare`.
  */
-import { type Cause, type Duration, Effect, Exit, type Fiber } from "effect"
+import { type Cause, type Duration, Effect, Exit, type Fiber, Inspectable } from "effect"
 import { type ActorRef, ActorStopped, type AskOptions, MailboxFull, type Reason } from "../../ActorRef.ts"
 import { bare } from "../observed/Told.ts"
 import * as Deferred from "./Deferred.ts"
@@ -103,6 +103,11 @@ export class Cell implements ActorRef<any> {
   /** In traces and logs. */
   toJSON(): unknown {
     return { actor: this.path }
+  }
+
+  /** Where it is printed, instead of all that it holds. */
+  [Inspectable.NodeInspectSymbol](): string {
+    return `ActorRef(${this.path})`
   }
 
   tell(message: unknown): void {

@@ -40,7 +40,9 @@ const befall = (cell: Cell, cause: Cause.Cause<unknown>): void => {
   const chosen = decision._tag === "Resume" && isSpoilt(cell) ? defaultSupervision : decision
   if (chosen._tag === "Resume") return
   const all = [cell, ...sharing(cell)]
-  if (chosen._tag !== "Restart" || isTooOften(cell, chosen)) {
+  const isOver = chosen._tag === "Restart" && isTooOften(cell, chosen)
+  if (isOver) hasFailedTooOften(cell)
+  if (chosen._tag !== "Restart" || isOver) {
     for (const each of all) Living.terminate(each, { _tag: "Failed", cause })
     if (chosen._tag === "Escalate") Living.nested(() => escalated(cell.parent, cell, cause))
     return
@@ -48,6 +50,9 @@ const befall = (cell: Cell, cause: Cause.Cause<unknown>): void => {
   const delay = chosen.backoff && delayOf(cell, chosen.backoff, cause)
   for (const each of all) startAgain(each, chosen.state, cause, delay)
 }
+
+const hasFailedTooOften = (cell: Cell): void =>
+  cell.log(`"${cell.path}" has failed too often to start again: it stops`, Cause.empty)
 
 /** Its state is none to go on with. */
 const isSpoilt = ({ behavior, state }: Cell): boolean => state !== none && behavior.isSpoilt?.(state) === true
@@ -145,7 +150,8 @@ const delayOf = (
 const pause = (cell: Cell, delay: Effect.Effect<Duration.Duration, unknown>, cause: Cause.Cause<unknown>): void => {
   const waited = Effect.flatMap(delay, (millis) => cell.system.clock.sleep(millis))
   Living.launch(cell, waited, (_, exit) => {
-    if (Exit.isSuccess(exit)) Living.advance(cell)
-    else Living.terminate(cell, { _tag: "Failed", cause })
+    if (Exit.isSuccess(exit)) return Living.advance(cell)
+    if (cell.ending === undefined) hasFailedTooOften(cell)
+    Living.terminate(cell, { _tag: "Failed", cause })
   })
 }

@@ -1,5 +1,5 @@
 import type { NodeId } from "@troupe/transport"
-import { Effect } from "effect"
+import { Effect, Inspectable } from "effect"
 import type { ActorRef, AskOptions, MessageTooLarge, Misunderstood } from "../../ActorRef.ts"
 import type { Messages } from "../../Messages.ts"
 import { messageOf } from "./codecs.ts"
@@ -27,6 +27,11 @@ export class RemoteRef implements ActorRef<any> {
   /** In traces and logs. */
   toJSON(): unknown {
     return { actor: this.path }
+  }
+
+  /** Where it is printed, instead of all that it holds. */
+  [Inspectable.NodeInspectSymbol](): string {
+    return `ActorRef(${this.path})`
   }
 
   tell(message: unknown): void {

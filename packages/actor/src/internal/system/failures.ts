@@ -69,6 +69,6 @@ export class NoSuchActor extends Schema.TaggedError<NoSuchActor>()("NoSuchActor"
   messages: Schema.String
 }) {
   override get message(): string {
-    return `There is no actor of "${this.messages}" at "${this.path}"`
+    return `There is no actor of "${this.messages}" at "${this.path}". Spawn it there first; those of other nodes are found in a system of \`ActorSystem.remote\``
   }
 }
