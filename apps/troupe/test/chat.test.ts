@@ -4,7 +4,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
 import { judged } from "../src/chat/Demo.ts"
-import { troupe } from "./command.ts"
+import { freePorts } from "../src/torture/Processes.ts"
+import { start, troupe } from "./command.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "troupe-chat-test-"))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -73,6 +74,14 @@ describe("troupe chat node", () => {
     expect(code).toBe(2)
     return stderr
   }
+
+  it("ends with the process that has started it, however that ends", async () => {
+    const [peer, port] = await freePorts(2)
+    const alone = { id: "n1", peer: `127.0.0.1:${peer}`, port, data: join(directory, "alone") }
+    const child = start("chat", "node", "--id", "n1", "--config", file("alone.json", [alone]))
+    child.stdout!.once("data", () => child.disconnect())
+    expect(await new Promise((resolve) => child.once("exit", resolve))).toBe(0)
+  })
 
   it("says which file it cannot use, and why", async () => {
     expect(await refused(join(directory, "none.json"))).toContain("none.json: there is no such file")

@@ -13,7 +13,10 @@ export interface Ended {
 }
 
 export const start = (...args: ReadonlyArray<string>): ChildProcess =>
-  spawn(process.execPath, [bin, ...args], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NO_COLOR: "1" } })
+  spawn(process.execPath, [bin, ...args], {
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    env: { ...process.env, NO_COLOR: "1" }
+  })
 
 export const ended = (child: ChildProcess): Promise<Ended> =>
   new Promise((resolve, reject) => {

@@ -28,10 +28,10 @@ export class Process {
     if (this.child !== undefined) return
     // In a group of its own: what is typed in the terminal is not for it.
     const args = [troupe, "chat", "node", "--id", this.own.id, "--config", this.file]
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"], detached: true })
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe", "ipc"], detached: true })
     this.child = child
     let said = ""
-    child.stderr.on("data", (chunk) => {
+    child.stderr!.on("data", (chunk) => {
       said = `${said}${chunk}`.slice(-2_000)
     })
     child.once("exit", () => {

@@ -51,9 +51,14 @@ export const cannotRun = ({ message }: { readonly message: string }) => new Cann
 const logs = process.stderr.isTTY ? [Logger.consolePretty()] : [Logger.consoleJson]
 const level = process.stderr.isTTY ? "Warn" : "Info"
 
+/** A process that another one has started is told to stop when that one ends, in whatever way. */
+const notAlone = Effect.sync(() => {
+  if (process.channel !== undefined) process.once("disconnect", () => process.kill(process.pid, "SIGTERM"))
+})
+
 /** Runs until it is told to stop; then what was read is answered, and what must last is on disk. That is its end: no failure. */
 export const keepUp = <A, E extends { readonly message: string }, R>(start: Effect.Effect<A, E, R>) =>
-  Effect.scoped(Effect.andThen(Effect.mapError(start, cannotRun), Effect.never)).pipe(
+  Effect.scoped(Effect.mapError(start, cannotRun).pipe(Effect.andThen(notAlone), Effect.andThen(Effect.never))).pipe(
     Effect.onInterrupt(() => Effect.sync(() => void (process.exitCode = 0))),
     Effect.provide(Logger.layer(logs)),
     Effect.provideService(References.MinimumLogLevel, level)

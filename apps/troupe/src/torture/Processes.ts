@@ -51,14 +51,14 @@ export class Process {
     if (this.child !== undefined) return
     // In a group of its own: what is typed in the terminal is not for it.
     const child = spawn(process.execPath, [troupe, "kv", "node", "--id", this.id, "--config", this.config], {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
       env: { ...process.env, [variable]: this.clockFile },
       detached: true
     })
     this.child = child
     this.isFull = false
-    child.stdout.pipe(this.log, { end: false })
-    child.stderr.pipe(this.log, { end: false })
+    child.stdout!.pipe(this.log, { end: false })
+    child.stderr!.pipe(this.log, { end: false })
     child.once("exit", (code, signal) => {
       if (this.child !== child) return
       this.child = undefined
