@@ -1,6 +1,6 @@
 /** What one node says to another about actors that move, over a network that loses some of it. */
 import { expect, it } from "@effect/vitest"
-import { type Cause, Link, type Packet } from "../../src/internal/migration/Link.ts"
+import { type Cause, Link, type Packet, type Said } from "../../src/internal/migration/Link.ts"
 
 /** Two ends, with time in milliseconds; a packet is under way for 1. `isLost` decides over each. */
 const pair = (isLost: (packet: Packet, nowMillis: number) => boolean) => {
@@ -40,10 +40,10 @@ const pair = (isLost: (packet: Packet, nowMillis: number) => boolean) => {
       onUp: () => {}
     })
   }
-  const say = (number: number): void => {
+  const say = (number: number): Said => {
     const word = new Uint8Array(4)
     new DataView(word.buffer).setUint32(0, number)
-    ends.n1!.say(word)
+    return ends.n1!.say(word)!
   }
   const run = (untilMillis: number): void => {
     for (;;) {
@@ -56,7 +56,7 @@ const pair = (isLost: (packet: Packet, nowMillis: number) => boolean) => {
     }
     now = untilMillis
   }
-  return { broken, heard, run, say }
+  return { broken, heard, run, say, unsay: (said: Said) => ends.n1!.unsay(said) }
 }
 
 const upTo = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, index) => index)
@@ -82,4 +82,15 @@ it("nothing is lost, doubled or overtaken where each third packet is lost", () =
   }
   run(60_000)
   expect(heard).toEqual(upTo(2_000))
+})
+
+it("what is taken back while nobody hears is not said", () => {
+  const { heard, run, say, unsay } = pair((_, now) => now < 1_000)
+  const said = upTo(100).map(say)
+  run(500)
+  for (const number of upTo(100)) if (number % 3 !== 0) expect(unsay(said[number]!)).toBe(true)
+  say(102)
+  run(3_000)
+  expect(heard).toEqual([...upTo(100).filter((number) => number % 3 === 0), 102])
+  expect(unsay(said[0]!)).toBe(false)
 })

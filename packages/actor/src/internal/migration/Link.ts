@@ -71,6 +71,8 @@ export class Link {
   // Outbound: the first piece has the number `base`, those below `sent` went out, and `next` goes out next: what is not
   // acknowledged in time is lost, and what went out after it is not taken.
   private queue: Array<Piece> = []
+  /** Of the queue, the smaller half: what was taken back. */
+  private readonly unsaid = new Set<Piece>()
   private base = 1
   private next = 1
   private sent = 1
@@ -92,7 +94,7 @@ export class Link {
 
   /** Whether what may be refused is taken. */
   get hasRoom(): boolean {
-    return this.queue.length < capacity
+    return this.queue.length - this.unsaid.size < capacity
   }
 
   /** What is going to be said, as long as nothing breaks. */
@@ -114,8 +116,14 @@ export class Link {
   /** Whether it could be taken back: nobody was there to hear it. */
   unsay(said: Said): boolean {
     if (this.isUp) return false
-    this.queue = this.queue.filter((piece) => !said.has(piece))
+    for (const piece of said) this.unsaid.add(piece)
+    if (2 * this.unsaid.size >= this.queue.length) this.sweep()
     return true
+  }
+
+  private sweep(): void {
+    if (this.unsaid.size > 0) this.queue = this.queue.filter((piece) => !this.unsaid.has(piece))
+    this.unsaid.clear()
   }
 
   /** It is taken for dead. */
@@ -156,6 +164,7 @@ export class Link {
     this.mine = `${this.hooks.life}/${++this.turn}`
     this.theirs = ""
     this.queue = []
+    this.unsaid.clear()
     this.base = this.next = this.sent = this.expected = this.waits = 1
     this.parts = []
     this.hooks.clearTimer("retry")
@@ -169,6 +178,7 @@ export class Link {
   }
 
   private adopt({ from, has }: Packet): void {
+    this.sweep()
     this.theirs = from
     this.isDown = false
     this.waits = 1
