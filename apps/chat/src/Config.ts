@@ -14,7 +14,9 @@ const Node = Schema.Struct({
   port: Port,
   /** Where users do, with a browser. None: nowhere. */
   http: Schema.optionalKey(Port),
-  /** What it listens on for them. Default: 127.0.0.1. */
+  /** Where `troupe top` sees its actors, from this machine. None: nowhere. */
+  top: Schema.optionalKey(Port),
+  /** What it listens on for users. Default: 127.0.0.1. */
   host: Schema.optionalKey(Schema.String),
   /** Its directory. */
   data: Schema.String.check(Schema.isMinLength(1))

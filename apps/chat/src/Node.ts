@@ -3,6 +3,8 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
+import { Observed } from "@troupe/actor"
+import * as Inspector from "@troupe/actor/Inspector"
 import { Heartbeat } from "@troupe/failure-detection"
 import * as Disk from "@troupe/storage/Disk"
 import * as Tcp from "@troupe/transport/Tcp"
@@ -28,6 +30,9 @@ export class CannotStart extends Schema.TaggedError<CannotStart>()("CannotStart"
   }
 }
 
+/** Actors, and where `troupe top` sees them. */
+const seen = (port: number) => Layer.provideMerge(Inspector.layer({ port }), Layer.provide(actors, Observed.layer()))
+
 /** Everything below the doors. */
 const inside = (config: Config, own: Node) => {
   const { deadlineMillis = 2_000, everyMillis = 500 } = config
@@ -39,7 +44,7 @@ const inside = (config: Config, own: Node) => {
   })
   const detector = Heartbeat.layer({ interval: everyMillis, deadline: deadlineMillis })
   return chat({ every: everyMillis }).pipe(
-    Layer.provide(actors),
+    Layer.provide(own.top === undefined ? actors : seen(own.top)),
     Layer.provide(detector),
     Layer.provide([transport, Disk.layer({ directory: own.data })])
   )

@@ -120,7 +120,10 @@ export const page = `<!doctype html>
     if (!isIn) return line[0] === "!" ? leave(line.slice(2)) : enter()
     if (/ posts of \\S+$/.test(line)) return
     const entered = /^\\* You are in (\\S+)\\. /.exec(line)
-    if (entered) return goTo(entered[1])
+    if (entered) {
+      goTo(entered[1])
+      return socket.send("/history 200\\n")
+    }
     if (/^\\* You have left /.test(line)) goTo(undefined)
     const moved = / is (here|gone)$/.test(line)
     if (moved) socket.send("/who\\n")
@@ -149,14 +152,19 @@ export const page = `<!doctype html>
     isIn = true
     form(false)
     goTo(room)
-    if (room) socket.send("/join " + room + "\\n/history 200\\n")
+    if (room) socket.send("/join " + room + "\\n")
+  }
+
+  const hangUp = () => {
+    clearTimeout(retry)
+    if (!socket) return
+    socket.onclose = null
+    socket.close()
   }
 
   // The name was refused, or nobody is to stay.
   const leave = (reason) => {
-    clearTimeout(retry)
-    socket.onclose = null
-    socket.close()
+    hangUp()
     showWho([])
     form(true)
     state(reason, true)
@@ -182,7 +190,10 @@ export const page = `<!doctype html>
 
   $("enter").onsubmit = (event) => {
     event.preventDefault()
+    // Who is impatient enters once, all the same.
+    hangUp()
     clear()
+    state("entering")
     name = $("name").value
     room = $("room").value
     connect()
@@ -198,7 +209,7 @@ export const page = `<!doctype html>
     // It stays there until the node is back.
     if (!isIn) return
     $("text").value = ""
-    if (text) socket.send(text + (text.startsWith("/join ") ? "\\n/history 200" : "") + "\\n")
+    if (text) socket.send(text + "\\n")
   }
 </script>
 </body>

@@ -1,4 +1,5 @@
 /** One node as its users meet it: lines over TCP, in its process. */
+import type * as Inspector from "@troupe/actor/Inspector"
 import { type Config, Node } from "@troupe/chat"
 import { Effect, Layer, References } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -22,8 +23,8 @@ const directory = Effect.acquireRelease(
 /** A node, and its ports for users. */
 const nodeWith = Effect.fnUntraced(
   function* (limits: Config.Config["limits"] & {}) {
-    const [peer, port, http] = [yield* freePort, yield* freePort, yield* freePort]
-    const own: Config.Node = { id: "n1", peer: `127.0.0.1:${peer}`, port, http, data: yield* directory }
+    const [peer, port, http, top] = [yield* freePort, yield* freePort, yield* freePort, yield* freePort]
+    const own: Config.Node = { id: "n1", peer: `127.0.0.1:${peer}`, port, http, top, data: yield* directory }
     yield* Layer.build(Node.layer({ chat: "test", nodes: [own], limits }, own))
     return { port, http, own }
   },
@@ -73,8 +74,9 @@ const test = (
 describe("a node", () => {
   test("says which port it cannot have, and which disk", ({ own }) =>
     Effect.gen(function* () {
+      const { top, ...rest } = own
       const refused = (changed: Partial<Config.Node>) => {
-        const node = { ...own, ...changed }
+        const node = { ...rest, ...changed }
         const layer = Layer.fresh(Node.layer({ chat: "test", nodes: [node] }, node))
         return Effect.orDie(Effect.flip(Layer.build(layer)))
       }
@@ -84,6 +86,20 @@ describe("a node", () => {
       expect((yield* refused({ data: disk })).message).toContain(peer)
       expect((yield* refused({ peer: free })).message).toContain(data)
       expect((yield* refused({ peer: free, data: disk })).message).toMatch(/EADDRINUSE: .* 127\.0\.0\.1:\d+$/)
+      expect((yield* refused({ peer: free, data: disk, top: top! })).message).toContain(`127.0.0.1:${top}`)
+    }))
+
+  test("shows its actors to `troupe top`", ({ own, port }) =>
+    Effect.gen(function* () {
+      const ann = yield* user(port)
+      ann.type("ann", "/join garden", "hello")
+      yield* ann.hears("[1 n1] ann: hello")
+      const { actors, observed } = yield* Effect.promise(async () => {
+        const answer = await fetch(`http://127.0.0.1:${own.top}/system`)
+        return (await answer.json()) as Inspector.Snapshot
+      })
+      expect(observed).toBe(true)
+      expect(actors.map(({ path }) => path)).toEqual(expect.arrayContaining(["rooms/garden/history", "users/ann"]))
     }))
 })
 

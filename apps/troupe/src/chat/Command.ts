@@ -17,11 +17,13 @@ import * as Processes from "./Processes.ts"
 
 const ids = ["n1", "n2", "n3"]
 
+type PortOf = (index: number) => number
+
 /** Three nodes, of which the first has these ports, and the others the following ones. */
 const configOf = (
   directory: string,
   peers: ReadonlyArray<number>,
-  { http, port }: { readonly port: (index: number) => number; readonly http?: (index: number) => number },
+  { http, port, top }: Record<"port", PortOf> & Partial<Record<"http" | "top", PortOf>>,
   more: Pick<Config.Config, "everyMillis" | "deadlineMillis" | "limits"> = {}
 ): Config.Config => ({
   chat: "troupe",
@@ -30,6 +32,7 @@ const configOf = (
     peer: `127.0.0.1:${peers[index]}`,
     port: port(index),
     ...(http === undefined ? {} : { http: http(index) }),
+    ...(top === undefined ? {} : { top: top(index) }),
     data: join(directory, id)
   })),
   ...more
@@ -65,6 +68,7 @@ interface Served {
   readonly data: Option.Option<string>
   readonly port: Option.Option<number>
   readonly http: Option.Option<number>
+  readonly top: Option.Option<number>
   readonly maxUnnamed: Option.Option<number>
   readonly nameMillis: Option.Option<number>
   readonly maxLine: Option.Option<number>
@@ -80,7 +84,11 @@ const serve = (given: Served) =>
       const peers = yield* Effect.promise(() => freePorts(ids.length))
       const ports = {
         port: (index: number) => Option.getOrElse(given.port, () => defaultPort) + index,
-        http: (index: number) => Option.getOrElse(given.http, () => defaultHttp) + index
+        http: (index: number) => Option.getOrElse(given.http, () => defaultHttp) + index,
+        ...Option.match(given.top, {
+          onNone: () => ({}),
+          onSome: (first) => ({ top: (index: number) => first + index })
+        })
       }
       const config = configOf(directory, peers, ports, {
         limits: {
@@ -90,9 +98,13 @@ const serve = (given: Served) =>
           ...ifGiven(given.maxOutputBytes, "maxOutputBytes")
         }
       })
-      for (const port of config.nodes.flatMap((own) => [own.port, own.http!])) {
+      for (const port of config.nodes.flatMap(({ http, port, top }) => [
+        port,
+        http!,
+        ...(top === undefined ? [] : [top])
+      ])) {
         if (yield* isOpen(port)) {
-          return yield* new CannotRun({ reason: `port ${port} is in use. Choose others: --port, --http.` })
+          return yield* new CannotRun({ reason: `port ${port} is in use. Choose others: --port, --http, --top.` })
         }
       }
       const nodes = yield* Processes.start(config, directory)
@@ -109,6 +121,9 @@ const serve = (given: Served) =>
         `  ${dim("try")}  your name, /join garden, and anything; /help tells the rest`,
         `       kill -9 ${nodes.at(-1)!.pid}, and /who on another node`,
         `       npx troupe chat node --id ${ids.at(-1)} --config ${join(directory, "chat.json")}`,
+        ...(Option.isNone(given.top)
+          ? []
+          : [`       npx troupe top ${nodes.map(({ own }) => `--connect ${own.top}`).join(" ")}`]),
         "",
         dim("Ctrl-C ends it.")
       ]
@@ -177,6 +192,7 @@ const misplaced = (given: Served & { readonly demo: boolean; readonly millis: Op
     ["data", given.data],
     ["port", given.port],
     ["http", given.http],
+    ["top", given.top],
     ["max-unnamed", given.maxUnnamed],
     ["name-seconds", given.nameMillis],
     ["max-line", given.maxLine],
@@ -185,10 +201,10 @@ const misplaced = (given: Served & { readonly demo: boolean; readonly millis: Op
   return name === undefined ? undefined : `--${name}: a trial has disks, ports and users of its own. Leave it out.`
 }
 
-const firstPort = (name: string, port: number, what: string) =>
+const firstPort = (name: string, port: number | undefined, what: string) =>
   Flag.Int(name).pipe(
     Flag.filter(isBetween(1, 65_535 - ids.length), () => `a port from 1 to ${65_535 - ids.length}`),
-    Flag.withDescription(`${what}; the others have the following ones. Default: ${port}`),
+    Flag.withDescription(`${what}; the others have the following ones. Default: ${port ?? "none"}`),
     Flag.optional
   )
 
@@ -216,6 +232,7 @@ export const chatCommand = Command.make(
     ),
     port: firstPort("port", defaultPort, "Of the first node, for nc"),
     http: firstPort("http", defaultHttp, "Of the first node, for browsers"),
+    top: firstPort("top", undefined, "Of the first node, for troupe top"),
     ...limits,
     demo: Flag.Boolean("demo").pipe(
       Flag.withDescription(

@@ -23,7 +23,7 @@ export const node = Command.make(
       '{ "chat": "village", "nodes": [\n' +
       '  { "id": "n1", "peer": "10.0.0.1:7101", "port": 7001, "http": 8001, "host": "0.0.0.0", "data": "./data" },\n' +
       '  { "id": "n2", "peer": "10.0.0.2:7101", "port": 7001, "http": 8001, "host": "0.0.0.0", "data": "./data" } ] }\n\n' +
-      "peer: where the others reach it. port, http, host: for users, with nc and with a browser. Besides, for all: everyMillis, how " +
+      "peer: where the others reach it. port, http, host: for users, with nc and with a browser. top: where troupe top sees its actors, from that machine. Besides, for all: everyMillis, how " +
       "often nodes say that they are up, deadlineMillis, how long one may be silent before its users are taken for gone, and " +
       "limits: {" +
       Object.entries(Door.defaults)
