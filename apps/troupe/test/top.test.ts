@@ -202,6 +202,9 @@ describe("the picture of top", () => {
     const lines = picture([seen(snapshot(1, [actor(1, "a")]), undefined, "nobody listens there")], "mailbox", screen)
     expect(lines).toContain("nobody listens there")
     expect(lines.at(-1)).toMatch(/^a +work +idle/)
+    const [before, now] = [1_000, 2_000].map((at) => snapshot(at, [actor(1, "a", { processed: at, busyMillis: at })]))
+    expect(rowsOf([seen(now, before)], "mailbox")).toMatchObject([{ perSecond: 1_000, busyPart: 1 }])
+    expect(rowsOf([seen(now, before, "gone")], "mailbox")).toMatchObject([{ perSecond: null, busyPart: null }])
   })
 })
 

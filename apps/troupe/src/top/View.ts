@@ -27,7 +27,7 @@ export const rowsOf = (all: ReadonlyArray<Seen>, order: Inspector.Order): Readon
       const earlier = new Map(seen.before?.actors.map((actor) => [actor.id, actor]))
       const millis = (seen.now?.uptimeMillis ?? 0) - (seen.before?.uptimeMillis ?? 0)
       return (seen.now?.actors ?? []).map((actor): Row => {
-        const before = millis > 0 ? earlier.get(actor.id) : undefined
+        const before = millis > 0 && seen.problem === undefined ? earlier.get(actor.id) : undefined
         const gained = (key: "processed" | "busyMillis"): number | null =>
           typeof actor[key] === "number" && typeof before?.[key] === "number" ? actor[key] - before[key] : null
         const processed = gained("processed")
@@ -81,12 +81,15 @@ const headOf = (seen: Seen, width: number, style: Style): ReadonlyArray<string> 
       `${number(asksOpen)} asks open`,
       `${number(waiting)} waiting (longest mailbox ${number(longestMailbox)})`
     ].join("   ")
-    lines.push(style.bold(cut(title, width)), cut(what, width))
+    const [first, second] = problem === undefined ? [style.bold, same] : [style.dim, style.dim]
+    lines.push(first(cut(title, width)), second(cut(what, width)))
     if (!now.observed)
       lines.push(style.dim(cut("It is not Observed: what its actors have processed is not known.", width)))
   } else if (problem === undefined) lines.push(style.dim(cut(`${seen.address} has not answered yet.`, width)))
   return problem === undefined ? lines : [...lines, style.red(cut(plain(problem), width))]
 }
+
+const same = (text: string): string => text
 
 /** "1:02:03". */
 const duration = (millis: number): string => {
