@@ -5,7 +5,8 @@
  * Messages that follow are decided on meanwhile, so that many share one write. A log that has grown large is replaced by
  * the state, where there is a schema for it.
  *
- * Events are kept as JSON with the version of their schema. An actor whose events have changed reads older ones by `upcast`.
+ * Events are kept as JSON with the version of their schema. An actor whose events have changed reads older ones by `upcast`, and
+ * an older state by that of `snapshot`.
  *
  * @example
  * import { ActorSystem, EventSourced, Messages } from "@troupe/actor"
@@ -105,7 +106,12 @@ export interface Given<D extends Definition, State, Event> {
   /** What is done last, however it ends, with the last state that it had, which may be ahead of a disk that failed. */
   readonly onStop?: (state: State) => void
   /** With it, a log above so many bytes (64 MiB) is replaced by the state. */
-  readonly snapshot?: { readonly state: Codec.MessageSchema<State>; readonly above?: number }
+  readonly snapshot?: {
+    readonly state: Codec.MessageSchema<State>
+    /** A state of an earlier version, as JSON, as one of the next version. */
+    readonly upcast?: (state: unknown, version: number) => unknown
+    readonly above?: number
+  }
 }
 
 /** A behaviour whose state is made of events. */
@@ -121,8 +127,11 @@ export class UnknownVersion extends Schema.TaggedError<UnknownVersion>()("Unknow
   known: Schema.Int
 }) {
   override get message(): string {
+    if (this.found === this.known) return `"${this.log}" has a state in place of its first events: give it \`snapshot\``
     return `"${this.log}" has events of version ${this.found}, and this program knows up to ${this.known}${
-      this.found < this.known ? ", but not how to read older ones: give it `upcast`" : ". Run the newer program"
+      this.found < this.known
+        ? ", but not how to read older ones: give it `upcast`, and its `snapshot` one"
+        : ". Run the newer program"
     }`
   }
 }
@@ -166,16 +175,17 @@ const durableOf = <State, Event>({
   const codec = Schema.fromJsonString(Schema.toCodecJson(event))
   const write = Schema.encodeSync(codec)
   const read = Schema.decodeUnknownSync(Schema.toCodecJson(event))
-  const state = snapshot === undefined ? undefined : Schema.fromJsonString(Schema.toCodecJson(snapshot.state))
+  const state = snapshot && Schema.toCodecJson(snapshot.state)
   const unknown = (found: number) => new UnknownVersion({ log, found, known: version })
-  const current = (json: unknown, written: number): unknown => {
+  const current = (json: unknown, written: number, upcast: Given<any, State, Event>["upcast"]): unknown => {
     if (written === version) return json
     if (written > version || upcast === undefined) throw unknown(written)
     let older = json
     for (let at = written; at < version; at++) older = upcast(older, at)
     return older
   }
-  const applied = (before: State, json: unknown, written: number): State => apply(before, read(current(json, written)))
+  const applied = (before: State, json: unknown, written: number): State =>
+    apply(before, read(current(json, written, upcast)))
   return {
     record: Record,
     recordOf: (events) =>
@@ -188,12 +198,16 @@ const durableOf = <State, Event>({
         const events: ReadonlyArray<unknown> = JSON.parse(record.json)
         return events.reduce((now: State, each) => applied(now, each, record.version), before)
       }
-      if (state === undefined || record.version !== version) throw unknown(record.version)
-      return Schema.decodeSync(state)(record.json)
+      if (state === undefined) throw unknown(record.version)
+      return Schema.decodeUnknownSync(state)(current(JSON.parse(record.json), record.version, snapshot?.upcast))
     },
     ...(state === undefined
       ? {}
-      : { compact: (now: State) => [{ kind: "state", version, json: Schema.encodeSync(state)(now) } as const] })
+      : {
+          compact: (now: State) => [
+            { kind: "state", version, json: JSON.stringify(Schema.encodeSync(state)(now)) } as const
+          ]
+        })
   }
 }
 

@@ -73,7 +73,7 @@ describe("a durable sender", () => {
 })
 
 describe("an event-sourced actor behind a receiver", () => {
-  it.effect("knows from its snapshot what it took, and from whom", () =>
+  it.effect("knows from its snapshot, also that of an earlier version, what it took, and from whom", () =>
     Effect.gen(function* () {
       const store = MemoryStorage.make()
       const storage = yield* Layer.build(MemoryStorage.layer(store))
@@ -89,7 +89,10 @@ describe("an event-sourced actor behind a receiver", () => {
       yield* two.stop(actor)
       yield* settled
       sender.tell(job(501))
-      const again = yield* two.spawn(behavior)
+      const same = (older: unknown): unknown => older
+      const snapshot = { state: Schema.Array(Schema.Int), upcast: same }
+      const newer = Behavior.provide(lasting({ version: 2, upcast: same, snapshot }))
+      const again = yield* two.spawn(yield* Effect.provideContext(newer, storage))
       yield* receiverAt(two, again)
       for (let times = 0; times < 5; times++) yield* later(2_000)
       yield* sender.acknowledged

@@ -27,7 +27,9 @@ export const slow = Behavior.effect(Jobs, {
   }
 })
 
-export const lasting = (given: { readonly sessions?: number } = {}) =>
+type Given = Parameters<typeof Reliable.eventSourced<typeof Jobs.definition, ReadonlyArray<number>, number>>[1]
+
+export const lasting = (given: Pick<Partial<Given>, "sessions" | "snapshot" | "upcast" | "version"> = {}) =>
   Reliable.eventSourced(Jobs, {
     log: "jobs",
     event: Schema.Int,

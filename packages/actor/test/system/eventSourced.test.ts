@@ -162,6 +162,34 @@ describe("an event-sourced actor", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("reads a snapshot of an earlier version as its own, and the events that came after it", () =>
+    Effect.gen(function* () {
+      const memory = yield* Layer.build(MemoryStorage.layer())
+      const storage = Layer.succeedContext(memory)
+      const first = account({ snapshot: { state: Schema.Int, above: 0 } })
+      expect(
+        yield* life(
+          storage,
+          Effect.tap(asked(first, 5), () => settled)
+        )
+      ).toBe(5)
+      expect(yield* life(storage, asked(account({ snapshot: { state: Schema.Int } }), 2))).toBe(7)
+      const upcast = (event: unknown) => {
+        const { deposited } = event as { readonly deposited: number }
+        return { deposited: deposited * 10 }
+      }
+      const snapshot = { state: Schema.Int, above: 0, upcast: (state: unknown) => (state as number) * 10 }
+      const third = account({ version: 3, upcast, snapshot })
+      expect(
+        yield* life(
+          storage,
+          Effect.tap(asked(third, 1), () => settled)
+        )
+      ).toBe(701)
+      expect(yield* life(storage, asked(third))).toBe(701)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("fails when its disk does, and has what was on it when it starts again", () =>
     Effect.gen(function* () {
       const disks = SimulatedDisk.make({ seed: 1, ...quick })

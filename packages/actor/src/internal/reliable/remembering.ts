@@ -138,11 +138,19 @@ const upcastOf =
 
 const snapshotOf = <State>({
   state,
+  upcast,
   ...rest
 }: NonNullable<EventSourced.Given<any, State, any>["snapshot"]>): {
   readonly state: Codec.MessageSchema<Remembered<State>>
+  readonly upcast?: (older: unknown, version: number) => unknown
   readonly above?: number
 } => ({
   ...rest,
+  ...(upcast && {
+    upcast: (older, version) => {
+      const remembered = older as Remembered<unknown>
+      return { ...remembered, state: upcast(remembered.state, version) }
+    }
+  }),
   state: Schema.Struct({ state, life: Schema.Int, next: Schema.ReadonlyMap(Schema.Int, Schema.Int) })
 })
