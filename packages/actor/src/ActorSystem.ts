@@ -190,7 +190,10 @@ export const layer = (options: Options = {}): Layer.Layer<ActorSystem> =>
 export interface RemoteOptions<out E = never, out R = never> {
   /** Systems of other names have nothing to do with each other. Default: "system". */
   readonly name?: string
-  /** Nodes that are taken for dead, as a failure detector tells of them: who watches an actor there is told so. */
+  /**
+   * Nodes that are taken for dead, as a failure detector tells of them: who watches an actor there is told so.
+   * `downNodes()` of `@troupe/failure-detection` is such a stream.
+   */
   readonly down?: Stream.Stream<NodeId.NodeId, E, R>
   /**
    * How many questions of each other node may wait for their answers here, and how many of its watches and links there may be;

@@ -14,7 +14,7 @@
  * })
  */
 import type { NodeId } from "@troupe/transport"
-import { Context, type Effect, Schema, type Stream } from "effect"
+import { Context, type Effect, Schema, Stream } from "effect"
 
 /**
  * `up`: it was heard of lately. `suspected`: it was not, and may yet prove to be up. `down`: taken for dead; what bears
@@ -46,6 +46,32 @@ export class FailureDetector extends Context.Service<
     readonly changes: Stream.Stream<Opinion>
   }
 >()("@troupe/failure-detection/FailureDetector") {}
+
+/**
+ * The nodes that are taken for dead, and those that have left, each when it is so: what `ActorSystem.remote` asks for as `down`.
+ * `Swim` and `GossipHeartbeat` say so. All others only suspect: with `suspected`, that is taken for it. It comes sooner, and errs
+ * more often.
+ *
+ * @example
+ * import { ActorSystem } from "@troupe/actor"
+ * import { downNodes, Swim } from "@troupe/failure-detection"
+ * import { Layer } from "effect"
+ *
+ * export const system = ActorSystem.remote({ down: downNodes() }).pipe(Layer.provide(Swim.layer()))
+ */
+export const downNodes = ({ suspected = false }: { readonly suspected?: boolean } = {}): Stream.Stream<
+  NodeId.NodeId,
+  never,
+  FailureDetector
+> =>
+  Stream.unwrap(FailureDetector.useSync(({ changes }) => Stream.filter(changes, isDown(suspected)))).pipe(
+    Stream.map(({ node }) => node)
+  )
+
+const isDown =
+  (suspected: boolean) =>
+  ({ status }: Opinion) =>
+    status === "down" || status === "left" || (suspected && status === "suspected")
 
 /** A node that the detector doesn't watch: its own, or one that it never heard of. */
 export class UnknownNode extends Schema.TaggedError<UnknownNode>()("UnknownNode", {
