@@ -17,6 +17,7 @@ import type { Cell } from "../system/Cell.ts"
 import type { Remote } from "../system/Remote.ts"
 import { type Arrived, identity } from "./Desk.ts"
 import { type Key, type Listed, Listings } from "./Listings.ts"
+import { Peer, type Refer } from "./Peer.ts"
 import { type Change, type Entry, type Key as Names, mostAtOnce, mostEntries, type Said } from "./talk.ts"
 
 /** What is sent to the receptionists of other nodes. */
@@ -34,32 +35,6 @@ interface Own extends Listed {
 
 /** For so many comparisons an actor that has moved is listed where it was, too. */
 const comparisons = 3
-
-/** What is known of another node. */
-class Peer {
-  readonly node: NodeId.NodeId
-  /** Of what is known: 0 where nothing is. */
-  life = 0
-  version = 0
-  entries = new Map<number, Listed>()
-  /** It is taken for dead: its entries are not listed. */
-  isHidden = false
-  /** It has said since the last comparison that it has what is known of it. */
-  isSure = false
-  /** What answers a later round than this is news, of whichever life. */
-  after = 0
-  /** The latest that came from it. */
-  heardLife = 0
-  heardRound = 0
-  /** What has come of its entries at one version. */
-  parts:
-    | { readonly life: number; readonly version: number; readonly byPart: Map<number, ReadonlyArray<Entry>> }
-    | undefined
-
-  constructor(node: NodeId.NodeId) {
-    this.node = node
-  }
-}
 
 export class Registry {
   readonly listings: Listings
@@ -89,7 +64,8 @@ export class Registry {
     this.tell = tell
     this.onNews = onNews
     this.listings = new Listings(this.node)
-    for (const node of remote?.nodes ?? []) if (node !== this.node) this.peers.set(node, new Peer(node))
+    const refer: Refer = (...actor) => remote!.refer(...actor)
+    for (const node of remote?.nodes ?? []) if (node !== this.node) this.peers.set(node, new Peer(node, refer, this))
   }
 
   // --------------------------------------------------------------------------------------------------- what is its own
@@ -181,14 +157,6 @@ export class Registry {
     this.unlist(own)
   }
 
-  private unlist(listed: Listed): void {
-    for (const other of this.listings.remove(listed)) {
-      if (other.node !== this.node) this.doubted.set(other, comparisons + 1)
-      // It lives here.
-      else if (!this.left.has(other as Own)) this.listings.add(other)
-    }
-  }
-
   private changed(change: Change): void {
     this.version++
     if (this.peers.size > 0 && this.untold.push(change) === 1) this.onNews()
@@ -209,6 +177,26 @@ export class Registry {
   leave(): void {
     for (const own of [...this.own.values()]) this.remove(own)
     this.flush()
+  }
+
+  // ----------------------------------------------------------------------------------------------------- what is listed
+
+  list(listed: Listed): void {
+    if (!this.doubted.has(listed)) this.listings.add(listed)
+  }
+
+  unlist(listed: Listed): void {
+    for (const other of this.listings.remove(listed)) {
+      if (other.node !== this.node) this.doubted.set(other, comparisons + 1)
+      // It lives here.
+      else if (!this.left.has(other as Own)) this.listings.add(other)
+    }
+  }
+
+  /** Its owner has it no more. */
+  drop(listed: Listed): void {
+    this.doubted.delete(listed)
+    this.unlist(listed)
   }
 
   // --------------------------------------------------------------------------------------------------------- comparing
@@ -245,42 +233,17 @@ export class Registry {
     if (peer === undefined) return
     peer.heardLife = life
     peer.heardRound = round
-    if (!this.counts(peer, life, heardLife === this.life ? heardRound : 0)) return this.compare(peer, true)
+    const counts = peer.counts(life, heardLife === this.life ? heardRound : 0)
+    this.listings.tell()
+    if (!counts) return this.compare(peer, true)
     peer.isSure = version === peer.version
     if (version > peer.version) this.fetch(peer)
     if (asks) this.compare(peer, false)
   }
 
-  /** Whether it is of the latest life of a node that is not taken for dead. */
-  private counts(peer: Peer, life: number, answered: number): boolean {
-    const isNews = answered > peer.after
-    if (!isNews && (peer.isHidden || (peer.life !== life && peer.life !== 0))) return false
-    if (peer.life !== life) this.begin(peer, life)
-    if (peer.isHidden) this.show(peer)
-    peer.after = Math.max(peer.after, answered)
-    return true
-  }
-
-  /** What an earlier life of it had is gone with that. */
-  private begin(peer: Peer, life: number): void {
-    this.replace(peer, 0, [])
-    peer.life = life
-  }
-
   /** The node is taken for dead. It is heard of again when it answers what it is asked from now on. */
   down(node: NodeId.NodeId): void {
-    const peer = this.peers.get(node)
-    if (peer === undefined) return
-    peer.after = this.round
-    peer.isHidden = true
-    peer.isSure = false
-    for (const listed of peer.entries.values()) this.unlist(listed)
-    this.listings.tell()
-  }
-
-  private show(peer: Peer): void {
-    peer.isHidden = false
-    for (const listed of peer.entries.values()) if (!this.doubted.has(listed)) this.listings.add(listed)
+    this.peers.get(node)?.hide(this.round)
     this.listings.tell()
   }
 
@@ -302,65 +265,13 @@ export class Registry {
     }
   }
 
-  onPart({ entries, life, node, part, parts, version }: Said<"Part">): void {
-    const peer = this.peers.get(node)
-    if (peer === undefined || life !== peer.life || version <= peer.version) return
-    if (parts > mostEntries / mostAtOnce || part >= parts) return
-    if (peer.parts?.version !== version || peer.parts.life !== life) {
-      peer.parts = { life, version, byPart: new Map() }
-    }
-    const { byPart } = peer.parts
-    byPart.set(part, entries)
-    if (byPart.size < parts) return
-    this.replace(peer, version, [...byPart.values()].flat())
-  }
-
-  onChanged({ before, changes, life, node }: Said<"Changed">): void {
-    const peer = this.peers.get(node)
-    if (peer === undefined || life !== peer.life || before !== peer.version) return
-    peer.version += changes.length
-    for (const { entry, id } of changes) {
-      if (entry === undefined) this.drop(peer, id)
-      else if (peer.entries.size < mostEntries) this.put(peer, entry)
-    }
+  onPart(part: Said<"Part">): void {
+    this.peers.get(part.node)?.onPart(part)
     this.listings.tell()
   }
 
-  private replace(peer: Peer, version: number, entries: ReadonlyArray<Entry>): void {
-    peer.version = version
-    peer.parts = undefined
-    const ids = new Set(entries.map(({ id }) => id))
-    for (const id of [...peer.entries.keys()]) if (!ids.has(id)) this.drop(peer, id)
-    for (const entry of entries) this.put(peer, entry)
+  onChanged(changed: Said<"Changed">): void {
+    this.peers.get(changed.node)?.onChanged(changed)
     this.listings.tell()
-  }
-
-  private put(peer: Peer, entry: Entry): void {
-    // An entry stays what it was: who holds a reference made of it goes on with that one.
-    if (peer.entries.has(entry.id)) return
-    const listed = this.listed(peer.node, entry)
-    peer.entries.set(entry.id, listed)
-    if (!peer.isHidden) this.listings.add(listed)
-  }
-
-  private drop(peer: Peer, id: number): void {
-    const listed = peer.entries.get(id)
-    if (listed === undefined) return
-    peer.entries.delete(id)
-    this.doubted.delete(listed)
-    this.unlist(listed)
-  }
-
-  private listed(node: NodeId.NodeId, { id, key, life, messages, moved, path, serial }: Entry): Listed {
-    const { actor, epoch } = moved ?? { actor: identity(node, life, serial), epoch: 0 }
-    const made = new Map<unknown, ReturnType<Remote["refer"]>>()
-    return {
-      ...{ node, id, key, messages, actor, epoch },
-      refer: (of) => {
-        let ref = made.get(of)
-        if (ref === undefined) made.set(of, (ref = this.remote!.refer(of, node, { life, path, serial })))
-        return ref
-      }
-    }
   }
 }
