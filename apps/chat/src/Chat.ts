@@ -4,10 +4,10 @@
  * It knows neither sockets nor disks: those are layers below it, or, in a simulated world, others in their place.
  */
 import { type ActorRef, ActorSystem, type AskError, Behavior, Receptionist } from "@troupe/actor"
-import { FailureDetector } from "@troupe/failure-detection"
+import { downNodes, type FailureDetector } from "@troupe/failure-detection"
 import type { Storage } from "@troupe/storage"
 import { type ChannelInUse, type NodeId, Transport } from "@troupe/transport"
-import { Context, Duration, Effect, Layer, type Scope, Stream } from "effect"
+import { Context, Duration, Effect, Layer, type Scope } from "effect"
 import { rooms } from "./Rooms.ts"
 import { users } from "./Users.ts"
 import type { Screen, Session, UserRefused } from "./Words.ts"
@@ -51,14 +51,5 @@ export const layer = (
 }
 
 /** A system of actors whose members watch each other by way of a failure detector. */
-export const actors: Layer.Layer<ActorSystem.ActorSystem, ChannelInUse, FailureDetector | Transport> = Layer.unwrap(
-  Effect.map(FailureDetector, ({ changes }) =>
-    ActorSystem.remote({
-      name: "chat",
-      down: changes.pipe(
-        Stream.filter(({ status }) => status === "suspected" || status === "down"),
-        Stream.map(({ node }) => node)
-      )
-    })
-  )
-)
+export const actors: Layer.Layer<ActorSystem.ActorSystem, ChannelInUse, FailureDetector | Transport> =
+  ActorSystem.remote({ name: "chat", down: downNodes({ suspected: true }) })
