@@ -109,7 +109,7 @@ export class Receptionist extends Context.Service<
 >()("@troupe/actor/Receptionist") {}
 
 export interface Options {
-  /** How often nodes compare what they have heard: each with each, in a message of some 30 bytes. Default: 1 second. */
+  /** How often nodes compare what they have heard: each with each, in a message of some 80 bytes. Default: 1 second. */
   readonly interval?: Duration.Input
 }
 
