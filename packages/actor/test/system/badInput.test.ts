@@ -107,17 +107,30 @@ describe("asking", () => {
   )
 
   it.effect.each([
-    ["plain", Behavior.make(Account, { init: () => 0, on: giving(undefined) })],
-    ["Effect", effectful(undefined)],
-    ["Effect, done at once,", effectful(Effect.void)],
-    ["Effect, done later,", effectful(Effect.yieldNow)]
-  ] as const)("a %s handler that gives back nothing has failed", ([, behavior]) =>
+    ["plain", (result: unknown) => Behavior.make(Account, { init: () => 0, on: giving(result) })],
+    ["Effect, done at once,", (result: unknown) => effectful(Effect.succeed(result))],
+    ["Effect, done later,", (result: unknown) => effectful(Effect.as(Effect.yieldNow, result))]
+  ] as const)("a %s handler that gives back no answer has failed, also where others wait", ([, behavior]) =>
     harmless(
       Effect.gen(function* () {
-        const ref = yield* ActorSystem.spawn(behavior)
+        const system = yield* ActorSystem.ActorSystem
+        for (const result of [undefined, null, 7, {}, { state: 1 }]) {
+          const ref = yield* ActorSystem.spawn(behavior(result), { supervision: Supervision.resume })
+          const asked = Effect.flip(ref.ask({ _tag: "Balance" }))
+          const failures = yield* Effect.all([asked, asked, asked], { concurrency: 3 })
+          expect(failures.map(({ _tag }) => _tag)).toEqual(["HandlerFailed", "HandlerFailed", "HandlerFailed"])
+          yield* system.stop(ref)
+        }
+        expect(system.counters()).toMatchObject({ failures: 15, restarts: 0 })
+      })
+    )
+  )
+
+  it.effect("an Effect handler that is none has failed", () =>
+    harmless(
+      Effect.gen(function* () {
+        const ref = yield* ActorSystem.spawn(effectful(undefined))
         expect(yield* Effect.flip(ref.ask({ _tag: "Balance" }))).toMatchObject({ _tag: "HandlerFailed" })
-        yield* settled
-        expect((yield* ActorSystem.ActorSystem).counters()).toMatchObject({ failures: 1, restarts: 1 })
       })
     )
   )

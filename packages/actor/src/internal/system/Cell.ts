@@ -319,7 +319,7 @@ export class Cell implements ActorRef<any> {
   }
 
   stop(child?: ActorRef<any>): void {
-    if (child === undefined) this.ending ??= Living.stopped
+    if (child === undefined) Living.stopItself(this)
     else if (child instanceof Cell && child.parent === this) Living.stop(child, Living.stopped)
     else throw new TypeError(`"${this.path}" stops itself and its children; "${child.path}" is none of them`)
   }

@@ -67,7 +67,7 @@ const settle = (cell: Cell, result: any): void => {
 /** A question's typed failure is its answer. */
 const answered = (cell: Cell, exit: Exit.Exit<any, any>): Exit.Exit<any, any> => {
   if (Exit.isSuccess(exit)) {
-    return isResult(cell, exit.value) ? exit : Exit.die(new TypeError("a question's handler gave back no answer"))
+    return isResult(cell, exit.value) ? exit : Exit.die(Turns.unanswered())
   }
   if (!cell.isAsked) return exit
   const failure = Cause.findErrorOption(exit.cause)
@@ -92,7 +92,12 @@ export const run = (cell: Cell, limit: number): number => {
 const isValue = (effect: Effect.Effect<any, any> & { readonly _tag?: unknown }): effect is Exit.Success<any> =>
   effect?._tag === "Success" && Exit.isExit(effect)
 
-const isResult = (cell: Cell, value: unknown): boolean => !cell.isAsked || value !== undefined
+const isResult = (cell: Cell, value: unknown): boolean => !cell.isAsked || isAnswer(cell, value)
+
+const isAnswer = (cell: Cell, value: unknown): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  ("reply" in value || "failure" in value || "later" in value || cell.question === undefined)
 
 const runOne = (cell: Cell, effect: Effect.Effect<any, any>): void => {
   cell.status = "busy"

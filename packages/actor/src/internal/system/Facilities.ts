@@ -9,7 +9,7 @@ import { Timers } from "../Timers.ts"
 import { isRefusal } from "./answers.ts"
 import type { Cell, Message } from "./Cell.ts"
 import { whenOver } from "./Deferred.ts"
-import { type Question, Terminated, Tick } from "./envelopes.ts"
+import { Question, Terminated, Tick } from "./envelopes.ts"
 import { LinkBroken, StashFull } from "./failures.ts"
 import * as Living from "./Living.ts"
 import { duration } from "./options.ts"
@@ -26,6 +26,7 @@ const later = {} as Later
 export const receiveTimer = "\0receive"
 
 export const watch = (cell: Cell, ref: ActorRef<any>, told: (reason: Reason) => unknown): void => {
+  if (Living.isGone(cell)) return
   unwatch(cell, ref)
   const { watched } = cell.rarely()
   const key = keyOf(ref)
@@ -51,6 +52,7 @@ const keyOf = (ref: ActorRef<any>): unknown =>
   ref instanceof RemoteRef ? `${ref.node} ${ref.target.life} ${ref.target.serial} ${ref.target.path}` : ref
 
 export const link = (cell: Cell, ref: ActorRef<any>): void => {
+  if (Living.isGone(cell)) return
   if (ref instanceof RemoteRef) return linkFar(cell, ref.remote, ref.node, ref.target)
   const other = ref as Cell
   if (other === cell) return
@@ -181,6 +183,9 @@ const handFar = (cell: Cell, ref: RemoteRef, question: Question, body?: Written)
 export const stash = (cell: Cell): Later => {
   const rare = cell.rarely()
   const { capacity } = cell.behavior
+  // Who asked may have had enough by now.
+  if (rare.stash.length >= capacity)
+    rare.stash = rare.stash.filter((each) => !(each instanceof Question && each.isOver))
   if (rare.stash.length >= capacity) throw new StashFull({ actor: cell.path, capacity })
   rare.stash.push(cell.current)
   cell.question = undefined
@@ -193,6 +198,8 @@ export const unstash = (cell: Cell): void => {
   const { stash } = rare
   rare.stash = []
   cell.box.unshift(stash)
+  // It may be done besides handlers: when events are on disk, say.
+  if (cell.status === "idle") cell.goOn()
 }
 
 export const setTimer = (cell: Cell, timer: string, after: Duration.Input, message: unknown): void => {
@@ -211,6 +218,7 @@ export const clearTimer = (cell: Cell, timer: string): void => {
 }
 
 const start = (cell: Cell, timer: string, afterMillis: number, everyMillis: number, message: unknown): void => {
+  if (Living.isGone(cell)) return
   const rare = cell.rarely()
   rare.ticks.set(timer, { message, everyMillis, generation: ++rare.generation, waits: false })
   timersOf(cell, rare).set(timer, afterMillis)
@@ -245,12 +253,13 @@ export const goOn = (cell: Cell, timers: ReadonlyArray<StillTimer>, receive: Sti
 }
 
 export const setReceiveTimeout = (cell: Cell, after: Duration.Input | undefined, message?: unknown): void => {
-  const rare = cell.rarely()
   if (after === undefined) {
-    rare.receive = undefined
-    return rare.timers?.clear(receiveTimer)
+    if (cell.rare !== undefined) cell.rare.receive = undefined
+    return cell.rare?.timers?.clear(receiveTimer)
   }
   const afterMillis = duration({ of: cell.path, option: "setReceiveTimeout", given: after })
+  if (Living.isGone(cell)) return
+  const rare = cell.rarely()
   rare.receive = { afterMillis, message, sinceMillis: cell.system.monotonicMillis() }
   timersOf(cell, rare).set(receiveTimer, afterMillis)
 }

@@ -106,6 +106,13 @@ export const stop = (cell: Cell, reason: Reason): void => {
   else terminate(cell, reason)
 }
 
+/** After the handler that runs, or now: what runs besides handlers may say so too. */
+export const stopItself = (cell: Cell): void => {
+  if (cell.rare?.away !== undefined) cell.rare.away.stop(false)
+  else if (cell.status === "idle" || cell.status === "ready") terminate(cell, stopped)
+  else cell.ending ??= stopped
+}
+
 /** Ends it: children first. */
 export const terminate = (cell: Cell, reason: Reason): void => {
   if (cell.status === "stopping" || cell.status === "stopped") return
@@ -190,9 +197,12 @@ export const advance = (cell: Cell): void => {
   }
 }
 
+/** It is no more, or elsewhere: what it asks for now is for nobody. */
+export const isGone = ({ status }: Cell): boolean => status === "stopped" || status === "moved"
+
 /** It ends, or starts anew: a child that is spawned now is in its way. */
 export const isLeaving = ({ rare, status }: Cell): boolean =>
-  status === "stopping" || status === "stopped" || (status === "restarting" && !rare!.isKept)
+  status === "stopping" || status === "stopped" || status === "moved" || (status === "restarting" && !rare!.isKept)
 
 const vanish = (cell: Cell, reason: Reason): void => {
   dropMessages(cell)

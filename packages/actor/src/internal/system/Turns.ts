@@ -106,9 +106,16 @@ export const notUnderstood = (cell: Cell, message: Message): void => {
 
 /** The next state, and what is answered. */
 export const answer = (cell: Cell, result: any): void => {
-  cell.state = result.state
   const { question } = cell
-  if (question === undefined) return
-  if ("reply" in result) question.end(Exit.succeed(result.reply))
-  else if ("failure" in result) question.end(Exit.fail(result.failure))
+  if (question === undefined) cell.state = result.state
+  else if ("reply" in result) {
+    cell.state = result.state
+    question.end(Exit.succeed(result.reply))
+  } else if ("failure" in result) {
+    cell.state = result.state
+    question.end(Exit.fail(result.failure))
+  } else if ("later" in result) cell.state = result.state
+  else throw unanswered()
 }
+
+export const unanswered = (): TypeError => new TypeError("a question's handler gave back no answer")
