@@ -176,6 +176,8 @@ describe("the picture of top", () => {
     expect(lines.at(-2)).not.toContain("PROCESSED")
     const wide = picture([seen(snapshot(1, [actor(1, "a")]))], "mailbox", { ...screen, width: 120 })
     expect(wide.at(-2)).toContain("PROCESSED")
+    const narrow = picture([seen(snapshot(1, [actor(1, "customer-12")]))], "mailbox", { ...screen, width: 60 })
+    expect(narrow.at(-1)).toMatch(/^customer-12 +idle/)
     const unnamed = { ...snapshot(1, [actor(1, "customer-12")]), node: null }
     const several = picture([seen(unnamed), seen(unnamed)], "mailbox", screen)
     expect(several.at(-1)).toMatch(/^localhost:9100:customer-12 /)

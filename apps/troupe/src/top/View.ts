@@ -127,6 +127,9 @@ const lifeWidth = 12
 /** Columns for who an actor is, and what it understands. */
 const roomy = 30
 
+/** Columns that suffice for one of the two. */
+const narrow = 24
+
 /** Of figures, and of an actor's life. */
 const widthOf = (shown: ReadonlyArray<Column>): number => shown.reduce((sum, { width }) => sum + width, lifeWidth)
 
@@ -141,7 +144,8 @@ const table = (
   const shown = isTight ? columns.filter(({ isSpare }) => isSpare !== true) : columns
   const words = Math.max(16, width - widthOf(shown))
   const line = (path: string, messages: string, life: string, right: (column: Column) => string): string => {
-    const first = hasPlaces && isTight ? words : Math.floor(words * 0.62)
+    const isAlone = words < narrow || (hasPlaces && isTight)
+    const first = isAlone ? words : Math.floor(words * 0.62)
     const left = `${fit(plain(path), first - 1)} ${first < words ? `${fit(plain(messages), words - first - 1)} ` : ""}`
     return cut(
       `${left}${fit(plain(life), lifeWidth)}${shown.map((column) => right(column).padStart(column.width)).join("")}`,
