@@ -215,7 +215,7 @@ describe("of what another node may have here", () => {
       const silent = Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++))
       const dispatcher = Server.eventLoop({ inFlight: limit })
       yield* system.spawn(Server.make(Bell, { on: { Ring: () => silent }, dispatcher }), { name: "bob" })
-      const body = { bytes: Codec.encode(Codec.binary(Bell.schema), { _tag: "Ring" }) }
+      const body = { bytes: Codec.encode(Codec.binary(Bell.schema), { _tag: "Ring" } as const) }
       for (let id = 1; id <= limit; id++) say({ kind: "Ask", id, millis: 0, target, name: "bell", body })
       yield* settled
       expect(interrupted).toBe(0)

@@ -146,7 +146,10 @@ describe.each([
         question: "BreakAt"
       })
       const nobody = yield* one!.at(Account, "bob", "n2")
-      expect(yield* Effect.flip(nobody.ask({ _tag: "Balance" }))).toMatchObject({ _tag: "ActorStopped", actor: "bob" })
+      expect(yield* Effect.flip(nobody.ask({ _tag: "Balance" }))).toMatchObject({
+        _tag: "ActorStopped",
+        actor: "n2:bob"
+      })
       const other = yield* one!.at(Registry, "ann", "n2")
       const wrong = yield* Effect.flip(other.ask({ _tag: "Ends" }))
       expect(wrong).toMatchObject({ _tag: "Misunderstood" })
@@ -183,7 +186,8 @@ describe.each([
       yield* until(Effect.exit(ann.ask({ _tag: "Balance" })), (exit) => exit._tag === "Failure")
       const next = yield* there.ask({ _tag: "Where", name: "ann" })
       expect(yield* next.ask({ _tag: "Balance" })).toBe(0)
-      expect(yield* Effect.flip(ann.ask({ _tag: "Balance" }))).toMatchObject({ _tag: "ActorStopped" })
+      const stopped = yield* Effect.flip(ann.ask({ _tag: "Balance" }))
+      expect(stopped).toMatchObject({ _tag: "ActorStopped", actor: "n2:registry/ann" })
       expect(yield* here.ask({ _tag: "Ends" })).toEqual([])
     }).pipe(Effect.scoped)
   )

@@ -1,7 +1,7 @@
 /** Questions of actors here to actors of other nodes. */
 import type { Codec, NodeId } from "@troupe/transport"
 import { Effect, Exit } from "effect"
-import { type AskError, type AskOptions, MailboxFull, Misunderstood, Unreachable } from "../../ActorRef.ts"
+import { ActorStopped, type AskOptions, MailboxFull, Misunderstood, Unreachable } from "../../ActorRef.ts"
 import { traceOf } from "../observed/Spans.ts"
 import { answersOf, messageOf } from "./codecs.ts"
 import { patienceOf } from "./envelopes.ts"
@@ -91,7 +91,7 @@ export class Asking {
       const reason = `its answer: ${String(error)}`
       return question.end(Exit.fail(new Misunderstood({ actor: question.ref.path, reason })))
     }
-    question.end(kind === "Reply" ? Exit.succeed(answer) : Exit.fail(answer as AskError))
+    question.end(kind === "Reply" ? Exit.succeed(answer) : Exit.fail(isNobody(answer) ? stopped(question) : answer))
   }
 
   /** Nobody at that node answers any more. */
@@ -102,6 +102,11 @@ export class Asking {
     }
   }
 }
+
+/** There was no actor to give itself a name. */
+const isNobody = (answer: unknown): boolean => answer instanceof ActorStopped && answer.actor === ""
+
+const stopped = ({ ref }: RemoteQuestion): ActorStopped => new ActorStopped({ actor: ref.path })
 
 const codecOf = ({ message, ref }: RemoteQuestion, kind: AnswerKind): Codec.Codec<any> => {
   if (kind === "Refusal") return refusals

@@ -232,7 +232,8 @@ export class Remote {
     const cell = this.find(target)
     const refuse = (refusal: typeof Refusable): void =>
       void this.reply(from, life, { kind: "Refusal", id, body: { codec: refusals, message: refusal } })
-    if (cell === undefined) return refuse(new ActorStopped({ actor: pathOf(target) }))
+    // Who asks has a better name for it than the number by which it was known here.
+    if (cell === undefined) return refuse(new ActorStopped({ actor: "" }))
     const open = this.openOf(from, life)
     if (open.count >= this.limit) return refuse(new MailboxFull({ actor: cell.path, capacity: this.limit }))
     try {
