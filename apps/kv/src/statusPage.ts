@@ -5,6 +5,7 @@ export const page = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Troupe KV</title>
+<link rel="icon" href="data:,">
 <style>
   :root {
     color-scheme: light dark;
