@@ -341,8 +341,11 @@ const recover = <State, Event>(
     journal.restored()
     const context = yield* Effect.context<never>()
     journal.fork = (effect) => void Effect.runForkWith(context)(effect)
+    let hasFailed = false
     journal.onFailure = (failure) => {
-      cell.fault(Cause.fail(failure))
+      // A snapshot may fail, too, when the actor begins anew already.
+      if (!hasFailed) cell.fault(Cause.fail(failure))
+      hasFailed = true
       for (const action of journal.abandon()) (action as { readonly event: Waiting }).event.failed?.(failure)
       // A handler may wait for room.
       journal.onDurable()

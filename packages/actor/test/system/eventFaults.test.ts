@@ -141,6 +141,30 @@ describe.each(supervisions)("%s", (_, supervision) => {
   )
 })
 
+it.live("a disk that fails several times over, at a write and at a snapshot, is one failure", () =>
+  Effect.gen(function* () {
+    const disks = SimulatedDisk.make({ seed: 1, syncMillisMin: 5, syncMillisMax: 5 })
+    const disk = disks.disk("n1")
+    yield* life(
+      disks.layer("n1"),
+      Effect.gen(function* () {
+        const system = yield* ActorSystem.ActorSystem
+        const ref = yield* ActorSystem.spawn(sum({ snapshot: { state: Schema.Number, above: 0 } }))
+        expect(yield* add(ref, 1)).toBe("done")
+        disk.failing = "syncs"
+        expect(yield* Effect.all([add(ref, 2), Effect.delay(add(ref, 3), 2)], { concurrency: 2 })).toEqual([
+          "HandlerFailed",
+          "HandlerFailed"
+        ])
+        disk.failing = "nothing"
+        expect(yield* add(ref, 4)).toBe("done")
+        yield* Effect.sleep("30 millis")
+        expect(system.counters()).toMatchObject({ failures: 1, restarts: 1 })
+      })
+    )
+  })
+)
+
 it.live("of the events of a message all are there after a crash, or none, after 100 crashes at any time", () =>
   Effect.gen(function* () {
     const found = new Set<number>()
