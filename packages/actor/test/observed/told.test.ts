@@ -1,7 +1,8 @@
 /** Spans of what is told: where a chain is traced it goes on with that, and nowhere else. */
 import { describe, expect, it } from "@effect/vitest"
 import { ActorSystem, Behavior, Reliable, Server } from "@troupe/actor"
-import { Effect, Fiber } from "effect"
+import { MemoryStorage } from "@troupe/storage"
+import { Effect, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Acks } from "../../src/internal/reliable/wire.ts"
 import { asker, clerks, Desk, keeper, note, settled, traced, wayTo, write } from "./clerks.ts"
@@ -131,6 +132,29 @@ describe("what is told in a chain that is traced", () => {
         const ways = ["1", "2"].flatMap((name) => [name, `${name} > inbox`, `${name} > inbox > ann`])
         expect(spans.map((span) => wayTo(span)).toSorted()).toEqual(ways)
       })
+    )
+  )
+
+  it.effect("by a reliable sender, is taken below its span by one that remembers what it took", () =>
+    traced((spans) =>
+      Effect.gen(function* () {
+        const behavior = Reliable.eventSourced(Desk, {
+          ...{ log: "ann", event: Schema.String, init: () => 0, apply: (count: number) => count + 1 },
+          on: { Note: (_, { text }) => ({ events: [text] }), Write: (count) => ({ reply: String(count) }) }
+        })
+        const ann = yield* ActorSystem.spawn(behavior, { name: "ann" })
+        const to = yield* ActorSystem.spawn(Reliable.receiver(Desk, ann), { name: "inbox" })
+        const sender = yield* Reliable.sender(Desk, { to })
+        yield* settled
+        expect(tree(spans).slice(2)).toEqual(["client desk enter at ann", "2 > server desk enter at ann"])
+        yield* Effect.withSpan(sender.send(note()), "sending")
+        yield* Effect.repeat(settled, { until: () => sender.unacknowledged() === 0 })
+        expect(tree(spans).slice(4)).toEqual([
+          "internal sending at -",
+          "4 > consumer reliable/desk Deliver at inbox",
+          "5 > consumer desk delivery at ann"
+        ])
+      }).pipe(Effect.scoped, Effect.provide(MemoryStorage.layer(MemoryStorage.make())))
     )
   )
 

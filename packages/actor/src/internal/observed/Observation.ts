@@ -7,7 +7,7 @@ import type { System } from "../system/System.ts"
 import { counted, type Handle, timed, tracedEffect, tracedPlain } from "./handlers.ts"
 import { inSpan } from "./here.ts"
 import { ObservedCell } from "./ObservedCell.ts"
-import { Spans } from "./Spans.ts"
+import { nameOf, Spans } from "./Spans.ts"
 import { TracedCell } from "./TracedCell.ts"
 
 export class Observation {
@@ -80,7 +80,6 @@ export class Observation {
     const inTime = times ? timed(system, kind, name, tag, handle) : handle
     if (spans === undefined) return counted(inTime)
     const traced = kind === "plain" ? tracedPlain : tracedEffect
-    // What is a library's own has a mark in front that none could write.
-    return traced(spans, `${name} ${tag.replace("\0", "")}`, inTime) as Handle
+    return traced(spans, nameOf(name, tag), inTime) as Handle
   }
 }

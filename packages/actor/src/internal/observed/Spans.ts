@@ -49,7 +49,7 @@ export class Spans {
     ask: (span: Tracer.AnySpan) => Effect.Effect<any, any>
   ): Effect.Effect<any, any> {
     const attributes = this.attributes(actor)
-    return Effect.useSpan(`${messages} ${message._tag}`, { kind: "client", attributes }, ask)
+    return Effect.useSpan(nameOf(messages, message._tag), { kind: "client", attributes }, ask)
   }
 
   private attributes(actor: string): Record<string, unknown> {
@@ -87,6 +87,9 @@ export class Spans {
     return told(message, spanOf(trace))
   }
 }
+
+/** Of spans. What is of this library's own has a mark in its tag that nobody else writes. */
+export const nameOf = (messages: string, tag: string): string => `${messages} ${tag.replace("\0", "")}`
 
 /** Of a span of another node: how many stand above it there, and it itself. */
 const Depth = Context.Reference<number>("@troupe/actor/observed/Depth", { defaultValue: () => 1 })
