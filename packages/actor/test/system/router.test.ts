@@ -146,6 +146,25 @@ describe("a router", () => {
       )
   )
 
+  it.effect("what a handler hands on to nobody is a dead letter, and who asks is told", () =>
+    within(
+      Effect.gen(function* () {
+        const Slip = Messages.make("slip", { Pass: Messages.tell({}), Ask: Messages.ask({}, { reply: Schema.Int }) })
+        const passing = Behavior.make(Slip, {
+          init: () => 0,
+          on: {
+            Pass: (count, _, self) => (self.forward(), count),
+            Ask: (count, _, self) => ({ state: count, later: self.forward() })
+          }
+        })
+        const ref = yield* ActorSystem.spawn(passing)
+        ref.tell({ _tag: "Pass" })
+        expect(yield* Effect.flip(ref.ask({ _tag: "Ask" }))).toMatchObject({ _tag: "ActorStopped", actor: ref.path })
+        expect((yield* ActorSystem.ActorSystem).counters()).toMatchObject({ deadLetters: 2, failures: 0 })
+      })
+    )
+  )
+
   it.effect("leaves out who is no more, and stops when nobody is left", () =>
     within(
       Effect.gen(function* () {

@@ -1,7 +1,7 @@
 /** What a handler can ask for besides messages: to watch, to put aside, to be told later. */
 import { Cause, type Duration, Effect, Exit, Option } from "effect"
 import type { NodeId } from "@troupe/transport"
-import { type ActorRef, AskTimeout, type Reason, Unreachable } from "../../ActorRef.ts"
+import { type ActorRef, ActorStopped, AskTimeout, type Reason, Unreachable } from "../../ActorRef.ts"
 import type { Later } from "../../Behavior.ts"
 import { handOn, onBehalfOf } from "../observed/Spans.ts"
 import { bare } from "../observed/Told.ts"
@@ -111,10 +111,17 @@ export const forward = (cell: Cell, to: ReadonlyArray<ActorRef<any>>): Later => 
   const { current, question } = cell
   cell.question = undefined
   handOn(question)
-  if (question === undefined) pass(cell, to, bare(current))
+  if (to.length === 0) toNobody(cell, question)
+  else if (question === undefined) pass(cell, to, bare(current))
   else if (to.length === 1) hand(cell, to[0]!, question)
   else spread(cell, to, question)
   return later
+}
+
+/** As with a router that has nobody left. */
+const toNobody = (cell: Cell, question: Question | undefined): void => {
+  cell.system.deadLetters.add(cell, question?.message ?? bare(cell.current), "stopped")
+  question?.end(Exit.fail(new ActorStopped({ actor: cell.path })))
 }
 
 const pass = (cell: Cell, to: ReadonlyArray<ActorRef<any>>, message: unknown): void => {
