@@ -185,6 +185,7 @@ const schemas: Readonly<Record<string, Codec.MessageSchema<any>>> = {
     a: Schema.FiniteFromString.pipe(Schema.withDecodingDefaultTypeKey(seven))
   }),
   "texts to numbers": Schema.Tuple([Schema.NumberFromString, Schema.Trim]),
+  object: Schema.Struct({ any: Schema.ObjectKeyword }),
   nothing: Schema.Void,
   "struct, nothing": Schema.Struct({ a: Schema.Void }),
   enum: Schema.Enum({ A: "a", One: 1 }),
@@ -340,6 +341,7 @@ const values: ReadonlyArray<unknown> = [
   ...[Exit.succeed(1), Exit.fail(new Full({ capacity: 1 })), Exit.die(half), Exit.interrupt(3), Exit.fail(1)],
   ...[Duration.seconds(1), Duration.infinity, Duration.nanos(5n), DateTime.makeUnsafe(5)],
   ...[new URL("http://a.b/?c"), [1, "a"]],
+  ...[{ any: {} }, { any: [half] }, { any: 1 }, { [half]: [half, null, { a: 0.5 }] }],
   ...[{ xy: 1 }, { xy: 1, x: "no key" }, { [half]: 1, [`${half}b`]: 2 }]
 ]
 
@@ -557,7 +559,12 @@ describe("the binary codec", () => {
   })
 
   it("leaves to others what it does not know for sure", () => {
-    for (const schema of [Schema.Array(Schema.Null), schemas["exactly one"]!, Schema.Unknown, Schema.Struct({})]) {
+    for (const schema of [
+      Schema.Array(Schema.Null),
+      schemas["exactly one"]!,
+      schemas["tuple, one optional"]!,
+      Schema.Struct({})
+    ]) {
       expect(compile(schema.ast)).toBe(undefined)
     }
   })
@@ -570,12 +577,26 @@ describe("the binary codec", () => {
     expect(got).toStrictEqual({ bytes: Uint8Array.of(1, 2, 3), text: "é" })
   })
 
-  it("takes any value where its schema does, of those that are JSON", () => {
+  it("takes any value where its schema does, of those that are data", () => {
     const codec = Codec.binary(Schema.Unknown)
-    for (const value of [1, "a", { a: [1, null, { b: "é" }] }, [true]]) {
+    const data = [null, undefined, true, -0, Number.NaN, half, 2n ** 70n, new Date(5), Uint8Array.of(1)]
+    for (const value of [...data, data, { a: [1, null, { b: undefined }] }, [true], JSON.parse('{"__proto__": 1}')]) {
       expect(Codec.decode(codec, Codec.encode(codec, value))).toStrictEqual(value)
     }
-    expect(() => Codec.encode(codec, () => 1)).toThrow("no data")
+    const json = Codec.binary(Schema.Json)
+    const value = { [half]: [half, null, { a: 0.5 }] }
+    expect(Codec.decode(json, Codec.encode(json, value))).toStrictEqual(value)
+    for (const wrong of [Number.NaN, { a: undefined }]) {
+      expect(() => Codec.encode(json, wrong as never)).toThrow("Expected JSON")
+    }
+    // Of these, JSON would make something else.
+    for (const value of [() => 1, Symbol.iterator, new Map(), new Point({ x: 1, y: 2 }), [new Set()], Option.none()]) {
+      expect(() => Codec.encode(codec, value)).toThrow("no data")
+    }
+    const nested = (depth: number): unknown => (depth === 0 ? [] : [nested(depth - 1)])
+    expect(() => Codec.encode(codec, nested(mostDepth))).toThrow(TooDeep)
+    const marked = Codec.encode(codec, nested(mostDepth - 1))
+    expect(Codec.encode(codec, Codec.decode(codec, marked))).toStrictEqual(marked)
   })
 
   it("asks nothing of a kind of others that may throw at it", () => {

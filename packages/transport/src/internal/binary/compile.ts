@@ -1,11 +1,12 @@
 /**
  * From a schema to how its values stand in bytes: fields one after the other, without names, as the layout says that both
- * ends have. What is not known here for sure (`Unknown`, odd tuples and unions) stands as `SchemaBinary` of Effect has it,
+ * ends have. What is not known here for sure (odd tuples and unions) stands as `SchemaBinary` of Effect has it,
  * which takes some ten times as long.
  */
 import { Schema, SchemaAST } from "effect"
 import { SchemaBinary } from "effect/encoding"
 import { textOf } from "../textOf.ts"
+import { any } from "./any.ts"
 import { enable } from "./enable.ts"
 import { arrays, map, objects, option, set } from "./holders.ts"
 import * as Parts from "./Part.ts"
@@ -57,13 +58,18 @@ const partOf = (ast: AST, inner: Inner, all: Known, isGenerated: boolean): Part 
     case "String":
       return Parts.string
     case "TemplateLiteral":
-      return template(ast)
+      return ofSchema(Parts.string, ast)
     case "Number":
       return isInteger(ast.checks) ? Parts.integer : Parts.number
     case "BigInt":
       return Parts.bigint
     case "Boolean":
       return Parts.boolean
+    case "Unknown":
+    case "Any":
+      return any
+    case "ObjectKeyword":
+      return those(any, (value) => typeof value === "object" && value !== null)
     case "Declaration":
       return declared(ast, inner)
     case "Objects":
@@ -88,6 +94,9 @@ const declared = (ast: SchemaAST.Declaration, inner: Inner): Part | undefined =>
       return Parts.date
     case "effect/schema/DateTimeUtc":
       return Parts.dateTimeUtc
+    case "effect/schema/Json":
+    case "effect/schema/MutableJson":
+      return ofSchema(any, ast)
     case "effect/schema/Option":
       return option(parameter(0))
     case "effect/schema/ReadonlySet":
@@ -144,10 +153,10 @@ const checked = (part: Part, ast: AST): Part => {
   return those(part, (value) => filters.every(({ run }) => run(value, ast, {}) === undefined))
 }
 
-const template = (ast: SchemaAST.TemplateLiteral): Part => {
+const ofSchema = (part: Part, ast: AST): Part => {
   const type = SchemaAST.toType(ast)
   enable(type)
-  return those(Parts.string, Schema.is(Schema.make<Schema.Codec<string>>(type)))
+  return those(part, Schema.is(Schema.make<Schema.Codec<unknown>>(type)))
 }
 
 const those = (part: Part, passes: (value: unknown) => boolean): Part => ({

@@ -50,7 +50,8 @@ export const forget = (all: Known, size: number): void => {
 /** Of all that is written and read now, as codecs may use codecs. */
 let depth = 0
 
-const deeper = (entry: Entry): Pick<Part, "write" | "read"> => ({
+/** One level deeper while it is written or read. */
+export const deeper = (entry: { readonly part: Part | undefined }): Pick<Part, "write" | "read"> => ({
   write: (value, into) => {
     enter()
     try {
@@ -74,7 +75,7 @@ const enter = (): void => {
   depth++
 }
 
-const made = ({ part }: Entry): Part => {
+const made = ({ part }: { readonly part: Part | undefined }): Part => {
   if (part === undefined) throw new Malformed("its schema is in the making")
   return part
 }
