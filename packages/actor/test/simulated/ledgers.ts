@@ -95,7 +95,10 @@ export const run = async (
         }
         const mine = yield* Effect.exit(system.at(Ledger, "ledger", node))
         if (Exit.isFailure(mine)) return void violations.add(`${node} has no ledger in the end`)
-        const last = yield* Effect.exit(mine.value.ask({ _tag: "Read" }, { timeout: "900 millis" }))
+        // Its disk may fail just then, and who asks is told so.
+        const again = { times: 5, schedule: Schedule.spaced("60 millis") }
+        const reading = Effect.retry(mine.value.ask({ _tag: "Read" }), again)
+        const last = yield* Effect.exit(Effect.timeout(reading, "900 millis"))
         if (Exit.isFailure(last))
           return void violations.add(`the ledger of ${node} cannot be read in the end: ${last.cause}`)
         read(last.value, node, [...acknowledged.get(node)!])
