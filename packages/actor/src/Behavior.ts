@@ -38,7 +38,9 @@ import type { Supervision } from "./Supervision.ts"
 /** What a handler can do besides going on to the next state. For use in handlers only, while they run. */
 export interface Self<in out D extends Definition> {
   readonly ref: ActorRef<D>
-  /** A child: it stops with this actor, and is supervised by it. */
+  /**
+   * A child: it stops with this actor, and is supervised by it. One that needs services has them by `Behavior.provide` first.
+   */
   readonly spawn: <C extends Definition>(behavior: Behavior<C>, options?: SpawnOptions<C>) => ActorRef<C>
   /** Stops this actor, after this message; or a child of it, at once. What waits for it are dead letters. */
   readonly stop: (child?: ActorRef<any>) => void

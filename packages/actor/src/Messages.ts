@@ -80,7 +80,10 @@ export const ask: {
   failure: (answers.failure ?? Schema.Never) as Codec.MessageSchema<never>
 })
 
-/** Names what an actor understands, as nodes name it to each other. */
+/**
+ * Names what an actor understands, as nodes name it to each other. Nodes whose messages of one name differ do not understand
+ * each other: messages that have changed have another name, such as "shelf/2".
+ */
 export const make = <const D extends Definition>(name: string, definition: D): Messages<D> => ({
   name,
   definition,

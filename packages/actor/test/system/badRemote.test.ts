@@ -113,6 +113,21 @@ describe("another node, over TCP", () => {
     )
   )
 
+  it.live("messages of its name that have changed: the same, also where this one has not", () =>
+    there((_, here) =>
+      Effect.gen(function* () {
+        const Newer = Messages.make("parcel", { ...Parcel.definition, Weigh: Messages.tell({ grams: Schema.Int }) })
+        const newer = yield* here.at(Newer, "parcel", "n2")
+        const failure = yield* Effect.flip(newer.ask({ _tag: "Count", count: 0 }, { timeout: Infinity }))
+        expect(failure).toMatchObject({ _tag: "Misunderstood", actor: "parcel" })
+        newer.tell({ _tag: "Weigh", grams: 5 })
+        newer.tell({ _tag: "Put", bytes: new Uint8Array(1) })
+        const parcel = yield* here.at(Parcel, "parcel", "n2")
+        expect(yield* parcel.ask({ _tag: "Count", count: 0 })).toBe(0)
+      })
+    )
+  )
+
   it.live("a node that the transport does not know cannot be reached", () =>
     there((_, here) =>
       Effect.gen(function* () {
