@@ -188,7 +188,10 @@ export const layer = (options: Options = {}): Layer.Layer<ActorSystem> =>
   Layer.effect(ActorSystem, Effect.flatMap(make(options.name ?? "system"), begun))
 
 export interface RemoteOptions<out E = never, out R = never> {
-  /** Systems of other names have nothing to do with each other. Default: "system". */
+  /**
+   * Of all nodes together: systems of other names have nothing to do with each other, and what is asked of one is not answered.
+   * Default: "system".
+   */
   readonly name?: string
   /**
    * Nodes that are taken for dead, as a failure detector tells of them: who watches an actor there is told so.
