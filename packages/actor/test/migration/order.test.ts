@@ -4,6 +4,8 @@ import { type ActorRef, Behavior, Checkpoint, Messages, Migration } from "@troup
 import { TestKit } from "@troupe/actor/testing"
 import { MemoryStorage } from "@troupe/storage"
 import { Effect, Layer, Schema } from "effect"
+import type { Cell } from "../../src/internal/system/Cell.ts"
+import { Mark } from "../../src/internal/system/envelopes.ts"
 import { world } from "./support.ts"
 
 const Clerk = Messages.make("clerk", {
@@ -76,6 +78,31 @@ it.effect.each(["to another node", "nowhere, as that does not know it,"])(
         ),
       { layer: (node) => Migration.layer(node === "n3" ? [] : [movable]) }
     )
+)
+
+it.effect("who waits for what is handled is told so when it is, and not when it is to move", () =>
+  world(
+    ({ on }) =>
+      on(
+        "n1",
+        Effect.gen(function* () {
+          const ref = yield* Migration.spawn(movable)
+          const reached: Array<string> = []
+          const move = (to: string) => {
+            ref.tell({ _tag: "Resume" })
+            ;(ref as unknown as Cell).deliver(new Mark(() => void reached.push(to)))
+            return Effect.exit(Migration.move(ref, { to, kind: "strong" }))
+          }
+          expect(yield* move("n3")).toMatchObject({ _tag: "Failure" })
+          expect(reached).toEqual([])
+          yield* Effect.sleep("2 seconds")
+          expect(reached).toEqual(["n3"])
+          expect(yield* move("n2")).toMatchObject({ _tag: "Success" })
+          expect(reached).toEqual(["n3", "n2"])
+        })
+      ),
+    { layer: (node) => Migration.layer(node === "n3" ? [] : [movable]) }
+  )
 )
 
 it.effect("one that has moved drops what has waited longest, and not what is most urgent", () =>

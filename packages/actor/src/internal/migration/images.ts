@@ -30,8 +30,9 @@ const askers = new WeakMap<Question, Asker>()
 
 export const askerOf = (question: Question): Asker | undefined => askers.get(question)
 
-/** A question of another node's is somebody else's now. */
+/** It is at another node now: a question of a third one's is that one's, and who waits for a mark has waited long enough. */
 export const detach = (taken: unknown): void => {
+  if (taken instanceof Mark && !(taken instanceof Enlistment)) return taken.reached()
   if (!(taken instanceof Question) || !askers.has(taken)) return
   taken.list?.remove(taken)
   taken.resume = undefined
@@ -52,7 +53,6 @@ export const entryOf = (system: System, codec: Codec.Codec<any>, message: unknow
   if (message instanceof Tick) return { _tag: "Tick", timer: message.timer, generation: message.generation }
   if (message instanceof Poison) return { _tag: "Drain" }
   if (message instanceof Enlistment) return { _tag: "Listing", key: message.key, isListed: message.isListed }
-  if (message instanceof Mark) message.reached()
   return message instanceof Envelope ? undefined : { _tag: "Message", bytes: Codec.encode(codec, message) }
 }
 
