@@ -66,6 +66,11 @@ describe("troupe chat", () => {
     expect(code).toBe(2)
     expect(stderr).toContain(said)
   })
+
+  it("says which directory it cannot use", async () => {
+    const { code, stderr } = await troupe("chat", "--data", file("taken", []), "--port", "37311", "--http", "38311")
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/taken cannot be used: EEXIST/)])
+  })
 })
 
 describe("troupe chat node", () => {

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { CannotRun } from "../Problem.ts"
 
 const troupe = fileURLToPath(new URL("../../bin/troupe.js", import.meta.url))
 
@@ -66,11 +67,16 @@ export class Process {
 export const start = (
   config: Config.Config,
   directory: string
-): Effect.Effect<ReadonlyArray<Process>, never, Scope.Scope> =>
+): Effect.Effect<ReadonlyArray<Process>, CannotRun, Scope.Scope> =>
   Effect.gen(function* () {
     const file = join(directory, "chat.json")
-    mkdirSync(directory, { recursive: true })
-    writeFileSync(file, `${JSON.stringify(config, undefined, 2)}\n`)
+    yield* Effect.try({
+      try: () => {
+        mkdirSync(directory, { recursive: true })
+        writeFileSync(file, `${JSON.stringify(config, undefined, 2)}\n`)
+      },
+      catch: (error) => new CannotRun({ reason: `${directory} cannot be used: ${(error as Error).message}` })
+    })
     const nodes = config.nodes.map((own) => new Process(own, file))
     const drop = (): void => nodes.forEach((node) => node.drop())
     yield* Effect.acquireRelease(
