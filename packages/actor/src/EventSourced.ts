@@ -54,7 +54,7 @@ import {
 } from "./Behavior.ts"
 import { textOf } from "./internal/defects.ts"
 import { Journal } from "./internal/Journal.ts"
-import { whole } from "./internal/system/options.ts"
+import { logName, whole } from "./internal/system/options.ts"
 import type { Cell } from "./internal/system/Cell.ts"
 import {
   isAsk,
@@ -223,6 +223,7 @@ export const make = <D extends Definition, State, Event>(
   messages: Messages<D>,
   given: Given<D, State, Event>
 ): EventSourced<D, State, Event> => {
+  logName(given.log, "EventSourced")
   const of = `EventSourced "${given.log}"`
   whole({ of, option: "version", given: given.version ?? 1 })
   whole({ of, option: "snapshot.above", given: given.snapshot?.above ?? 1, least: 0 })

@@ -107,9 +107,10 @@ export const make = (options: Options): Disks => {
   return { disk, layer: (name) => Layer.suspend(() => disk(name).layer) }
 }
 
-/** From one building of the layer to its end, or to the next one. */
+/** From one building of the layer to the next one. What is under way when it is closed ends, as on any disk. */
 interface Life {
-  over: boolean
+  isClosed: boolean
+  isOver: boolean
 }
 
 class Spindle implements SimulatedDisk {
@@ -120,7 +121,7 @@ class Spindle implements SimulatedDisk {
   private readonly options: Options
   private readonly prng: Prng
   private readonly platter = new Platter()
-  private life: Life = { over: true }
+  private life: Life = { isClosed: true, isOver: true }
 
   constructor(options: Options, name: string) {
     this.options = options
@@ -135,7 +136,7 @@ class Spindle implements SimulatedDisk {
       Effect.gen({ self: this }, function* () {
         const life = yield* Effect.acquireRelease(
           Effect.sync(() => this.begin()),
-          (begun) => Effect.sync(() => (begun.over = true))
+          (begun) => Effect.sync(() => (begun.isClosed = true))
         )
         const fork = Effect.runForkWith(yield* Effect.context<never>())
         return DiskStorage.make(this.files(life, fork), { segmentBytes, preallocateBytes })
@@ -165,18 +166,19 @@ class Spindle implements SimulatedDisk {
   }
 
   private begin(): Life {
-    if (!this.life.over) {
-      this.life.over = true
+    const { isClosed } = this.life
+    this.life.isOver = true
+    if (!isClosed) {
       this.platter.crash(this.prng)
       this.crashAt = Infinity
     }
-    return (this.life = { over: false })
+    return (this.life = { isClosed: false, isOver: false })
   }
 
   /** Does something at an instant; never in a life that is over. */
   private operate<A>(life: Life, run: () => Effect.Effect<A, FilesError>): Effect.Effect<A, FilesError> {
     return Effect.suspend(() => {
-      if (life.over || this.operations >= this.crashAt) return Effect.never
+      if (life.isOver || this.operations >= this.crashAt) return Effect.never
       this.operations++
       return run()
     })

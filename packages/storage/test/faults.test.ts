@@ -1,7 +1,7 @@
 /** What goes wrong on a disk, and what its user is told. */
 import { type Log, Storage, type StorageError } from "@troupe/storage"
 import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
-import { Effect, Exit, Layer, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { describe, expect, it } from "vitest"
 import { bytesOf, textOf } from "./support.ts"
 
@@ -265,3 +265,23 @@ const opened = async (disk: SimulatedDisk.SimulatedDisk): Promise<ReadonlyArray<
     if (Exit.isSuccess(exit)) return exit.value.map(textOf)
   }
 }
+
+describe("a disk that is closed before the logs on it", () => {
+  it("ends what is under way, and forgets nothing of it", async () => {
+    const disk = make({ syncMillisMin: 1, syncMillisMax: 1 })
+    const kept = await Effect.runPromise(
+      Effect.gen(function* () {
+        const [below, above] = [Scope.makeUnsafe(), Scope.makeUnsafe()]
+        const context = yield* Layer.buildWithScope(disk.layer, below)
+        const log = yield* Scope.provide(openLog, above).pipe(Effect.provide(context))
+        const appending = yield* Effect.forkChild(append(log, "one"))
+        yield* Effect.yieldNow
+        yield* Scope.close(below, Exit.void)
+        yield* Fiber.join(appending)
+        yield* Scope.close(above, Exit.void)
+        return yield* Effect.scoped(Effect.flatMap(openLog, all)).pipe(Effect.provide(disk.layer))
+      })
+    )
+    expect(kept).toEqual(["one"])
+  })
+})

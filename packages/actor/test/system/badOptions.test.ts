@@ -18,6 +18,7 @@ describe("options that are none are refused where they are given", () => {
     ["inFlight", () => Server.eventLoop({ inFlight: 0 })],
     ["threads", () => Server.multiThreaded({ threads: 0, spawn: () => ({ terminate: () => {} }) })],
     ["refs.length", () => Router.make(Account, [], Router.roundRobin)],
+    ...["", "x".repeat(201)].map((log) => ["log", () => events({ log })] as const),
     ["version", () => events({ version: 0 })],
     ["snapshot.above", () => events({ snapshot: { state: Schema.Int, above: -1 } })]
   ]

@@ -48,7 +48,19 @@ export const duration = ({
 
 /** Of an actor, as part of its path. */
 export const named = (given: string, of: string): void => {
-  if (given !== "" && given.length <= 255 && !given.includes("/")) return
-  const shown = given.length > 255 ? `${given.slice(0, 40)}…` : JSON.stringify(given)
-  throw new InvalidOption({ of, option: "name", given: shown, allowed: 'text of 1 to 255 characters without "/"' })
+  if (given === "" || given.length > 255 || given.includes("/"))
+    throw new InvalidOption({
+      of,
+      option: "name",
+      given: text(given),
+      allowed: 'text of 1 to 255 characters without "/"'
+    })
 }
+
+/** Of a log, as `Storage` has them. */
+export const logName = (given: string, of: string): void => {
+  if (given === "" || given.length > 200)
+    throw new InvalidOption({ of, option: "log", given: text(given), allowed: "text of 1 to 200 characters" })
+}
+
+const text = (given: string): string => (given.length > 200 ? `${given.slice(0, 40)}…` : JSON.stringify(given))
