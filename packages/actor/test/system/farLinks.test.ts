@@ -3,7 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { type ActorRef, ActorSystem, Behavior, Messages, Server, Supervision } from "@troupe/actor"
 import { Faults } from "@troupe/simulation"
 import { Channel, Codec, Memory } from "@troupe/transport"
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Schema, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { network, type Node, settled, start } from "../finding/nodes.ts"
 import { run } from "../simulated/links.ts"
 import { frames } from "../../src/internal/system/frames.ts"
@@ -115,19 +116,24 @@ describe.each(["crash", "partition", "chaos"] as const)("links in worlds of %s",
   })
 })
 
-/** Speaks for n1 as it likes; what n2 says to that. */
-const raw = Effect.gen(function* () {
-  const net = Memory.network({ nodes: ["n1", "n2"] })
-  const transport = yield* Memory.connect(net, "n1")
-  const codec = packets(frames())
-  const said: Array<Packet["frame"]> = []
-  const send = yield* transport.open(Channel.fromCodec("actors/system", codec), (_, { frame }) => void said.push(frame))
-  const layer = ActorSystem.remote({ limit }).pipe(Layer.provide(Memory.layer(net, "n2")))
-  const system = Context.get(yield* Layer.build(layer), ActorSystem.ActorSystem)
-  let number = 0
-  const say = (frame: Packet["frame"], life = 1): void => send("n2", { number: ++number, life, frame })
-  return { said, say, system }
-})
+/** Speaks for n1 as it likes, also where n2 takes it for dead; what n2 says to that. */
+const rawly = (down: Stream.Stream<string>) =>
+  Effect.gen(function* () {
+    const net = Memory.network({ nodes: ["n1", "n2"] })
+    const transport = yield* Memory.connect(net, "n1")
+    const codec = packets(frames())
+    const said: Array<Packet["frame"]> = []
+    const send = yield* transport.open(
+      Channel.fromCodec("actors/system", codec),
+      (_, { frame }) => void said.push(frame)
+    )
+    const layer = ActorSystem.remote({ limit, down }).pipe(Layer.provide(Memory.layer(net, "n2")))
+    const system = Context.get(yield* Layer.build(layer), ActorSystem.ActorSystem)
+    let number = 0
+    const say = (frame: Packet["frame"], life = 1): void => send("n2", { number: ++number, life, frame })
+    return { said, say, system }
+  })
+const raw = rawly(Stream.empty)
 
 const limit = 1_200
 
@@ -136,6 +142,33 @@ it("a limit that is none is refused", () => {
 })
 
 const target = { life: 0, serial: 0, path: "bob" }
+
+describe("who is not answered by another node", () => {
+  it.effect("takes back a watch that it gives up: the node may have heard of it, and live", () =>
+    Effect.gen(function* () {
+      const { said, system } = yield* rawly(Stream.make("n1"))
+      const noted: Array<string> = []
+      const ann = yield* system.spawn(linked("ann", noted))
+      ann.tell({ _tag: "Watch", ref: yield* system.at(Linked, "bob", "n1") })
+      yield* Effect.andThen(settled, TestClock.adjust("20 seconds"))
+      yield* settled
+      expect(noted).toEqual(["Unreachable"])
+      expect(said.map(({ kind }) => kind)).toEqual(["Watch", "Watch", "Unwatch"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("has asked for as long as it waits, however short that is, and not for ever", () =>
+    Effect.gen(function* () {
+      const { said, system } = yield* raw
+      const bob = yield* system.at(Linked, "bob", "n1")
+      for (const timeout of [0, 0.5, 2.5, Infinity]) {
+        yield* Effect.forkScoped(Effect.exit(bob.ask({ _tag: "Never" }, { timeout })), { startImmediately: true })
+      }
+      yield* settled
+      expect(said.map((frame) => frame.kind === "Ask" && frame.millis)).toEqual([1, 1, 3, 0])
+    }).pipe(Effect.scoped)
+  )
+})
 
 describe("of what another node may have here", () => {
   it.effect("its limit of watches: one more is told so, and one in place of another is not", () =>

@@ -65,7 +65,8 @@ export class Asking {
   ): unknown {
     const { id, message, ref } = question
     const { messages, node, target } = ref
-    const most = Number.isFinite(millis) ? Math.ceil(millis) : 0
+    // None is for as long as it takes.
+    const most = Number.isFinite(millis) ? Math.max(1, Math.ceil(millis)) : 0
     try {
       const body = given === undefined ? { codec: messageOf(messages), message } : given(ref)
       const frame: Frame = { kind: "Ask", id, millis: most, target, name: messages.name, body }

@@ -129,11 +129,15 @@ export class Watches {
   private giveUp(): void {
     if (this.silent.size === 0) return
     for (const [id, watching] of [...this.watching]) {
-      const { node, told } = watching
-      if (!this.silent.has(node) || ++watching.unanswered < 2) continue
-      this.forget(id)
-      told({ _tag: "Unreachable", node })
+      if (this.silent.has(watching.node) && ++watching.unanswered === 2) this.lost(id, watching)
     }
+  }
+
+  /** The node may live, and is then to forget who watches there. */
+  private lost(id: number, { node, told }: Watching): void {
+    this.forget(id)
+    this.remote.send(node, { kind: "Unwatch", id })
+    told({ _tag: "Unreachable", node })
   }
 
   /** Says once more who is watched, at all nodes or at one. */
@@ -216,15 +220,9 @@ export class Watches {
 
   // ------------------------------------------------------------------------------------------------------------- down
 
-  /** The node may live, and is then to forget who watches there. */
   down(node: NodeId.NodeId): void {
     this.silent.add(node)
-    for (const [id, { node: other, told }] of [...this.watching]) {
-      if (other !== node) continue
-      this.forget(id)
-      this.remote.send(node, { kind: "Unwatch", id })
-      told({ _tag: "Unreachable", node })
-    }
+    for (const [id, watching] of [...this.watching]) if (watching.node === node) this.lost(id, watching)
     this.forgetWatchers(node)
   }
 }
