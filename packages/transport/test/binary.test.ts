@@ -558,6 +558,17 @@ describe("the binary codec", () => {
     expect(() => Codec.decode(codec, lies)).toThrow("too early")
   })
 
+  it("takes no list of what has no bytes, also where that was met before", () => {
+    const none = Schema.suspend((): Schema.Codec<"none"> => None)
+    const None = Schema.Literal("none")
+    const bytes = Codec.encode(Codec.binary(Schema.Struct({ one: none, all: Schema.Array(none) })), {
+      one: "none",
+      all: ["none"]
+    })
+    // A length alone would make any number of them.
+    expect(bytes.length).toBeGreaterThan(5)
+  })
+
   it("leaves to others what it does not know for sure", () => {
     for (const schema of [
       Schema.Array(Schema.Null),

@@ -29,8 +29,8 @@ export const known = (root: SchemaAST.AST, all: Known, make: () => Part | undefi
 export const suspended = ({ thunk }: SchemaAST.Suspend, all: Known, inner: Inner): Part => {
   const target = thunk()
   const met = all.get(target)
-  // It takes a byte at least: without a choice there would be no end.
-  if (met !== undefined) return { layout: met.name, least: 1, ...deeper(met) }
+  // One in the making takes a byte at least: without a choice there would be no end.
+  if (met !== undefined) return { layout: met.name, least: met.part?.least ?? 1, ...deeper(met) }
   const entry = entered(target, all)
   const { layout, least } = (entry.part = inner(target))
   return { layout: `${entry.name}=${layout}`, least, ...deeper(entry) }
