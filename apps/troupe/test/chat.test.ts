@@ -80,13 +80,17 @@ describe("troupe chat node", () => {
     return stderr
   }
 
-  it("ends with the process that has started it, however that ends", async () => {
-    const [peer, port] = await freePorts(2)
-    const alone = { id: "n1", peer: `127.0.0.1:${peer}`, port, data: join(directory, "alone") }
-    const child = start("chat", "node", "--id", "n1", "--config", file("alone.json", [alone]))
-    child.stdout!.once("data", () => child.disconnect())
-    expect(await new Promise((resolve) => child.once("exit", resolve))).toBe(0)
-  })
+  it.each(["is up", "has begun"])(
+    "that %s ends with the process that has started it, however that ends",
+    async (at) => {
+      const [peer, port] = await freePorts(2)
+      const alone = { id: "n1", peer: `127.0.0.1:${peer}`, port, data: join(directory, "alone") }
+      const child = start("chat", "node", "--id", "n1", "--config", file("alone.json", [alone]))
+      if (at === "is up") child.stdout!.once("data", () => child.disconnect())
+      else child.disconnect()
+      expect(await new Promise((resolve) => child.once("exit", resolve))).toBe(0)
+    }
+  )
 
   it("says which file it cannot use, and why", async () => {
     expect(await refused(join(directory, "none.json"))).toContain("none.json: there is no such file")

@@ -51,9 +51,11 @@ export const cannotRun = ({ message }: { readonly message: string }) => new Cann
 const logs = process.stderr.isTTY ? [Logger.consolePretty()] : [Logger.consoleJson]
 const level = process.stderr.isTTY ? "Warn" : "Info"
 
-/** A process that another one has started is told to stop when that one ends, in whatever way. */
+/** A process that another one has started is told to stop when that one ends, in whatever way, or has by now. */
 const notAlone = Effect.sync(() => {
-  if (process.channel !== undefined) process.once("disconnect", () => process.kill(process.pid, "SIGTERM"))
+  const stop = (): boolean => process.kill(process.pid, "SIGTERM")
+  if (process.connected) process.once("disconnect", stop)
+  else if (process.connected === false) stop()
 })
 
 /** Runs until it is told to stop; then what was read is answered, and what must last is on disk. That is its end: no failure. */
