@@ -342,11 +342,12 @@ const recover = <State, Event>(
     journal.restored()
     const context = yield* Effect.context<never>()
     journal.fork = (effect) => void Effect.runForkWith(context)(effect)
-    let hasFailed = false
+    // A log may fail once more, or as it is closed, a snapshot of it under way: that is no failure of the life that follows.
+    let isOver = false
+    yield* Effect.addFinalizer(() => Effect.sync(() => (isOver = true)))
     journal.onFailure = (failure) => {
-      // A snapshot may fail, too, when the actor begins anew already.
-      if (!hasFailed) cell.fault(Cause.fail(failure))
-      hasFailed = true
+      if (!isOver) cell.fault(Cause.fail(failure))
+      isOver = true
       for (const action of journal.abandon()) (action as { readonly event: Waiting }).event.failed?.(failure)
       // A handler may wait for room.
       journal.onDurable()

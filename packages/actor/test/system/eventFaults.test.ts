@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { type ActorRef, ActorSystem, Behavior, EventSourced, Messages, Supervision } from "@troupe/actor"
 import { type Log, MemoryStorage, Storage, StorageFailed } from "@troupe/storage"
 import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
-import { Cause, Effect, Exit, Layer, Logger, Schema, Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Layer, Logger, Schema, Scope } from "effect"
 import type { Cell } from "../../src/internal/system/Cell.ts"
 import { settled } from "./accounts.ts"
 
@@ -33,6 +33,19 @@ const sum = (given: Partial<Given> = {}) =>
     },
     ...given
   })
+
+/** The same log, but for that. */
+const like = (log: Log, but: Partial<Log>): Log => ({
+  ...{ name: log.name, first: log.first, append: log.append, flush: log.flush, flushed: log.flushed, read: log.read },
+  ...{ snapshot: log.snapshot, compact: log.compact, truncate: log.truncate },
+  get next() {
+    return log.next
+  },
+  get bytes() {
+    return log.bytes
+  },
+  ...but
+})
 
 /** In a life of the process. */
 const life = <A, E>(
@@ -83,20 +96,13 @@ describe.each(supervisions)("%s", (_, supervision) => {
   ] as const)("of events of which one is none that %s, none is", ([, amounts]) =>
     Effect.gen(function* () {
       const memory = yield* Effect.provide(Storage, inMemory())
-      const refusing = (log: Log): Log => ({
-        ...{ name: log.name, first: log.first, flush: log.flush, flushed: log.flushed, read: log.read },
-        ...{ snapshot: log.snapshot, compact: log.compact, truncate: log.truncate },
-        get next() {
-          return log.next
-        },
-        get bytes() {
-          return log.bytes
-        },
-        append: (record) => {
-          if (new TextDecoder().decode(record).includes("99")) throw new RangeError("too large: divide it")
-          return log.append(record)
-        }
-      })
+      const refusing = (log: Log): Log =>
+        like(log, {
+          append: (record) => {
+            if (new TextDecoder().decode(record).includes("99")) throw new RangeError("too large: divide it")
+            return log.append(record)
+          }
+        })
       const storage = Layer.succeed(Storage, {
         ...memory,
         log: (name: string) => Effect.map(memory.log(name), refusing)
@@ -159,6 +165,32 @@ it.live("a disk that fails several times over, at a write and at a snapshot, is 
         disk.failing = "nothing"
         expect(yield* add(ref, 4)).toBe("done")
         yield* Effect.sleep("30 millis")
+        expect(system.counters()).toMatchObject({ failures: 1, restarts: 1 })
+      })
+    )
+  })
+)
+
+it.live("a snapshot that is given up where it starts again is no failure of its new life", () =>
+  Effect.gen(function* () {
+    const memory = yield* Effect.provide(Storage, inMemory())
+    /** Of a log that is closed as it is compacted. */
+    const closing = (log: Log): Effect.Effect<Log, never, Scope.Scope> =>
+      Effect.gen(function* () {
+        const closed = yield* Deferred.make<void, StorageFailed>()
+        yield* Effect.addFinalizer(() => Deferred.fail(closed, new StorageFailed({ name: "sum", detail: "closed" })))
+        return like(log, { compact: () => Deferred.await(closed) })
+      })
+    const log = (name: string) => Effect.flatMap(memory.log(name), closing)
+    yield* life(
+      Layer.succeed(Storage, { ...memory, log }),
+      Effect.gen(function* () {
+        const system = yield* ActorSystem.ActorSystem
+        const ref = yield* ActorSystem.spawn(sum({ snapshot: { state: Schema.Number, above: 0 } }))
+        expect(yield* add(ref, 1)).toBe("done")
+        expect(yield* add(ref, cursed)).toBe("HandlerFailed")
+        yield* settled
+        expect(yield* sumOf(ref)).toBe(1)
         expect(system.counters()).toMatchObject({ failures: 1, restarts: 1 })
       })
     )
@@ -288,17 +320,10 @@ it.live("that waits for a disk with much to write goes on when that fails: it st
     const memory = yield* Effect.provide(Storage, inMemory())
     const flushes: Array<(failure?: StorageFailed) => void> = []
     let isSlow = true
-    const slow = (log: Log): Log => ({
-      ...{ name: log.name, first: log.first, flushed: log.flushed, read: log.read },
-      ...{ snapshot: log.snapshot, compact: log.compact, truncate: log.truncate, append: log.append },
-      get next() {
-        return log.next
-      },
-      get bytes() {
-        return log.bytes
-      },
-      flush: (done) => (isSlow ? void flushes.push(done) : log.flush(done))
-    })
+    const slow = (log: Log): Log =>
+      like(log, {
+        flush: (done) => (isSlow ? void flushes.push(done) : log.flush(done))
+      })
     const storage = Layer.succeed(Storage, { ...memory, log: (name: string) => Effect.map(memory.log(name), slow) })
     yield* life(
       storage,
