@@ -56,6 +56,7 @@ import { textOf } from "./internal/defects.ts"
 import { Journal } from "./internal/Journal.ts"
 import { logName, whole } from "./internal/system/options.ts"
 import type { Cell } from "./internal/system/Cell.ts"
+import * as Turns from "./internal/system/Turns.ts"
 import {
   isAsk,
   type Ask,
@@ -230,12 +231,14 @@ export const make = <D extends Definition, State, Event>(
   const durable = durableOf(given)
   const decide = (tag: keyof D & string) => {
     const handle = given.on[tag] as (state: State, message: unknown, self: unknown) => Answered<Event, unknown, unknown>
+    const isAsked = isAsk(messages.definition[tag] as Ask)
     return (living: Living<State>, message: unknown, self: Asked<D, unknown, unknown>) => {
       const decided = handle(living.state, message, self)
+      if (isAsked && !Turns.isAnswer(self as unknown as Cell, decided)) throw Turns.unanswered()
       persist(living, decided.events ?? [])
       const { after } = decided
       if (after !== undefined) whenDurable(living, after)
-      if (!isAsk(messages.definition[tag] as Ask)) return ready(living, living)
+      if (!isAsked) return ready(living, living)
       if ("later" in decided) return ready(living, { state: living, later: decided.later })
       return ready(living, answered(living, decided, self as unknown as Cell))
     }

@@ -147,6 +147,18 @@ describe.each(supervisions)("%s", (_, supervision) => {
   )
 })
 
+it.live("a question's handler that gives back no answer has failed, and its events are none", () =>
+  life(
+    inMemory(),
+    Effect.gen(function* () {
+      const on: any = { ...sum().given.on, Add: (_: number, { amounts }: any) => ({ events: amounts }) }
+      const ref = yield* ActorSystem.spawn(sum({ on }), { supervision: Supervision.resume })
+      expect(yield* add(ref, 1)).toBe("HandlerFailed")
+      expect(yield* sumOf(ref)).toBe(0)
+    })
+  )
+)
+
 it.live("a disk that fails several times over, at a write and at a snapshot, is one failure", () =>
   Effect.gen(function* () {
     const disks = SimulatedDisk.make({ seed: 1, syncMillisMin: 5, syncMillisMax: 5 })

@@ -92,12 +92,7 @@ export const run = (cell: Cell, limit: number): number => {
 const isValue = (effect: Effect.Effect<any, any> & { readonly _tag?: unknown }): effect is Exit.Success<any> =>
   effect?._tag === "Success" && Exit.isExit(effect)
 
-const isResult = (cell: Cell, value: unknown): boolean => !cell.isAsked || isAnswer(cell, value)
-
-const isAnswer = (cell: Cell, value: unknown): boolean =>
-  typeof value === "object" &&
-  value !== null &&
-  ("reply" in value || "failure" in value || "later" in value || cell.question === undefined)
+const isResult = (cell: Cell, value: unknown): boolean => !cell.isAsked || Turns.isAnswer(cell, value)
 
 const runOne = (cell: Cell, effect: Effect.Effect<any, any>): void => {
   cell.status = "busy"

@@ -118,4 +118,10 @@ export const answer = (cell: Cell, result: any): void => {
   else throw unanswered()
 }
 
+/** Whether a question's handler may give that back. */
+export const isAnswer = (cell: Cell, value: unknown): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  ("reply" in value || "failure" in value || "later" in value || cell.question === undefined)
+
 export const unanswered = (): TypeError => new TypeError("a question's handler gave back no answer")
