@@ -261,3 +261,24 @@ it.live("what it had put off is answered from where it was; when it ends elsewhe
     { layer: () => Migration.layer([movable]) }
   )
 })
+
+it.live.each(["n1", "n3"])("what %s asks where it was is over, where it is, when nobody waits any more", (asker) => {
+  const when = (state: Kept, _: unknown, self: Behavior.Self<typeof Keeper.definition>) =>
+    state.isOpen ? { state: { ...state, sum: state.sum + 1 }, reply: 0 } : { state, later: self.stash() }
+  const table = { ...keeping.table, WhenOpen: { handle: when, isAsk: true } }
+  const movable = Migration.movable("counting", { behavior: { ...keeping, table }, state: Kept })
+  return world(
+    ({ on, system }) =>
+      Effect.gen(function* () {
+        const here = yield* on("n1", spawn(movable, { name: "ann" }))
+        yield* on("n1", move(here, { to: "n2", kind: "strong" }))
+        const ref = yield* system(asker).at(Keeper, "ann", "n1")
+        const late = yield* Effect.flip(ref.ask({ _tag: "WhenOpen" }, { timeout: "1 second" }))
+        expect(late).toMatchObject({ _tag: "AskTimeout" })
+        yield* Effect.sleep("1 second")
+        ref.tell({ _tag: "Open" })
+        expect(yield* ref.ask({ _tag: "Sum" })).toBe(0)
+      }),
+    { layer: () => Migration.layer([movable]) }
+  )
+})

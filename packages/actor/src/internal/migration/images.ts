@@ -42,8 +42,8 @@ export const detach = (taken: unknown): void => {
 export const entryOf = (system: System, codec: Codec.Codec<any>, message: unknown, name: Name): Entry | undefined => {
   if (message instanceof Question) {
     if (message.isOver) return undefined
-    const { deadlineMillis, list } = message
-    const millis = list === undefined ? 0 : Math.max(1, deadlineMillis - system.monotonicMillis())
+    const leftMillis = message.leftMillis(system.monotonicMillis())
+    const millis = Number.isFinite(leftMillis) ? Math.max(1, leftMillis) : 0
     const trace = message instanceof TracedQuestion ? { trace: traceOf(message.span) } : {}
     return { _tag: "Question", bytes: Codec.encode(codec, message.message), millis, ...name(message), ...trace }
   }

@@ -245,6 +245,7 @@ export class Remote {
         if (millis === 0) open.endless.delete(question)
         this.answer(from, life, id, cell, message._tag, exit)
       }
+      if (millis > 0) question.patienceMillis = millis
       this.system.ask(cell, question)
       open.count++
       if (question.isOver) return
