@@ -94,3 +94,21 @@ it("what is taken back while nobody hears is not said", () => {
   expect(heard).toEqual([...upTo(100).filter((number) => number % 3 === 0), 102])
   expect(unsay(said[0]!)).toBe(false)
 })
+
+it("nothing new goes out while nobody is heard, however much is said meanwhile", () => {
+  let pieces = 0
+  const isSilent = (now: number): boolean => now >= 100 && now < 2_000
+  const { heard, run, say } = pair((packet, now) => {
+    if (isSilent(now)) pieces += packet.pieces.length
+    return isSilent(now)
+  })
+  for (const number of upTo(1_000)) {
+    say(number)
+    run(number)
+  }
+  run(2_000)
+  // The window once, and the first of it again at 200, 600, 1400 milliseconds, and so on.
+  expect(pieces).toBeLessThanOrEqual(256 + 4 * 32)
+  run(5_000)
+  expect(heard).toEqual(upTo(1_000))
+})

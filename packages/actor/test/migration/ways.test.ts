@@ -1,12 +1,15 @@
 /** What becomes of what goes to an actor through its earlier places when one of them is no more heard. */
 import { expect, it } from "@effect/vitest"
 import { ActorSystem, Migration } from "@troupe/actor"
-import { Effect, Exit, Fiber, References } from "effect"
+import { Effect, Exit, Fiber, References, Tracer } from "effect"
 import type { Agent } from "../../src/internal/migration/Agent.ts"
 import * as Away from "../../src/internal/migration/away.ts"
 import { capacity } from "../../src/internal/migration/Link.ts"
 import { Resident } from "../../src/internal/migration/Resident.ts"
-import type { Word } from "../../src/internal/migration/words.ts"
+import type { Entry, Word } from "../../src/internal/migration/words.ts"
+import { Told } from "../../src/internal/observed/Told.ts"
+import type { Cell } from "../../src/internal/system/Cell.ts"
+import { Question } from "../../src/internal/system/envelopes.ts"
 import { Keeper, keeper, note, type Ref, world, type World } from "./support.ts"
 
 const { fetch, move, spawn } = Migration
@@ -123,4 +126,35 @@ it("what is said to be lost is said again when the connection breaks that this w
   Away.skip(agent, resident, "n4")
   expect(said).toEqual(["Relayed to n3", "Relayed to n3"])
   expect([...resident.passed]).toEqual([["n1", 2]])
+})
+
+it("where as much waits as may, what others send through here is refused as well; what ends their ways is not", () => {
+  const said: Array<string> = []
+  const letters: Array<string> = []
+  const agent = {
+    node: "n2",
+    say: (to: string) => said.push(to),
+    trySay: () => undefined,
+    system: { deadLetters: { add: (_: unknown, __: unknown, reason: string) => letters.push(reason) } }
+  } as unknown as Agent
+  const resident = new Resident("n1/1/1", keeper as never, undefined, { _tag: "Away" }, 1, "n3")
+  const relay = (entry: Entry): void => Away.relay(agent, resident, { origin: "n1", way: 0, hops: 0, entry })
+  relay({ _tag: "Mark" })
+  expect([said, letters]).toEqual([["n3"], []])
+  relay({ _tag: "Message", bytes: new Uint8Array(1) })
+  expect([said, letters]).toEqual([["n3"], ["mailbox full"]])
+})
+
+it("what an actor elsewhere would not understand is a dead letter here as it was told", () => {
+  const letters: Array<unknown> = []
+  const agent = {
+    system: { deadLetters: { add: (_: unknown, message: unknown) => letters.push(message) } }
+  } as unknown as Agent
+  const cell = { path: "keeper" } as Cell
+  const resident = new Resident("n1/1/1", keeper as never, cell, { _tag: "Away" }, 1, "n3")
+  const [told, asked] = [{ _tag: "Add", amount: "one" }, { _tag: "Sums" }]
+  const span = Tracer.externalSpan({ traceId: "1", spanId: "1" })
+  expect(Away.entry(agent, resident, new Told(told, span))).toEqual([])
+  expect(Away.entry(agent, resident, new Question(asked, cell))).toEqual([])
+  expect(letters).toEqual([told, asked])
 })
