@@ -96,6 +96,38 @@ describe("an actor of which there were two, as one's node was taken for dead,", 
   })
 })
 
+describe("a place of an actor that is in doubt", () => {
+  const inDoubt = () => {
+    const at = world()
+    at.has("n2", 1, 1)
+    at.has("n3", 1, 2)
+    at.has("n3", 1)
+    return at
+  }
+
+  it("is not listed sooner when its node is taken for dead meanwhile, and is heard again", () => {
+    const { compared, listed, registry } = inDoubt()
+    registry.down("n2")
+    compared(1, [["n2", 1]])
+    expect(listed()).toEqual([])
+    compared(6, [["n2", 1]])
+    expect(listed()).toEqual(["n2"])
+  })
+
+  it("is not listed while its node is taken for dead, whenever that was", () => {
+    for (let times = 0; times < 6; times++) {
+      const { compared, listed, registry } = inDoubt()
+      compared(times, [
+        ["n2", 1],
+        ["n3", 1]
+      ])
+      registry.down("n2")
+      compared(6, [["n3", 1]])
+      expect(listed()).toEqual([])
+    }
+  })
+})
+
 it("an actor that has ended is listed nowhere while nodes that it has left leave it off", () => {
   const { compared, has, listed } = world()
   has("n2", 1, 1)
