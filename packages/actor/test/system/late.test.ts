@@ -1,39 +1,12 @@
 /** What an actor asks for besides its handlers, or when it is no more. */
 import { describe, expect, it } from "@effect/vitest"
-import { ActorSystem, Behavior, EventSourced, Messages } from "@troupe/actor"
+import { ActorSystem, type Behavior, EventSourced } from "@troupe/actor"
 import { TestKit } from "@troupe/actor/testing"
 import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
-import { Effect, Fiber, Layer, Logger, Schema, type Scope } from "effect"
+import { Effect, Fiber, Layer, Schema } from "effect"
 import type { Cell } from "../../src/internal/system/Cell.ts"
 import { settled } from "./accounts.ts"
-
-const M = Messages.make("m", {
-  Do: Messages.tell({ what: Schema.Any }),
-  Note: Messages.tell({ n: Schema.Int }),
-  Notes: Messages.ask({}, { reply: Schema.Array(Schema.Int) }),
-  Aside: Messages.ask({}, { reply: Schema.Int })
-})
-type M = typeof M.definition
-type Self = Behavior.Self<M>
-type Notes = ReadonlyArray<number>
-
-const noting = (mailbox: Behavior.Mailbox<M> = {}) =>
-  Behavior.make(M, {
-    mailbox,
-    init: (): Notes => [],
-    on: {
-      Do: (notes, { what }, self) => {
-        what(self)
-        return notes
-      },
-      Note: (notes, { n }) => [...notes, n],
-      Notes: (notes) => ({ state: notes, reply: notes }),
-      Aside: (notes, _, self) => ({ state: notes, later: self.stash() })
-    }
-  })
-
-const kit = <A, E>(effect: Effect.Effect<A, E, TestKit.TestKit | ActorSystem.ActorSystem | Scope.Scope>) =>
-  Effect.provide(Effect.scoped(effect), [TestKit.layer(), Logger.layer([])])
+import { kit, M, type Notes, noting, type Self } from "./noting.ts"
 
 /** What its handlers are given. */
 const selfOf = (mailbox?: Behavior.Mailbox<M>) =>

@@ -1,39 +1,13 @@
 /** Rows of the README's tables on supervision, watching, mailboxes and time: what other tests do not say of them. */
 import { describe, expect, it } from "@effect/vitest"
-import { type ActorRef, ActorSystem, Behavior, Messages, type Reason, Supervision } from "@troupe/actor"
+import { type ActorRef, ActorSystem, Behavior, type Reason, Supervision } from "@troupe/actor"
 import { TestKit } from "@troupe/actor/testing"
-import { Cause, Effect, Logger, Schema, type Scope } from "effect"
-
-const M = Messages.make("m", {
-  /** The handler does so. */
-  Do: Messages.tell({ what: Schema.Any }),
-  Note: Messages.tell({ n: Schema.Int }),
-  Notes: Messages.ask({}, { reply: Schema.Array(Schema.Int) })
-})
-type M = typeof M.definition
-type Self = Behavior.Self<M>
-type Notes = ReadonlyArray<number>
+import { Cause, Effect } from "effect"
+import { kit, M, type Notes, noting, type Self } from "./noting.ts"
 
 const broken = (): never => {
   throw new Error("ill")
 }
-
-const noting = (mailbox: Behavior.Mailbox<M> = {}) =>
-  Behavior.make(M, {
-    mailbox,
-    init: (): Notes => [],
-    on: {
-      Do: (notes, { what }, self) => {
-        what(self)
-        return notes
-      },
-      Note: (notes, { n }) => [...notes, n],
-      Notes: (notes) => ({ state: notes, reply: notes })
-    }
-  })
-
-const kit = <A, E>(effect: Effect.Effect<A, E, TestKit.TestKit | ActorSystem.ActorSystem | Scope.Scope>) =>
-  Effect.provide(Effect.scoped(effect), [TestKit.layer(), Logger.layer([])])
 
 const doing = (ref: ActorRef<M>, what: (self: Self) => void) => {
   ref.tell({ _tag: "Do", what })
@@ -232,7 +206,8 @@ it.effect("time, self.setTimer: set anew or cleared, the earlier one is not hear
         on: {
           Do: (notes, { what }, self) => Effect.as(what(self), notes),
           Note: (notes, { n }) => Effect.succeed([...notes, n]),
-          Notes: (notes) => Effect.succeed({ state: notes, reply: notes })
+          Notes: (notes) => Effect.succeed({ state: notes, reply: notes }),
+          Aside: (notes, _, self) => Effect.succeed({ state: notes, later: self.stash() })
         }
       })
       const ref = yield* ActorSystem.spawn(slow)
