@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { ActorSystem, Behavior, Messages, Migration } from "@troupe/actor"
 import { Effect, Fiber, Schema } from "effect"
-import { keeper, Keeper, note, type Ref, type World, world } from "./support.ts"
+import { keeper, Keeper, keeping, note, type Ref, type World, world } from "./support.ts"
 
 const { fetch, move, spawn } = Migration
 
@@ -115,6 +115,34 @@ describe("to whom it was known", () => {
         }
       })
     )
+  )
+
+  it.live("what it still does where it was stops it where it is, and spawns nobody", () =>
+    Effect.gen(function* () {
+      const Bell = Messages.make("bell", { Ring: Messages.ask({}, { reply: Schema.Int }) })
+      let there: Behavior.Self<typeof Bell.definition> | undefined
+      const init = (self: NonNullable<typeof there>): number => {
+        there = self
+        return 7
+      }
+      const on = { Ring: (rung: number) => ({ state: rung, reply: rung }) }
+      const bell = Migration.movable("bell", { behavior: Behavior.make(Bell, { init, on }), state: Schema.Int })
+      yield* world(
+        ({ on }) =>
+          Effect.gen(function* () {
+            const ref = yield* on("n1", spawn(bell))
+            const moved = yield* on("n1", move(ref, { to: "n2", kind: "strong" }))
+            expect(yield* moved.ask({ _tag: "Ring" })).toBe(7)
+            expect(yield* Effect.flip(there!.spawn(keeping).ask({ _tag: "Sum" }))).toMatchObject({
+              _tag: "ActorStopped"
+            })
+            there!.stop()
+            yield* Effect.sleep("100 millis")
+            expect(yield* Effect.flip(moved.ask({ _tag: "Ring" }))).toMatchObject({ _tag: "ActorStopped" })
+          }),
+        { layer: () => Migration.layer([bell]) }
+      )
+    })
   )
 
   it.live("who has it come asks where it was known, and it comes from wherever it is", () =>

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { type ActorRef, ActorSystem, Behavior, EventSourced, Messages, Supervision } from "@troupe/actor"
 import { type Log, MemoryStorage, Storage, StorageFailed } from "@troupe/storage"
 import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
-import { Cause, Deferred, Effect, Exit, Layer, Logger, Schema, Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Scope } from "effect"
 import type { Cell } from "../../src/internal/system/Cell.ts"
 import { settled } from "./accounts.ts"
 
@@ -178,6 +178,25 @@ it.live("a disk that fails several times over, at a write and at a snapshot, is 
         expect(yield* add(ref, 4)).toBe("done")
         yield* Effect.sleep("30 millis")
         expect(system.counters()).toMatchObject({ failures: 1, restarts: 1 })
+      })
+    )
+  })
+)
+
+it.live("who waits for an answer of one that is stopped, and whose disk fails, is told that it has stopped", () =>
+  Effect.gen(function* () {
+    const disks = SimulatedDisk.make({ seed: 1, syncMillisMin: 20, syncMillisMax: 20 })
+    yield* life(
+      disks.layer("n1"),
+      Effect.gen(function* () {
+        const system = yield* ActorSystem.ActorSystem
+        const ref = yield* ActorSystem.spawn(sum())
+        expect(yield* sumOf(ref)).toBe(0)
+        const asking = yield* Effect.forkChild(add(ref, 1), { startImmediately: true })
+        yield* settled
+        disks.disk("n1").failing = "syncs"
+        yield* system.stop(ref)
+        expect(yield* Fiber.join(asking)).toBe("ActorStopped")
       })
     )
   })

@@ -86,6 +86,17 @@ describe("what waits for an actor", () => {
     }
   })
 
+  it("leaves nothing behind when it is taken, however often it is put ahead after one was dropped", () => {
+    const heap = new Heap(() => 0)
+    for (let message = 0; message < 9; message++) heap.push(message)
+    heap.dropOldest()
+    for (let step = 0; step < 1_000; step++) {
+      heap.unshift([step])
+      heap.shift()
+    }
+    expect((heap as unknown as { readonly oldest: ReadonlyArray<unknown> }).oldest.length).toBeLessThan(100)
+  })
+
   it("comes by its rank, what was put ahead of all first", () => {
     const rankOf = (message: unknown): number => Math.abs(message as number) % 3
     for (let seed = 1; seed <= 3; seed++) {

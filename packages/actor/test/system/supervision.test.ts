@@ -5,9 +5,21 @@ import { Effect, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { logged } from "../support.ts"
 import { behaviors, deadLetters, plain, settled, within } from "./accounts.ts"
+import { bad } from "./troubles.ts"
 
 const balance = (account: ActorRef<(typeof plain)["messages"]["definition"]>) =>
   Effect.orElseSucceed(account.ask({ _tag: "Balance" }), () => "stopped" as const)
+
+it.effect("the log says at what an actor has failed, also where that was to be answered later", () => {
+  const lines: Array<string> = []
+  return within(
+    Effect.gen(function* () {
+      const ref = yield* ActorSystem.spawn(bad())
+      expect(yield* ref.ask({ _tag: "Twice" })).toBe(1)
+      expect(lines[0]).toContain('"$1" failed at Twice (')
+    })
+  ).pipe(Effect.provide(logged(lines)))
+})
 
 describe.each(Object.entries(behaviors))("an actor with %s handlers that fails", (_, behavior) => {
   const rows: ReadonlyArray<readonly [string, Supervision.Supervision | undefined, number | "stopped"]> = [
