@@ -7,6 +7,7 @@ import { Context, Effect, Layer, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { network, type Node, settled, start } from "../finding/nodes.ts"
 import { run } from "../simulated/links.ts"
+import { known } from "../../src/internal/system/System.ts"
 import { frames } from "../../src/internal/system/frames.ts"
 import { type Packet, packets } from "../../src/internal/system/packets.ts"
 
@@ -123,15 +124,18 @@ const rawly = (down: Stream.Stream<string>) =>
     const transport = yield* Memory.connect(net, "n1")
     const codec = packets(frames())
     const said: Array<Packet["frame"]> = []
-    const send = yield* transport.open(
-      Channel.fromCodec("actors/system", codec),
-      (_, { frame }) => void said.push(frame)
-    )
+    let heard = 0
+    const send = yield* transport.open(Channel.fromCodec("actors/system", codec), (_, { frame, life }) => {
+      said.push(frame)
+      heard = life
+    })
     const layer = ActorSystem.remote({ limit, down }).pipe(Layer.provide(Memory.layer(net, "n2")))
     const system = Context.get(yield* Layer.build(layer), ActorSystem.ActorSystem)
     let number = 0
     const say = (frame: Packet["frame"], life = 1): void => send("n2", { number: ++number, life, frame })
-    return { said, say, system }
+    /** To what was said last. */
+    const answer = (frame: Packet["frame"]): void => send("n2", { number: 0, life: heard, frame })
+    return { said, say, answer, system }
   })
 const raw = rawly(Stream.empty)
 
@@ -154,6 +158,22 @@ describe("who is not answered by another node", () => {
       yield* settled
       expect(noted).toEqual(["Unreachable"])
       expect(said.map(({ kind }) => kind)).toEqual(["Watch", "Watch", "Unwatch"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect.each([
+    { kind: "Found", id: 1, target: { life: 7, serial: 7, path: "" } },
+    { kind: "Ended", id: 1, failure: "" }
+  ] as const)("is answered for another watch: the node is back, and silence is none of its death; by $kind", (word) =>
+    Effect.gen(function* () {
+      const { answer, system } = yield* rawly(Stream.make("n1"))
+      const noted: Array<string> = []
+      const ann = yield* system.spawn(linked("ann", noted))
+      for (const path of ["bob", "cleo"]) ann.tell({ _tag: "Watch", ref: yield* system.at(Linked, path, "n1") })
+      yield* settled
+      answer(word)
+      for (let step = 0; step < 6; step++) yield* Effect.andThen(TestClock.adjust("10 seconds"), settled)
+      expect(noted).toEqual(word.kind === "Found" ? [] : ["Stopped"])
     }).pipe(Effect.scoped)
   )
 
@@ -237,6 +257,20 @@ describe("of what another node may have here", () => {
       expect(said[0]).toMatchObject({ kind: "Refusal", id: limit + 1 })
       expect((said[0] as any).body.message).toMatchObject({ _tag: "MailboxFull", actor: "bob", capacity: limit })
       yield* system.stop(bob)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("no question that is answered, though it would wait for that as long as it takes", () =>
+    Effect.gen(function* () {
+      const { said, say, system } = yield* raw
+      yield* system.spawn(linked("bob", []), { name: "bob" })
+      const body = { bytes: Codec.encode(Codec.binary(Linked.schema), { _tag: "Fail" }) }
+      for (let id = 1; id <= 10; id++) say({ kind: "Ask", id, millis: 0, target, name: "linked", body })
+      yield* settled
+      expect(said).toHaveLength(10)
+      const { remote } = known.get(system)!
+      const { open } = remote as unknown as { readonly open: Map<string, { readonly endless: Set<unknown> }> }
+      expect(open.get("n1")!.endless.size).toBe(0)
     }).pipe(Effect.scoped)
   )
 

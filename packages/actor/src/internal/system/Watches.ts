@@ -88,7 +88,6 @@ export class Watches {
     const watching = this.watching.get(id)
     if (watching === undefined) return
     watching.target = target
-    watching.unanswered = 0
     this.silent.delete(watching.node)
   }
 
