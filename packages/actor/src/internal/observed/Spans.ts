@@ -122,9 +122,7 @@ export const traceOf = (span: Tracer.AnySpan): Trace => {
 /** Of what is told here, for another node: nothing outside of a chain that is traced. */
 export const traceHere = (): Trace | undefined => {
   const span = spanHere()
-  if (span?.sampled !== true) return undefined
-  const trace = traceOf(span)
-  return trace.depth < mostBelow ? trace : undefined
+  return span?.sampled === true ? traceOf(span) : undefined
 }
 
 export const handOn = (question: unknown): void => {
