@@ -208,6 +208,15 @@ describe("the picture of top", () => {
     expect(rowsOf([seen(now, before)], "mailbox")).toMatchObject([{ perSecond: 1_000, busyPart: 1 }])
     expect(rowsOf([seen(now, before, "gone")], "mailbox")).toMatchObject([{ perSecond: null, busyPart: null }])
   })
+
+  it("puts those whose rates are not known after those whose are, however much they have done in all", () => {
+    const [before, now] = [1, 2].map((at) => snapshot(at * 1_000, [actor(1, "a", { processed: at, busyMillis: at })]))
+    const done = snapshot(1, [actor(1, "less", { processed: 50 }), actor(2, "more", { processed: 99, busyMillis: 99 })])
+    for (const order of ["processed", "busy"] as const) {
+      const rows = rowsOf([seen(done, undefined, "gone"), seen(now, before)], order)
+      expect(rows.map(({ path }) => path)).toEqual(["a", "more", "less"])
+    }
+  })
 })
 
 /** A terminal that takes keys, and what it was given. */

@@ -40,13 +40,17 @@ export const rowsOf = (all: ReadonlyArray<Seen>, order: Inspector.Order): Readon
         }
       })
     })
-    .toSorted((a, b) => rankOf[order](b) - rankOf[order](a))
+    .toSorted((a, b) => {
+      const [one, other] = [rankOf[order](a), rankOf[order](b)]
+      return other[0] - one[0] || other[1] - one[1]
+    })
 
-const rankOf: Readonly<Record<Inspector.Order, (row: Row) => number>> = {
-  mailbox: ({ mailbox }) => mailbox,
-  processed: ({ perSecond, processed }) => perSecond ?? processed ?? 0,
-  restarts: ({ restarts }) => restarts,
-  busy: ({ busyMillis, busyPart }) => busyPart ?? busyMillis ?? 0
+/** What there was in all is no rate: who has none comes after those that have one. */
+const rankOf: Readonly<Record<Inspector.Order, (row: Row) => readonly [number, number]>> = {
+  mailbox: ({ mailbox }) => [mailbox, 0],
+  processed: ({ perSecond, processed }) => [perSecond ?? -1, processed ?? 0],
+  restarts: ({ restarts }) => [restarts, 0],
+  busy: ({ busyMillis, busyPart }) => [busyPart ?? -1, busyMillis ?? 0]
 }
 
 /** The whole picture, no line of which is wider than the screen. */
