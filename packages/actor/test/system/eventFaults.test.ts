@@ -346,6 +346,22 @@ it.live.each([
   })
 )
 
+it.live(
+  "one whose log begins with a state does not start without `snapshot`: who watches is told to give it that",
+  () =>
+    Effect.gen(function* () {
+      const memory = inMemory()
+      const written = Effect.flatMap(ActorSystem.spawn(sum({ snapshot: { state: Schema.Number, above: 0 } })), (ref) =>
+        Effect.andThen(add(ref, 1), settled)
+      )
+      yield* life(memory, written)
+      const spawned = ActorSystem.spawn(sum(), { supervision: Supervision.stop })
+      const failure = yield* life(memory, Effect.flatMap(spawned, failureOf))
+      expect(failure).toMatchObject({ _tag: "UnknownVersion", found: 1, known: 1 })
+      expect(String(failure)).toContain("give it `snapshot`")
+    })
+)
+
 it.live("that waits for a disk with much to write goes on when that fails: it starts again", () =>
   Effect.gen(function* () {
     const memory = yield* Effect.provide(Storage, inMemory())

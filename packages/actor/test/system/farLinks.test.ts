@@ -263,9 +263,11 @@ describe("of what another node may have here", () => {
   it.effect("no question that is answered, though it would wait for that as long as it takes", () =>
     Effect.gen(function* () {
       const { said, say, system } = yield* raw
-      yield* system.spawn(linked("bob", []), { name: "bob" })
-      const body = { bytes: Codec.encode(Codec.binary(Linked.schema), { _tag: "Fail" }) }
+      const bob = yield* system.spawn(linked("bob", []), { name: "bob" })
+      const body = { bytes: Codec.encode(Codec.binary(Linked.schema), { _tag: "Never" }) }
       for (let id = 1; id <= 10; id++) say({ kind: "Ask", id, millis: 0, target, name: "linked", body })
+      yield* settled
+      yield* system.stop(bob)
       yield* settled
       expect(said).toHaveLength(10)
       const { remote } = known.get(system)!
