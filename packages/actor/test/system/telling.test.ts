@@ -187,7 +187,7 @@ describe("asking", () => {
     )
   )
 
-  it.effect("with ever another patience, each ends when it should", () =>
+  it.effect("with ever another patience, each ends when it should, also at once", () =>
     within(
       Effect.gen(function* () {
         const ref = yield* ActorSystem.spawn(slow)
@@ -199,6 +199,10 @@ describe("asking", () => {
           yield* account.ask({ _tag: "Balance" }, { timeout: 40_000 + millis })
         }
         yield* settled
+        for (const timeout of [0, -5]) {
+          const failure = yield* Effect.flip(ref.ask({ _tag: "Ask" }, { timeout }))
+          expect(failure).toMatchObject({ _tag: "AskTimeout", millis: 0 })
+        }
         yield* TestClock.adjust("10 seconds")
         expect(yield* Fiber.join(asking)).toMatchObject({ _tag: "AskTimeout", millis: 10_000 })
       })

@@ -197,7 +197,7 @@ const awake = (): void => {}
 
 /** For how many milliseconds who asks waits. */
 export const patienceOf = (options: AskOptions | undefined): number =>
-  options?.timeout === undefined ? 5_000 : Duration.toMillis(options.timeout)
+  options?.timeout === undefined ? 5_000 : Math.max(0, Duration.toMillis(options.timeout))
 
 /** Waits for the answer of a question that is under way. */
 export const awaited = (question: Question): Effect.Effect<any, any> =>
