@@ -94,6 +94,35 @@ describe("a reliable sender", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("at least once, takes what was sent again for overtaken by nothing but what went out after that", () =>
+    Effect.gen(function* () {
+      const { one, two } = yield* nodes
+      let first = 0
+      const late = Behavior.make(Reliable.inbox(Jobs), {
+        init: (): Array<() => void> => [],
+        on: {
+          Open: (state, __, self) => ({ state, later: self.defer() }),
+          Deliver: (state) => state,
+          Close: (state) => state,
+          Pass: (acks, { number, sender, session }) => {
+            if (number === 1) first++
+            acks.push(() => (number > 1 || first > 1) && sender.tell({ _tag: "Took", session, number }))
+            // Twenty go out before anything is heard of the oldest of them.
+            if (acks.length > 20) acks.shift()!()
+            return acks
+          }
+        }
+      })
+      yield* two.spawn(late, { name: "inbox" })
+      const sender = yield* senderAt(one, { delivery: "at-least-once", resend: { after: "2 seconds" } })
+      for (const number of upTo(80)) {
+        sender.tell(job(number))
+        yield* later(number > 30 && number < 50 ? 500 : 50)
+      }
+      expect(first).toBe(2)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("has a window: `send` waits for room in it, and `tell` throws `MailboxFull`", () =>
     Effect.gen(function* () {
       const { one, two } = yield* nodes
