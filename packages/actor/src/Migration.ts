@@ -27,8 +27,8 @@
  * An actor that lives at a node that dies is gone with it, as any other; one that has just ended may live again where it was
  * offered to, if its node dies before that is said there.
  *
- * An actor with children or links cannot move, nor one that is event-sourced; one that watches others only weakly. What a handler promised by `self.defer` is
- * still answered from where it was promised.
+ * An actor with children or links cannot move, nor one that is event-sourced; one that watches others only weakly. What a
+ * handler promised by `self.defer` is still answered from where it was promised.
  *
  * @example
  * import { ActorSystem, Behavior, Messages, Migration } from "@troupe/actor"

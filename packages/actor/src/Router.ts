@@ -97,8 +97,8 @@ export const make = <D extends Definition>(
 
 /**
  * In front of those that are registered under a key, on all nodes, as that changes. While there are none, messages wait for
- * them, `waiting` (1,000; up to 65,536) at the most; one more is a dead letter, and a question fails with `MailboxFull`. Routers of different
- * nodes hash a key to the same actor.
+ * them, `waiting` (1,000; up to 65,536) at the most; one more is a dead letter, and a question fails with `MailboxFull`.
+ * Routers of different nodes hash a key to the same actor.
  */
 export const group = <D extends Definition>(
   key: ServiceKey<D>,
