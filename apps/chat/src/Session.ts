@@ -79,12 +79,17 @@ export const session = (
       const system = yield* ActorSystem.ActorSystem
       const rooms = yield* system.at(Rooms, "rooms")
       const room = yield* rooms.ask({ _tag: "Open", room: name })
-      state.entered?.room.tell({ _tag: "Leave", session: self.ref })
       const history = yield* room.ask({ _tag: "Enter", session: self.ref })
+      // Who is refused there stays here.
+      if (state.entered?.name !== name) state.entered?.room.tell({ _tag: "Leave", session: self.ref })
       show([`* You are in ${name}. /help tells what you can do.`])
       const next = { entered: { name, room, history, trouble: undefined } }
-      return yield* who(next)
+      return yield* orElse(next, who(next))
     })
+
+  /** What a user asked for in vain ends nothing. What was not answered in time may have been done. */
+  const orElse = <R>(state: State, asked: Effect.Effect<State, { readonly message: string }, R>) =>
+    Effect.catch(asked, ({ message }) => Effect.sync(() => (show([`! ${message}`]), state)))
 
   const leave = (state: State, self: Self) =>
     inRoom(state, ({ name, room }) => {
@@ -151,12 +156,8 @@ export const session = (
     mailbox: { capacity, onFull: "drop-oldest" },
     init: () => Effect.succeed<State>({ entered: undefined }),
     on: {
-      // What a user asked for in vain ends nothing. What was not answered in time may have been done.
       Typed: (state, { line }, self) =>
-        obey(state, line.trim(), self).pipe(
-          Effect.catch(({ message }) => Effect.sync(() => (show([`! ${message}`]), state))),
-          Effect.map((next) => ({ state: next, reply: undefined }))
-        ),
+        Effect.map(orElse(state, obey(state, line.trim(), self)), (next) => ({ state: next, reply: undefined })),
 
       Said: (state, { posts, room }) =>
         Effect.sync(() => {
