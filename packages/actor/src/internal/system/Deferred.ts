@@ -23,19 +23,13 @@ export const defer = (cell: Cell): Answer<any, any> => {
   } as unknown as Answer<any, any>
 }
 
-/** What is answered, or not waited for any more, is forgotten. */
+/** What is answered, or not waited for any more, is forgotten when there are twice as many as were open before, and some. */
 const putOff = (rare: Rare, question: Question): void => {
-  const deferred = (rare.deferred ??= new Set())
-  deferred.add(question)
-  whenOver(question, () => deferred.delete(question))
-}
-
-export const whenOver = (question: Question, then: () => void): void => {
-  const { onOver } = question
-  question.onOver = () => {
-    then()
-    onOver?.()
+  if (rare.deferred.length >= rare.deferredMost) {
+    rare.deferred = rare.deferred.filter(({ isOver }) => !isOver)
+    rare.deferredMost = 2 * rare.deferred.length + 8
   }
+  rare.deferred.push(question)
 }
 
 /** The actor answers none of them any more. */
@@ -45,10 +39,11 @@ export const refuseAll = (
   refusalOf: (question: Question) => ActorStopped | HandlerFailed
 ): void => {
   const { deferred } = rare
-  if (deferred === undefined) return
-  rare.deferred = undefined
+  if (deferred.length === 0) return
+  rare.deferred = []
+  rare.deferredMost = 0
   const refuse = (): void => {
-    for (const question of deferred) question.end(Exit.fail(refusalOf(question)))
+    for (const question of deferred) if (!question.isOver) question.end(Exit.fail(refusalOf(question)))
   }
   if (behavior.whenWritten === undefined || state === none) refuse()
   else behavior.whenWritten(state, refuse)

@@ -8,7 +8,6 @@ import { bare } from "../observed/Told.ts"
 import { Timers } from "../Timers.ts"
 import { isRefusal } from "./answers.ts"
 import type { Cell, Message } from "./Cell.ts"
-import { whenOver } from "./Deferred.ts"
 import { Question, Terminated, Tick } from "./envelopes.ts"
 import { LinkBroken, StashFull } from "./failures.ts"
 import * as Living from "./Living.ts"
@@ -167,6 +166,14 @@ const isAnswer = (exit: Exit.Exit<unknown, unknown>): boolean => {
   if (Exit.isSuccess(exit)) return true
   const failure = Cause.findErrorOption(exit.cause)
   return Option.isSome(failure) && !isRefusal(failure.value) && !(failure.value instanceof AskTimeout)
+}
+
+const whenOver = (question: Question, then: () => void): void => {
+  const { onOver } = question
+  question.onOver = () => {
+    then()
+    onOver?.()
+  }
 }
 
 /** Who cannot take it answers so. */

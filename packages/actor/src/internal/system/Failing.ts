@@ -23,7 +23,7 @@ export const fail = (cell: Cell, cause: Cause.Cause<unknown>): void => {
 /** Who has asked what it was at is told so, also where it was to be answered later. */
 const unanswered = (cell: Cell, cause: Cause.Cause<unknown>): void => {
   const { current, rare } = cell
-  const question = cell.question ?? (rare?.deferred?.has(current as Question) ? (current as Question) : undefined)
+  const question = cell.question ?? (rare?.deferred.includes(current as Question) ? (current as Question) : undefined)
   if (question === undefined) return
   cell.question = undefined
   question.end(Exit.fail(failedAt(cell, question, cause)))

@@ -29,8 +29,9 @@ export class Rare {
   /** With actors of other nodes, by who they are: how each ends. */
   farLinks: Map<string, (how: "Unwatch" | "Unlink") => void> | undefined = undefined
   stash: Array<unknown> = []
-  /** Questions that it answers later, and that somebody waits for. */
-  deferred: Set<Question> | undefined = undefined
+  /** Questions that it answers later, some of them over by now, and how many there may be until those are forgotten. */
+  deferred: Array<Question> = []
+  deferredMost = 0
   timers: Timers | undefined = undefined
   readonly ticks = new Map<
     string,
