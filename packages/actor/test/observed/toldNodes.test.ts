@@ -24,6 +24,14 @@ const moving = Migration.movable("keeper", { behavior: keeper(), state: Schema.m
 
 type Node = Context.Context<ActorSystem.ActorSystem | Receptionist.Receptionist | Migration.Migration>
 
+const nodeOf = (network: Memory.Network, node: string, options: Observed.Options | null = { sample: 1 }) => {
+  const observed = options === null ? Layer.empty : Observed.layer(options)
+  const system = Layer.provide(ActorSystem.remote(), Layer.merge(Memory.layer(network, node), observed))
+  return Layer.build(
+    Layer.fresh(Layer.provideMerge(Layer.merge(Receptionist.layer(), Migration.layer([moving])), system))
+  )
+}
+
 /** Two nodes, and the spans of both. */
 const two = <A, E>(
   program: (n1: Node, n2: Node, spans: Array<Tracer.NativeSpan>) => Effect.Effect<A, E, Scope.Scope>,
@@ -32,14 +40,7 @@ const two = <A, E>(
   Effect.gen(function* () {
     const { spans, tracer } = recorder()
     const network = Memory.network({ nodes: ["n1", "n2"] })
-    const build = (node: string, options: Observed.Options | null) => {
-      const observed = options === null ? Layer.empty : Observed.layer(options)
-      const system = Layer.provide(ActorSystem.remote(), Layer.merge(Memory.layer(network, node), observed))
-      return Layer.build(
-        Layer.fresh(Layer.provideMerge(Layer.merge(Receptionist.layer(), Migration.layer([moving])), system))
-      )
-    }
-    const nodes = Effect.all([build("n1", { sample: 1 }), build("n2", there)])
+    const nodes = Effect.all([nodeOf(network, "n1"), nodeOf(network, "n2", there)])
     return yield* Effect.withTracer(
       Effect.flatMap(nodes, ([n1, n2]) => program(n1, n2, spans)),
       tracer
@@ -50,6 +51,25 @@ const systemOf = (node: Node) => Context.get(node, ActorSystem.ActorSystem)
 
 const at = (node: Node, name: string, other: string): Effect.Effect<Desks> =>
   Effect.orDie(systemOf(node).at(Desk, name, other))
+
+it.effect("what a receptionist says as its node begins and ends is in no trace", () =>
+  Effect.gen(function* () {
+    const { spans, tracer } = recorder()
+    const network = Memory.network({ nodes: ["n1", "n2"] })
+    const life = Effect.gen(function* () {
+      const n1 = yield* nodeOf(network, "n1")
+      const ann = yield* systemOf(n1).spawn(keeper(), { name: "ann" })
+      yield* Context.get(n1, Receptionist.Receptionist).register(Receptionist.key(Desk), ann)
+      yield* settled
+    })
+    yield* Effect.gen(function* () {
+      yield* nodeOf(network, "n2")
+      yield* Effect.withSpan(Effect.scoped(life), "life")
+      yield* settled
+    }).pipe(Effect.withTracer(tracer))
+    expect(tree(spans)).toEqual(["internal life at -"])
+  }).pipe(Effect.scoped, Random.withSeed("nodes"))
+)
 
 describe("what is told in a chain that is traced, to another node,", () => {
   it.effect.each(Object.keys(clerks) as Array<keyof typeof clerks>)("by %s is a consumer span below its span", (how) =>
