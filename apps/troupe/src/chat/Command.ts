@@ -165,8 +165,9 @@ const demonstrate = (phaseMillis: number) =>
       `  ${bar(passed() / expected, 30)} ${passed().toFixed(0)} s, ${book.phase}, ${count(book.kept.size, "post")}`
     ]
     const checks = yield* terminal.canRedraw
-      ? Effect.tap(whileDrawing(work, process.stdout, draw, { erase: true }), () =>
-          Console.log(told.map((line) => `  ${line}`).join("\n"))
+      ? Effect.ensuring(
+          whileDrawing(work, process.stdout, draw, { erase: true }),
+          Effect.suspend(() => Console.log(told.map((line) => `  ${line}`).join("\n")))
         )
       : work
     for (const each of nodes) each.drop()
