@@ -126,6 +126,31 @@ describe("asking", () => {
     )
   )
 
+  it.effect("one whose question is put off, or handed on, needs to give back none", () =>
+    harmless(
+      Effect.gen(function* () {
+        const Balance = (state: number, _: unknown, self: any) => {
+          self.defer().reply(5)
+          return { state }
+        }
+        const plain: any = { ...(giving(0) as object), Balance }
+        const late: any = {
+          ...plain,
+          Balance: (...given: Parameters<typeof Balance>) => Effect.sync(() => Balance(...given))
+        }
+        for (const behavior of [
+          Behavior.make(Account, { init: () => 0, on: plain }),
+          Behavior.effect(Account, { init: () => Effect.succeed(0), on: late })
+        ]) {
+          const ref = yield* ActorSystem.spawn(behavior as Behavior.Behavior<typeof Account.definition>)
+          expect(yield* ref.ask({ _tag: "Balance" })).toBe(5)
+        }
+        yield* settled
+        expect((yield* ActorSystem.ActorSystem).counters().failures).toBe(0)
+      })
+    )
+  )
+
   it.effect("an Effect handler that is none has failed", () =>
     harmless(
       Effect.gen(function* () {

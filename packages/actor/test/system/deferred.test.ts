@@ -238,6 +238,24 @@ describe("a question that an event-sourced actor answers by `after`", () => {
     return { layer: disks.layer("n1"), fail: () => void (disks.disk("n1").failing = fails ? "syncs" : "nothing") }
   }
 
+  it.live("is told, if nothing of it waits for the disk, when that fails at something else", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { fail, layer } = disk(true)
+        const quiet = Layer.merge(layer, Logger.layer([]))
+        const context = yield* Layer.build(Layer.provideMerge(ActorSystem.layer(), quiet))
+        const ref = yield* Effect.provide(ActorSystem.spawn(answering), context)
+        const asking = yield* Effect.forkScoped(Effect.exit(ref.ask({ _tag: "LaterAndBreak" })), {
+          startImmediately: true
+        })
+        while (open(ref) === 0) yield* Effect.yieldNow
+        fail()
+        yield* Effect.exit(ref.ask({ _tag: "Later" }))
+        expect(said(yield* Fiber.join(asking)).split(":")[0]).toBe("HandlerFailed")
+      })
+    )
+  )
+
   it.live.each([
     ["stopped, when it is written", "Stop", false, "written"],
     ["started again, when it is written", "Break", false, "written"],

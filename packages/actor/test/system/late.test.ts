@@ -77,7 +77,7 @@ it.effect("one that is no more sets no timer, and watches nobody", () =>
       self.watch(other, () => ({ _tag: "Note", n: 1 }))
       self.link(other)
       self.spawn(noting())
-      expect((other as unknown as Cell).rare).toBeUndefined()
+      for (const each of [ref, other]) expect((each as unknown as Cell).rare).toBeUndefined()
       expect(system.counters()).toMatchObject({ spawned: 3, stopped: 2 })
       expect(yield* Effect.flip(TestKit.elapse(Effect.never))).toMatchObject({ _tag: "Stuck" })
     })
