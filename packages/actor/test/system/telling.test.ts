@@ -3,8 +3,12 @@ import { describe, expect, it } from "@effect/vitest"
 import { ActorSystem, Behavior, isAskError, Messages } from "@troupe/actor"
 import { Cause, Effect, Exit, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { inspect } from "node:util"
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { inspect, promisify } from "node:util"
 import { Account, behaviors, deadLetters, Overdrawn, plain, settled, within } from "./accounts.ts"
+
+const run = promisify(execFile)
 
 describe.each(Object.entries(behaviors))("an actor with %s handlers", (_, behavior) => {
   it.effect("handles one message at a time, in the order of telling", () =>
@@ -209,23 +213,11 @@ describe("asking", () => {
     )
   )
 
-  it.live("leaves nothing behind that keeps a program from ending", () =>
-    Effect.gen(function* () {
-      const timers = (): number => process.getActiveResourcesInfo().filter((each) => each === "Timeout").length
-      const before = timers()
-      yield* within(
-        Effect.gen(function* () {
-          const ref = yield* ActorSystem.spawn(slow)
-          const asking = yield* Effect.forkChild(ref.ask({ _tag: "Ask" }))
-          yield* settled
-          ref.tell({ _tag: "Answer", text: "yes" })
-          expect(yield* Fiber.join(asking)).toBe("yes")
-          expect(timers()).toBe(before + 1)
-        })
-      )
-      expect(timers()).toBe(before)
-    })
-  )
+  it("leaves nothing behind that keeps a program from ending", async () => {
+    const program = fileURLToPath(new URL("ending.ts", import.meta.url))
+    const { stdout } = await run(process.execPath, ["--conditions=@troupe/source", program], { timeout: 30_000 })
+    expect(stdout).toBe("hello\n")
+  })
 
   it.effect("who does not wait any more is not answered, and nobody is the worse for it", () =>
     within(

@@ -99,8 +99,11 @@ const runOne = (cell: Cell, effect: Effect.Effect<any, any>): void => {
   Living.launch(cell, effect, afterOne)
 }
 
-const afterOne = (cell: Cell, exit: Exit.Exit<any, any>, isLate: boolean): void =>
+const afterOne = (cell: Cell, exit: Exit.Exit<any, any>, isLate: boolean): void => {
+  // Who is answered may go on at once, and stop it: that waits until this is over.
+  cell.status = "running"
   over(cell, settled(cell, exit), isLate)
+}
 
 const settled = (cell: Cell, exit: Exit.Exit<any, any>): Exit.Exit<any, any> => {
   const result = answered(cell, exit)
@@ -133,6 +136,7 @@ const runSeveral = (cell: Cell, mailbox: Mailbox, limit: number): number => {
   Living.launch(cell, loop, (_, exit, isLate) => {
     isOver = !isLate
     if (isLate) cell.system.counters.processed += followed
+    cell.status = "running"
     over(cell, exit, isLate)
   })
   return isOver ? followed : 0
@@ -140,7 +144,6 @@ const runSeveral = (cell: Cell, mailbox: Mailbox, limit: number): number => {
 
 const over = (cell: Cell, exit: Exit.Exit<unknown, unknown>, isLate: boolean): void => {
   if (isLate) cell.afterTurn(cell.rare!)
-  cell.status = "running"
   if (Exit.isFailure(exit)) Failing.fail(cell, exit.cause)
   if (isLate && cell.status === "running") cell.goOn()
 }
