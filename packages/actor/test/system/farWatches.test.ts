@@ -48,6 +48,30 @@ describe("who watches an actor of a node that was named by `down` before", () =>
     }).pipe(Effect.scoped)
   )
 
+  it.effect(
+    "is told so of the 4,096 that were named last; at one before these it waits until that is named again",
+    () =>
+      Effect.gen(function* () {
+        const { ann, bob, one, pass, told, two } = yield* cutOff
+        yield* two.end
+        yield* settled
+        const others = Array.from({ length: 4_095 }, (_, i) => `other-${i}`)
+        for (const other of others) one.down(other)
+        yield* settled
+        ann.tell({ _tag: "Watch", ref: bob })
+        yield* pass(20)
+        expect(told).toEqual(["Unreachable"])
+        one.down("another")
+        yield* settled
+        ann.tell({ _tag: "Watch", ref: bob })
+        yield* pass(60)
+        expect(told).toEqual(["Unreachable"])
+        one.down("n2")
+        yield* settled
+        expect(told).toEqual(["Unreachable", "Unreachable"])
+      }).pipe(Effect.scoped)
+  )
+
   it.effect.each(["path", "reference"])("watches on, where the node answers: by a %s", (by) =>
     Effect.gen(function* () {
       const { ann, bob, one, pass, told, two } = yield* cutOff

@@ -158,16 +158,15 @@ export class Remote {
   /** Whom a transport does not know does not answer; who is back may be another life. */
   heard(event: LinkEvent): void {
     if (event._tag === "Up") this.watches.again(event.peer)
-    else if (event._tag === "Dropped" && event.reason === "unknown-node") this.nobodyAt(event.peer)
+    else if (event._tag === "Dropped" && event.reason === "unknown-node") {
+      this.asking.unanswered(event.peer)
+      this.watches.nobodyAt(event.peer)
+    }
   }
 
   /** Nobody at that node is heard of any more. */
   down(node: NodeId.NodeId): void {
     for (const listener of this.downListeners) listener(node)
-    this.nobodyAt(node)
-  }
-
-  private nobodyAt(node: NodeId.NodeId): void {
     this.asking.unanswered(node)
     this.watches.down(node)
   }

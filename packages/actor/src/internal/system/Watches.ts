@@ -39,6 +39,9 @@ const againMillis = 10_000
 /** Who asks later how one ended is told that it has stopped. */
 const mostFailures = 4_096
 
+/** The latest: who begins to watch at one that was named before these waits until it is named again. */
+const mostSilent = 4_096
+
 export class Watches {
   private readonly remote: Remote
   private lastId = 0
@@ -100,7 +103,11 @@ export class Watches {
 
   private forget(id: number): Watching | undefined {
     const watching = this.watching.get(id)
-    if (this.watching.delete(id)) this.counts.set(watching!.node, this.countOf(watching!.node) - 1)
+    if (watching === undefined) return undefined
+    this.watching.delete(id)
+    const left = this.countOf(watching.node) - 1
+    if (left > 0) this.counts.set(watching.node, left)
+    else this.counts.delete(watching.node)
     if (this.watching.size === 0) {
       this.sleeper?.interruptUnsafe()
       this.sleeper = undefined
@@ -220,7 +227,13 @@ export class Watches {
   // ------------------------------------------------------------------------------------------------------------- down
 
   down(node: NodeId.NodeId): void {
+    this.silent.delete(node)
     this.silent.add(node)
+    if (this.silent.size > mostSilent) this.silent.delete(this.silent.keys().next().value!)
+    this.nobodyAt(node)
+  }
+
+  nobodyAt(node: NodeId.NodeId): void {
     for (const [id, watching] of [...this.watching]) if (watching.node === node) this.lost(id, watching)
     this.forgetWatchers(node)
   }
