@@ -1,6 +1,7 @@
 /** Actors that tests know well. */
 import { ActorSystem, Behavior, Messages } from "@troupe/actor"
 import { Effect, Schema } from "effect"
+import { TestClock } from "effect/testing"
 
 export class Overdrawn extends Schema.TaggedError<Overdrawn>()("Overdrawn", { short: Schema.Int }) {}
 
@@ -55,6 +56,10 @@ export const within = <A, E>(effect: Effect.Effect<A, E, ActorSystem.ActorSystem
 export const settled: Effect.Effect<void> = Effect.promise(
   () => new Promise((resume) => setImmediate(() => setImmediate(resume)))
 )
+
+/** Time passes, a millisecond at a time, until it is done. */
+export const passing = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.raceFirst(effect, Effect.forever(Effect.andThen(settled, TestClock.adjust(1))))
 
 /** The dead letters so far. */
 export const deadLetters = Effect.map(ActorSystem.ActorSystem, (system) => system.counters().deadLetters)

@@ -6,6 +6,7 @@ import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
 import { Memory } from "@troupe/transport"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Logger, Schedule, Schema, type Scope } from "effect"
 import type { Cell } from "../../src/internal/system/Cell.ts"
+import { passing } from "./accounts.ts"
 
 const M = Messages.make("m", {
   Later: Messages.ask({}, { reply: Schema.String }),
@@ -233,18 +234,18 @@ describe("a question that an event-sourced actor answers by `after`", () => {
     }
   })
 
-  const disk = (fails: boolean) => {
-    const disks = SimulatedDisk.make({ seed: 1, syncMillisMin: 20, syncMillisMax: 20 })
-    return { layer: disks.layer("n1"), fail: () => void (disks.disk("n1").failing = fails ? "syncs" : "nothing") }
-  }
+  /** One on a slow disk, and how that comes to fail. */
+  const onDisk = <A, E>(use: (ref: ActorRef<M>, fail: () => void) => Effect.Effect<A, E, Scope.Scope>) =>
+    Effect.gen(function* () {
+      const disks = SimulatedDisk.make({ seed: 1, syncMillisMin: 20, syncMillisMax: 20 })
+      const layer = Layer.mergeAll(ActorSystem.layer(), disks.layer("n1"), Logger.layer([]))
+      const ref = yield* Effect.provide(ActorSystem.spawn(answering), yield* Layer.build(layer))
+      return yield* use(ref, () => void (disks.disk("n1").failing = "syncs"))
+    }).pipe(Effect.scoped, passing)
 
-  it.live("is told, if nothing of it waits for the disk, when that fails at something else", () =>
-    Effect.scoped(
+  it.effect("is told, if nothing of it waits for the disk, when that fails at something else", () =>
+    onDisk((ref, fail) =>
       Effect.gen(function* () {
-        const { fail, layer } = disk(true)
-        const quiet = Layer.merge(layer, Logger.layer([]))
-        const context = yield* Layer.build(Layer.provideMerge(ActorSystem.layer(), quiet))
-        const ref = yield* Effect.provide(ActorSystem.spawn(answering), context)
         const asking = yield* Effect.forkScoped(Effect.exit(ref.ask({ _tag: "LaterAndBreak" })), {
           startImmediately: true
         })
@@ -256,23 +257,18 @@ describe("a question that an event-sourced actor answers by `after`", () => {
     )
   )
 
-  it.live.each([
+  it.effect.each([
     ["stopped, when it is written", "Stop", false, "written"],
     ["started again, when it is written", "Break", false, "written"],
     ["stopped, when its disk fails", "Stop", true, "ActorStopped"],
     ["started again, when its disk fails", "Break", true, "HandlerFailed"]
   ] as const)("is told if the actor is %s", ([, _tag, fails, told]) =>
-    Effect.scoped(
+    onDisk((ref, fail) =>
       Effect.gen(function* () {
-        const { fail, layer } = disk(fails)
-        // The disk is there until the actor has ended.
-        const quiet = Layer.merge(layer, Logger.layer([]))
-        const context = yield* Layer.build(Layer.provideMerge(ActorSystem.layer(), quiet))
-        const ref = yield* Effect.provide(ActorSystem.spawn(answering), context)
         ref.tell({ _tag: "Answer" })
         const asking = yield* Effect.forkScoped(Effect.exit(ref.ask({ _tag: "Later" })), { startImmediately: true })
         while (open(ref) === 0) yield* Effect.yieldNow
-        fail()
+        if (fails) fail()
         ref.tell({ _tag })
         const found = said(yield* Fiber.join(asking))
         expect(found.split(":")[0]).toBe(told)

@@ -5,7 +5,7 @@ import { type Log, MemoryStorage, Storage, StorageFailed } from "@troupe/storage
 import * as SimulatedDisk from "@troupe/storage/SimulatedDisk"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Scope } from "effect"
 import type { Cell } from "../../src/internal/system/Cell.ts"
-import { settled } from "./accounts.ts"
+import { passing, settled } from "./accounts.ts"
 
 const M = Messages.make("sum", {
   Add: Messages.ask({ amounts: Schema.Array(Schema.Number) }, { reply: Schema.Number }),
@@ -51,7 +51,10 @@ const like = (log: Log, but: Partial<Log>): Log => ({
 const life = <A, E>(
   storage: Layer.Layer<Storage, unknown>,
   effect: Effect.Effect<A, E, ActorSystem.ActorSystem | Storage>
-) => Effect.scoped(Effect.provide(effect, Layer.fresh(Layer.mergeAll(ActorSystem.layer(), storage, Logger.layer([])))))
+) =>
+  passing(
+    Effect.scoped(Effect.provide(effect, Layer.fresh(Layer.mergeAll(ActorSystem.layer(), storage, Logger.layer([])))))
+  )
 
 const inMemory = (): Layer.Layer<Storage> => MemoryStorage.layer(MemoryStorage.make())
 
@@ -89,7 +92,7 @@ const supervisions = [
 ] as const
 
 describe.each(supervisions)("%s", (_, supervision) => {
-  it.live.each([
+  it.effect.each([
     ["its schema refuses", [10, 1.5]],
     ["`apply` throws at", [10, cursed]],
     ["the log refuses", [10, 99]]
@@ -121,7 +124,7 @@ describe.each(supervisions)("%s", (_, supervision) => {
     })
   )
 
-  it.live("when its disk has failed it starts from what is on disk, whatever is to be kept", () =>
+  it.effect("when its disk has failed it starts from what is on disk, whatever is to be kept", () =>
     Effect.gen(function* () {
       const disks = SimulatedDisk.make({ seed: 1, syncMillisMin: 0, syncMillisMax: 0 })
       const disk = disks.disk("n1")
@@ -147,7 +150,7 @@ describe.each(supervisions)("%s", (_, supervision) => {
   )
 })
 
-it.live("a question's handler that gives back no answer has failed, and its events are none", () =>
+it.effect("a question's handler that gives back no answer has failed, and its events are none", () =>
   life(
     inMemory(),
     Effect.gen(function* () {
@@ -159,7 +162,7 @@ it.live("a question's handler that gives back no answer has failed, and its even
   )
 )
 
-it.live("a disk that fails several times over, at a write and at a snapshot, is one failure", () =>
+it.effect("a disk that fails several times over, at a write and at a snapshot, is one failure", () =>
   Effect.gen(function* () {
     const disks = SimulatedDisk.make({ seed: 1, syncMillisMin: 5, syncMillisMax: 5 })
     const disk = disks.disk("n1")
@@ -183,7 +186,7 @@ it.live("a disk that fails several times over, at a write and at a snapshot, is 
   })
 )
 
-it.live("who waits for an answer of one that is stopped, and whose disk fails, is told that it has stopped", () =>
+it.effect("who waits for an answer of one that is stopped, and whose disk fails, is told that it has stopped", () =>
   Effect.gen(function* () {
     const disks = SimulatedDisk.make({ seed: 1, syncMillisMin: 20, syncMillisMax: 20 })
     yield* life(
@@ -202,7 +205,7 @@ it.live("who waits for an answer of one that is stopped, and whose disk fails, i
   })
 )
 
-it.live("a snapshot that is given up where it starts again is no failure of its new life", () =>
+it.effect("a snapshot that is given up where it starts again is no failure of its new life", () =>
   Effect.gen(function* () {
     const memory = yield* Effect.provide(Storage, inMemory())
     /** Of a log that is closed as it is compacted. */
@@ -228,7 +231,7 @@ it.live("a snapshot that is given up where it starts again is no failure of its 
   })
 )
 
-it.live("of the events of a message all are there after a crash, or none, after 100 crashes at any time", () =>
+it.effect("of the events of a message all are there after a crash, or none, after 100 crashes at any time", () =>
   Effect.gen(function* () {
     const found = new Set<number>()
     for (let seed = 1; seed <= 100; seed++) {
@@ -255,7 +258,7 @@ it.live("of the events of a message all are there after a crash, or none, after 
   })
 )
 
-it.live("an `after` that throws is a failure of the actor; others who wait for the disk are answered", () =>
+it.effect("an `after` that throws is a failure of the actor; others who wait for the disk are answered", () =>
   Effect.gen(function* () {
     const disks = SimulatedDisk.make({ seed: 1, syncMillisMin: 0, syncMillisMax: 0 })
     yield* life(
@@ -276,7 +279,7 @@ it.live("an `after` that throws is a failure of the actor; others who wait for t
   })
 )
 
-it.live("drained, it answers all that it has decided on before it ends, however slow its disk", () =>
+it.effect("drained, it answers all that it has decided on before it ends, however slow its disk", () =>
   Effect.gen(function* () {
     const disks = SimulatedDisk.make({ seed: 1, syncMillisMin: 20, syncMillisMax: 20 })
     yield* life(
@@ -296,7 +299,7 @@ it.live("drained, it answers all that it has decided on before it ends, however 
   })
 )
 
-it.live("a state that the schema of its snapshot refuses is not put in the place of the log; it goes on", () =>
+it.effect("a state that the schema of its snapshot refuses is not put in the place of the log; it goes on", () =>
   Effect.gen(function* () {
     const storage = inMemory()
     const snapshot = { state: Schema.Literal(0) as Schema.Codec<any>, above: 10 }
@@ -312,7 +315,7 @@ it.live("a state that the schema of its snapshot refuses is not put in the place
   })
 )
 
-it.live.each([
+it.effect.each([
   ["an event that is none of its schema's", { event: Schema.String as Schema.Codec<any> }],
   [
     "an upcast that throws",
@@ -346,7 +349,7 @@ it.live.each([
   })
 )
 
-it.live(
+it.effect(
   "one whose log begins with a state does not start without `snapshot`: who watches is told to give it that",
   () =>
     Effect.gen(function* () {
@@ -362,7 +365,7 @@ it.live(
     })
 )
 
-it.live("that waits for a disk with much to write goes on when that fails: it starts again", () =>
+it.effect("that waits for a disk with much to write goes on when that fails: it starts again", () =>
   Effect.gen(function* () {
     const memory = yield* Effect.provide(Storage, inMemory())
     const flushes: Array<(failure?: StorageFailed) => void> = []
